@@ -1,0 +1,94 @@
+import type { AddressInfo } from 'node:net'
+import { Cleanups } from './app/cleanups.ts'
+import { createHttp } from './app/http.ts'
+import { createRpc, PROCEDURES } from './app/rpc.ts'
+import { createSocial } from './app/social.ts'
+import type { Config } from './config.ts'
+import type { Address } from './domain/address.ts'
+import { PAIR_ACTIONS } from './domain/friendship.ts'
+import { createLogger, type Logger } from './observability/logger.ts'
+import { createMetrics } from './observability/metrics.ts'
+import { LocalBus } from './realtime/bus.ts'
+import { METRIC_CODES } from './rpc/observer.ts'
+import { Database } from './storage/database.ts'
+import { MIGRATIONS } from './storage/migrations/index.ts'
+import { migrate } from './storage/migrator.ts'
+
+/** How often what expired is swept out of the database, in milliseconds. */
+const SWEEP_MS = 60_000
+
+/** What may be other than in production: outer parts only. */
+export interface Overrides {
+  readonly logger?: Logger
+  /** An embedded database that is gone when the app stops, instead of the one of the configuration. */
+  readonly inMemory?: boolean
+  /** Unix milliseconds. */
+  readonly now?: () => number
+}
+
+/** A running service. */
+export interface App {
+  readonly httpUrl: string
+  readonly rpcUrl: string
+  /** Update streams that a user has open here. */
+  subscribers(address: Address): number
+  /** Lets what is open finish, within the grace of the configuration, and closes everything. May be called again. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the service: the only place where its parts are put together. What was started is stopped in the opposite
+ * order, also when a later part fails to start.
+ */
+export async function createApp(config: Config, overrides: Overrides = {}): Promise<App> {
+  const logger = overrides.logger ?? createLogger(config.log)
+  const cleanups = new Cleanups(logger)
+  try {
+    return await start(config, overrides, logger, cleanups)
+  } catch (error) {
+    await cleanups.run()
+    throw error
+  }
+}
+
+async function start(config: Config, overrides: Overrides, logger: Logger, cleanups: Cleanups): Promise<App> {
+  const now = overrides.now ?? Date.now
+  const metrics = createMetrics({ procedures: PROCEDURES, codes: METRIC_CODES, events: PAIR_ACTIONS })
+  const db = cleanups.add('database', await openDatabase(config, overrides, logger), it => it.close())
+  await migrate(db, MIGRATIONS)
+  const bus = new LocalBus(error => logger.error({ err: error }, 'A listener failed'))
+  cleanups.add('bus', bus, it => it.close())
+  const social = createSocial({ config, logger, db, bus, now }, cleanups)
+  const sweeper = setInterval(() => {
+    social.sessions.sweep().catch(error => logger.warn({ err: error }, 'Expired sessions could not be swept'))
+  }, SWEEP_MS)
+  cleanups.add('sweeper', sweeper, clearInterval)
+
+  let serving = false
+  const checks = { database: () => db.ping() }
+  const http = await createHttp({ config, logger, metrics, social, checks, isServing: () => serving })
+  cleanups.add('http', http, it => it.close())
+  const rpc = createRpc({ config, logger, metrics, social, now })
+  cleanups.add('rpc', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
+  const rpcPort = await rpc.listen()
+  await http.listen({ host: config.host, port: config.httpPort })
+  const httpPort = (http.server.address() as AddressInfo).port
+  serving = true
+
+  const host = config.host === '0.0.0.0' ? 'localhost' : config.host
+  return {
+    httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
+    rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
+    subscribers: address => social.subscriptions.sizeOf(address),
+    stop: () => {
+      serving = false
+      return cleanups.run()
+    }
+  }
+}
+
+function openDatabase({ database, dataDir }: Config, { inMemory }: Overrides, logger: Logger): Promise<Database> {
+  const { url, ...options } = database
+  if (url === null || inMemory) return Database.open({ ...options, dataDir: inMemory ? null : dataDir }, logger)
+  return Database.open({ ...options, url }, logger)
+}

@@ -1,0 +1,82 @@
+import { verifySignedFetch } from '../auth/signed-fetch.ts'
+import type { Config } from '../config.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import type { RpcLimits } from '../rpc/limits.ts'
+import { countingObserver } from '../rpc/observer.ts'
+import type { ErrorReporter } from '../rpc/service.ts'
+import { SocketServer } from '../rpc/socket-server.ts'
+import { friendshipsService, V1Context } from '../rpc/v1.ts'
+import { METHODS as V1_METHODS } from '../rpc/v1-codec.ts'
+import { socialService, type V2Context } from '../rpc/v2.ts'
+import { METHODS as V2_METHODS } from '../rpc/v2-codec.ts'
+import type { Social } from './social.ts'
+
+interface RpcFoundation {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly social: Social
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** Every procedure of both protocols, by its name. */
+export const PROCEDURES = [...Object.values(V1_METHODS), ...Object.values(V2_METHODS)].map(({ name }) => name)
+
+/** What a v2 client signs to open its socket. */
+const HANDSHAKE = { method: 'get', path: '/' }
+
+/** Messages kept of a client while its handshake is verified. */
+const PENDING_FRAMES = 16
+/** What may wait to be sent to one client, in frames of the largest size. */
+const BUFFERED_FRAMES = 16
+
+/** The RPC server with both protocols, not listening yet. */
+export function createRpc({ config, logger, metrics, social, now }: RpcFoundation): SocketServer<V1Context, V2Context> {
+  const { friends, sessions, presence, subscriptions, verifier } = social
+  const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
+  const updateSent = metrics.updateSent
+  const v1 = friendshipsService({
+    friends,
+    sessions,
+    subscriptions,
+    streamPageSize: config.rpc.friendsPageSize,
+    maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
+    report,
+    updateSent
+  })
+  const v2 = socialService({ ...social, report, updateSent })
+  return new SocketServer({
+    host: config.host,
+    port: config.rpcPort,
+    limits: rpcLimits(config.rpc),
+    observer: countingObserver(metrics),
+    onError: report,
+    openPlain: () => {
+      const context = new V1Context(presence)
+      return { services: [v1], context, dispose: () => context.dispose() }
+    },
+    handshake: async headers => {
+      const { address } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
+      return { services: [v2], context: { address }, dispose: presence.connect(address) }
+    }
+  })
+}
+
+function rpcLimits(rpc: Config['rpc']): RpcLimits {
+  return {
+    connections: rpc.maxConnections,
+    frameBytes: rpc.maxFrameBytes,
+    bufferedBytes: BUFFERED_FRAMES * rpc.maxFrameBytes,
+    pendingFrames: PENDING_FRAMES,
+    pendingBytes: rpc.maxFrameBytes,
+    ports: rpc.maxPorts,
+    calls: rpc.maxCalls,
+    streams: rpc.maxStreams,
+    handshakeMs: rpc.handshakeTimeoutMs,
+    pingMs: rpc.pingIntervalMs,
+    pongMs: rpc.pongTimeoutMs,
+    ackMs: rpc.ackTimeoutMs
+  }
+}

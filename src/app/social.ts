@@ -1,0 +1,80 @@
+import { AuthChainVerifier } from '../auth/auth-chain.ts'
+import type { Config } from '../config.ts'
+import type { Logger } from '../observability/logger.ts'
+import { Profiles } from '../profiles/profiles.ts'
+import type { Bus } from '../realtime/bus.ts'
+import { Presence } from '../realtime/presence.ts'
+import { Subscriptions } from '../realtime/subscriptions.ts'
+import { Blocks } from '../social/blocks.ts'
+import { Connectivity } from '../social/connectivity.ts'
+import { Friends } from '../social/friends.ts'
+import { Sessions } from '../social/sessions.ts'
+import { Settings } from '../social/settings.ts'
+import { BlockLists } from '../storage/blocks.ts'
+import type { Database } from '../storage/database.ts'
+import { FriendLists } from '../storage/friend-lists.ts'
+import { FriendshipStore } from '../storage/friendships.ts'
+import { SessionStore } from '../storage/sessions.ts'
+import { SettingsStore } from '../storage/settings.ts'
+import type { Cleanups } from './cleanups.ts'
+
+interface SocialFoundation {
+  readonly config: Config
+  readonly logger: Logger
+  readonly db: Database
+  readonly bus: Bus
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** The use cases, and what the edges share beside them. */
+export type Social = ReturnType<typeof createSocial>
+
+export function createSocial({ config, logger, db, bus, now }: SocialFoundation, cleanups: Cleanups) {
+  const { limits, tokens, ethereum, catalyst, rpc } = config
+  const lists = new FriendLists(db)
+  const settings = new SettingsStore(db)
+  const verifier = new AuthChainVerifier({
+    ethereumRpcUrl: ethereum?.rpcUrl ?? null,
+    timeoutMs: ethereum?.timeoutMs ?? 0
+  })
+  const friends = new Friends({
+    friendships: new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests }),
+    lists,
+    settings,
+    bus,
+    maxMessageLength: limits.maxMessageLength,
+    now
+  })
+  const sessions = new Sessions({
+    store: new SessionStore(db, tokens.maxPerUser),
+    verifier,
+    bus,
+    tokenLifetimeMs: tokens.lifetimeMs,
+    tokenCacheSize: tokens.cacheSize,
+    now
+  })
+  const profiles = new Profiles({ url: catalyst?.url ?? null, timeoutMs: catalyst?.timeoutMs ?? 0, logger, now })
+  cleanups.add('profiles', profiles, it => it.close())
+  const presence = cleanups.add('presence', new Presence(rpc.presenceGraceMs), it => it.close())
+  const subscriptions = cleanups.add('subscriptions', new Subscriptions(bus, rpc.streamQueueSize), it => it.close())
+  const connectivity = new Connectivity({
+    lists,
+    presence,
+    bus,
+    queueSize: rpc.streamQueueSize,
+    maxFriends: limits.maxFriends
+  })
+  cleanups.add('connectivity', connectivity, it => it.close())
+  return {
+    friends,
+    sessions,
+    settings: new Settings(settings),
+    blocks: new Blocks(new BlockLists(db), friends),
+    connectivity,
+    presence,
+    profiles,
+    subscriptions,
+    verifier
+  }
+}

@@ -1,0 +1,72 @@
+import type { Reading } from './reading.ts'
+import { SETTINGS, type SettingName } from './settings.ts'
+
+/** How the Matrix homeserver is used. */
+type Matrix = { readonly homeserverUrl: string; readonly roomOn: 'request' | 'accept' } & (
+  | { readonly mode: 'passthrough' }
+  | { readonly mode: 'appservice'; readonly asToken: string; readonly hsToken: string; readonly tokenKey: string }
+)
+
+const DATABASE_PARTS = ['DB_HOST', 'DB_USER', 'DB_PASSWORD', 'DB_NAME'] as const
+const APPSERVICE_ONLY = ['MATRIX_AS_TOKEN', 'MATRIX_HS_TOKEN', 'MATRIX_TOKEN_KEY'] as const
+const HOMESERVER_ONLY = ['MATRIX_HOMESERVER_URL', 'MATRIX_ROOM_ON'] as const
+
+/** DATABASE_URL, or what the parts make; null for the embedded database. */
+export function databaseUrl(reading: Reading): string | null {
+  const { values, sources } = reading
+  if (sources.DATABASE_URL) {
+    ignore(reading, DATABASE_PARTS, 'DATABASE_URL is set')
+    return values.DATABASE_URL
+  }
+  const part = DATABASE_PARTS.find(name => sources[name])
+  if (!part) return null
+  const host = needed(reading, 'DB_HOST', `${sources[part]} is set`)
+  const password = values.DB_PASSWORD === null ? '' : `:${encodeURIComponent(values.DB_PASSWORD)}`
+  return `postgres://${encodeURIComponent(values.DB_USER)}${password}@${host}/${values.DB_NAME}`
+}
+
+/** REDIS_URL, or what the host makes; null without Redis. */
+export function redisUrl(reading: Reading): string | null {
+  const { values, sources } = reading
+  if (sources.REDIS_URL) {
+    ignore(reading, ['REDIS_HOST'], 'REDIS_URL is set')
+    return values.REDIS_URL
+  }
+  return values.REDIS_HOST && `redis://${values.REDIS_HOST}`
+}
+
+/** Null in standalone mode. */
+export function matrix(reading: Reading): Matrix | null {
+  const mode = reading.values.MATRIX_MODE
+  const reason = `MATRIX_MODE is ${mode}`
+  if (mode !== 'appservice') ignore(reading, APPSERVICE_ONLY, reason)
+  if (mode === 'standalone') {
+    ignore(reading, HOMESERVER_ONLY, reason)
+    return null
+  }
+  const homeserver = {
+    homeserverUrl: needed(reading, 'MATRIX_HOMESERVER_URL', reason),
+    roomOn: reading.values.MATRIX_ROOM_ON
+  }
+  if (mode === 'passthrough') return { mode, ...homeserver }
+  return {
+    mode,
+    ...homeserver,
+    asToken: needed(reading, 'MATRIX_AS_TOKEN', reason),
+    hsToken: needed(reading, 'MATRIX_HS_TOKEN', reason),
+    tokenKey: needed(reading, 'MATRIX_TOKEN_KEY', reason)
+  }
+}
+
+type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | (typeof APPSERVICE_ONLY)[number]
+
+/** The value of a setting that another one makes necessary. Empty when it has none, which is then a mistake. */
+function needed({ values, sources, mistakes }: Reading, name: TextName, reason: string): string {
+  if (!sources[name]) mistakes.push(`${name} must be ${SETTINGS[name].kind.allowed}, because ${reason}, but is not set`)
+  return values[name] ?? ''
+}
+
+function ignore({ sources, warnings }: Reading, names: readonly SettingName[], reason: string): void {
+  const variables = names.flatMap(name => sources[name] ?? [])
+  warnings.push(...variables.map(variable => `${variable} has no effect, because ${reason}`))
+}

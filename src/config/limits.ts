@@ -1,0 +1,74 @@
+import type { Definitions } from './definition.ts'
+import { duration, size, whole } from './kinds.ts'
+
+/** Of what users have and send. */
+export const LIMITS = {
+  TOKEN_LIFETIME: { kind: duration('1s', '3650d'), default: '30d', about: 'How long a login lasts.' },
+  MAX_SESSIONS_PER_USER: { kind: whole(1, 10_000, 'sessions'), default: '50', about: 'Logins of one user at a time.' },
+  TOKEN_CACHE_SIZE: {
+    kind: whole(1, 5_000_000, 'sessions'),
+    default: '50000',
+    about: 'Sessions that one instance keeps in memory.'
+  },
+  MAX_FRIENDS: { kind: whole(1, 100_000, 'friends'), default: '2000', about: 'Friends of one user.' },
+  MAX_PENDING_REQUESTS: {
+    kind: whole(1, 100_000, 'requests'),
+    default: '500',
+    about: 'Requests of one user that wait for an answer.'
+  },
+  MAX_MESSAGE_LENGTH: {
+    kind: whole(1, 10_000, 'characters'),
+    default: '2000',
+    about: 'Length of the message of a request.'
+  },
+  LIST_PAGE_LIMIT: {
+    kind: whole(1, 10_000, 'entries'),
+    default: '2000',
+    about: 'Entries of one answer to a REST list.'
+  },
+  HTTP_BODY_LIMIT: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of the body of an HTTP request.' }
+} satisfies Definitions
+
+/** Of sockets, their calls and their streams. */
+export const RPC_LIMITS = {
+  FRIENDS_STREAM_PAGE_SIZE: {
+    kind: whole(1, 1000, 'friends'),
+    default: '20',
+    about: 'Friends in one element of a v1 stream.'
+  },
+  MAX_CONNECTIONS: { kind: whole(1, 1_000_000, 'sockets'), default: '20000', about: 'Sockets of one instance.' },
+  MAX_PORTS_PER_CONNECTION: { kind: whole(1, 10_000, 'ports'), default: '16', about: 'RPC ports of one socket.' },
+  MAX_STREAMS_PER_CONNECTION: {
+    kind: whole(1, 10_000, 'streams'),
+    default: '32',
+    about: 'Open streams of one socket.'
+  },
+  MAX_CALLS_PER_CONNECTION: {
+    kind: whole(1, 10_000, 'calls'),
+    default: '64',
+    about: 'Calls of one socket that wait for their answer.'
+  },
+  MAX_FRAME_SIZE: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of a WebSocket frame from a client.' },
+  STREAM_QUEUE_SIZE: {
+    kind: whole(1, 100_000, 'updates'),
+    default: '1000',
+    about: 'Updates that wait for one slow stream before it is ended.'
+  },
+  HANDSHAKE_TIMEOUT: {
+    kind: duration('10ms', '10m'),
+    default: '15s',
+    about: 'Time in which a new socket must say who it is.'
+  },
+  PING_INTERVAL: { kind: duration('10ms', '1h'), default: '30s', about: 'Time between two pings of a socket.' },
+  PONG_TIMEOUT: { kind: duration('10ms', '1h'), default: '10s', about: 'Time in which a ping must be answered.' },
+  ACK_TIMEOUT: {
+    kind: duration('10ms', '1h'),
+    default: '60s',
+    about: 'Time in which an element of a stream must be acknowledged.'
+  },
+  PRESENCE_GRACE: {
+    kind: duration('0ms', '10m'),
+    default: '5s',
+    about: 'Time for which a user who lost the last connection still counts as online.'
+  }
+} satisfies Definitions

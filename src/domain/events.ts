@@ -1,0 +1,29 @@
+import type { Address } from './address.ts'
+import type { PairAction, PairStatus } from './friendship.ts'
+
+/** A committed change of a pair, as the event log holds it. */
+export interface PairEvent {
+  readonly kind: 'pair'
+  /** Its place in the log: greater than that of every earlier event of the same pair. */
+  readonly seq: number
+  readonly actor: Address
+  readonly target: Address
+  readonly action: PairAction
+  /** The state that the action ended. */
+  readonly previous: PairStatus
+  /** Of a request only. */
+  readonly message: string | null
+  /** Unix milliseconds; the same in the answer, the push and later listings. */
+  readonly at: number
+}
+
+/** Sessions that ended before their time: calls and streams that hold one of these are over. */
+export interface SessionsEnded {
+  readonly kind: 'sessions-ended'
+  readonly address: Address
+  /** Hex hashes of the access tokens. */
+  readonly tokenHashes: readonly string[]
+}
+
+/** Everything that one instance tells the others. */
+export type SocialEvent = PairEvent | SessionsEnded

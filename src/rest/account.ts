@@ -1,0 +1,40 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { EXPOSURES } from '../domain/policy.ts'
+import type { UserSettings } from '../domain/settings.ts'
+import type { Sessions } from '../social/sessions.ts'
+import type { Settings } from '../social/settings.ts'
+import { requireBearer } from './bearer.ts'
+import { ERROR_RESPONSES } from './schemas.ts'
+
+interface AccountRoutesParts {
+  readonly sessions: Sessions
+  readonly settings: Settings
+}
+
+const EXPOSURE = z.enum(EXPOSURES)
+const CONFIG = z.object({ config: z.object({ friends: EXPOSURE, friendsCount: EXPOSURE }) })
+
+/** `/v1/account/config`: to whom a user shows their friends. */
+export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesParts> = async (app, { sessions, settings }) => {
+  const describe = (summary: string) => ({ summary, tags: ['account'], security: [{ accessToken: [] }] })
+  const response = { 200: CONFIG, ...ERROR_RESPONSES }
+
+  app.get('/v1/account/config', { schema: { ...describe('Your settings'), response } }, async request => {
+    const { address } = await sessions.authenticate(requireBearer(request))
+    return { config: configOf(await settings.of(address)) }
+  })
+
+  app.put(
+    '/v1/account/config',
+    { schema: { ...describe('Change your settings'), body: CONFIG, response } },
+    async request => {
+      const { address } = await sessions.authenticate(requireBearer(request))
+      return { config: configOf(await settings.change(address, request.body.config)) }
+    }
+  )
+}
+
+function configOf({ friends, friendsCount }: UserSettings): z.infer<typeof CONFIG>['config'] {
+  return { friends, friendsCount }
+}

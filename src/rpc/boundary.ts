@@ -1,0 +1,89 @@
+import { publicError, SocialError } from '../domain/errors.ts'
+import type { Call, ErrorReporter, StreamProcedure, UnaryProcedure } from './service.ts'
+
+/** A method of a generated service definition. */
+export interface Method<Request, Response> {
+  readonly name: string
+  readonly requestType: { decode(input: Uint8Array): Request }
+  readonly responseType: { encode(message: Response): { finish(): Uint8Array } }
+}
+
+/** What makes a procedure out of a method: how it is refused, and what it does. */
+interface Handler<Request, Response, Context, Result> {
+  readonly method: Method<Request, Response>
+  /** The error case of the response; throws the error itself when the response has none. */
+  readonly refuse: (error: SocialError) => NoInfer<Response>
+  readonly handle: (request: NoInfer<Request>, call: Call<Context>) => Result
+}
+
+/**
+ * The one place where bytes become a request, and where a failure becomes a typed response. Whatever is thrown ends
+ * here: a SocialError as its case, anything else reported and answered with a mute internal error.
+ */
+export class Boundary<Context> {
+  readonly #report: ErrorReporter
+
+  constructor(report: ErrorReporter) {
+    this.#report = report
+  }
+
+  unary<Request, Response>(
+    handler: Handler<Request, Response, Context, Promise<NoInfer<Response>>>
+  ): UnaryProcedure<Context> {
+    const { method, refuse, handle } = handler
+    return {
+      kind: 'unary',
+      name: method.name,
+      run: async (payload, call) => {
+        const response = await this.#attempt(method, payload, call, handle).catch(error =>
+          refuse(this.#failed(error, call, method.name))
+        )
+        return method.responseType.encode(response).finish()
+      }
+    }
+  }
+
+  /** A stream that fails ends with the error case as its last element. */
+  stream<Request, Response>(
+    handler: Handler<Request, Response, Context, AsyncIterable<NoInfer<Response>>>
+  ): StreamProcedure<Context> {
+    const { method, refuse, handle } = handler
+    const encode = (response: Response): Uint8Array => method.responseType.encode(response).finish()
+    const failed = (error: unknown, call: Call<Context>): Response => refuse(this.#failed(error, call, method.name))
+    return {
+      kind: 'stream',
+      name: method.name,
+      run: async function* (payload, call) {
+        try {
+          for await (const response of handle(decode(method, payload), call)) yield encode(response)
+        } catch (error) {
+          yield encode(failed(error, call))
+        }
+      }
+    }
+  }
+
+  async #attempt<Request, Response>(
+    method: Method<Request, Response>,
+    payload: Uint8Array,
+    call: Call<Context>,
+    handle: (request: Request, call: Call<Context>) => Promise<Response>
+  ): Promise<Response> {
+    return handle(decode(method, payload), call)
+  }
+
+  #failed(error: unknown, call: Call<Context>, procedure: string): SocialError {
+    const shown = publicError(error)
+    call.code = shown.code
+    if (shown !== error) this.#report(error, { connection: call.connection.id, procedure })
+    return shown
+  }
+}
+
+function decode<Request>(method: Method<Request, unknown>, payload: Uint8Array): Request {
+  try {
+    return method.requestType.decode(payload)
+  } catch {
+    throw new SocialError('invalid_request', 'The request cannot be decoded')
+  }
+}

@@ -1,0 +1,26 @@
+/** Everything that one client, or all of them together, can make the RPC server keep or wait for. */
+export interface RpcLimits {
+  /** Sockets that are open at once; the next one is closed with 1013. */
+  readonly connections: number
+  /** The largest message that a client may send, in bytes; a larger one closes its socket with 1009. */
+  readonly frameBytes: number
+  /** What may wait to be sent to one client, in bytes; one that lets more wait is closed with 1013. */
+  readonly bufferedBytes: number
+  /** Messages and bytes kept of one client while its handshake is verified; over them 1013 and 1009. */
+  readonly pendingFrames: number
+  readonly pendingBytes: number
+  /** Open ports of one socket. A module is loaded at most once per port, so these bound the modules too. */
+  readonly ports: number
+  /** Unary procedures that run at once for one socket. */
+  readonly calls: number
+  /** Stream procedures that run at once for one socket. */
+  readonly streams: number
+  /** Time until a client has shown who it is, in milliseconds; no traffic extends it. Then 3004. */
+  readonly handshakeMs: number
+  /** Time between a client's last pong and the next ping, in milliseconds. */
+  readonly pingMs: number
+  /** Time to answer a ping or a close, in milliseconds; then the socket is cut. */
+  readonly pongMs: number
+  /** Time for which a stream element may stay unacknowledged while the next one waits, in milliseconds. */
+  readonly ackMs: number
+}

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type SocketOptions, SocketSession } from './socket-session.ts'
+
+export interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
+  readonly host: string
+  /** 0 for any that is free. */
+  readonly port: number
+}
+
+/** TCP connections above the limit of sockets: for health checks, and for sockets that are being told that it is full. */
+const SPARE_CONNECTIONS = 256
+
+/** How often HTTP requests that do not get anywhere are looked for. */
+const CHECK_MS = 1000
+
+/** Between the sockets that a stop closes, so that not all clients come back in the same instant. */
+const STAGGER_MS = 10
+
+/** The listener of the RPC port: WebSockets at `/`, and `GET /health/live`. */
+export class SocketServer<Plain, Signed> {
+  readonly #options: SocketServerOptions<Plain, Signed>
+  readonly #http: Server
+  readonly #upgrades: WebSocketServer
+  /** Every open socket, also those that are only being told that the server is full. */
+  readonly #sessions = new Set<SocketSession<Plain, Signed>>()
+  #admitted = 0
+  #stopping: Promise<void> | undefined
+
+  constructor(options: SocketServerOptions<Plain, Signed>) {
+    this.#options = options
+    const { connections, frameBytes, handshakeMs } = options.limits
+    this.#upgrades = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      autoPong: false,
+      maxPayload: frameBytes
+    })
+    const timeouts = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: CHECK_MS }
+    this.#http = createServer(timeouts, answer)
+    this.#http.maxConnections = connections + SPARE_CONNECTIONS
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+  }
+
+  /** @returns the port that is listened on */
+  async listen(): Promise<number> {
+    this.#http.listen(this.#options.port, this.#options.host)
+    await once(this.#http, 'listening')
+    return (this.#http.address() as AddressInfo).port
+  }
+
+  /**
+   * Takes no more sockets, lets open unary calls be answered, and closes the sockets one after the other with 1001;
+   * what is open after three quarters of `graceMs` all the same, and what is left at its end is cut off. May be called
+   * again: every call waits for the same stop.
+   */
+  stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs)
+    return this.#stopping
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const path = request.url?.split('?', 1)[0]
+    if (path !== '/') refuseUpgrade(socket, 404)
+    else if (this.#stopping !== undefined) refuseUpgrade(socket, 503)
+    else this.#upgrades.handleUpgrade(request, socket, head, ws => this.#accept(ws, request))
+  }
+
+  #accept(socket: WebSocket, request: IncomingMessage): void {
+    const peer = { id: randomUUID(), ip: request.socket.remoteAddress ?? '' }
+    const session = new SocketSession(socket, peer, this.#options)
+    this.#sessions.add(session)
+    socket.once('close', () => this.#sessions.delete(session))
+    if (this.#admitted < this.#options.limits.connections) this.#admit(socket)
+    else session.close(1013, 'The server is full')
+  }
+
+  #admit(socket: WebSocket): void {
+    const { observer } = this.#options
+    const openedAt = performance.now()
+    this.#admitted++
+    observer.connectionOpened()
+    socket.once('close', () => {
+      this.#admitted--
+      observer.connectionClosed(performance.now() - openedAt)
+    })
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const sessions = [...this.#sessions]
+    const released = new Promise(resolve => this.#http.close(resolve))
+    const closeLate = setTimeout(() => {
+      for (const session of sessions) session.close(1001, 'The server is going away')
+    }, graceMs * 0.75)
+    const stopped = new AbortController()
+    const graceOver = delay(graceMs, undefined, { signal: stopped.signal })
+    const cleanedUp = sessions.map(session => session.cleanedUp)
+    await Promise.race([Promise.all([this.#drain(sessions, graceMs), ...cleanedUp]), graceOver])
+    stopped.abort()
+    clearTimeout(closeLate)
+    for (const session of sessions) session.terminate()
+    this.#http.closeAllConnections()
+    await Promise.all([released, ...sessions.map(session => session.gone)])
+  }
+
+  async #drain(sessions: readonly SocketSession<Plain, Signed>[], graceMs: number): Promise<void> {
+    const perStep = Math.ceil((sessions.length * STAGGER_MS) / (graceMs / 2))
+    const drained: Promise<void>[] = []
+    for (let at = 0; at < sessions.length; at += perStep) {
+      if (at > 0) await delay(STAGGER_MS)
+      for (const session of sessions.slice(at, at + perStep)) drained.push(session.drain())
+    }
+    await Promise.all(drained)
+  }
+}
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  if (request.method === 'GET' && request.url === '/health/live') {
+    response.writeHead(200, { 'content-type': 'application/json' }).end('"alive"')
+  } else {
+    response.writeHead(request.url === '/' ? 426 : 404).end()
+  }
+}
+
+function refuseUpgrade(socket: Duplex, status: number): void {
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}

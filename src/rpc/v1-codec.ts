@@ -1,0 +1,109 @@
+import {
+  type FriendshipEventResponse,
+  FriendshipsServiceDefinition,
+  type Payload,
+  type RequestEventsResponse,
+  type Requests,
+  type UpdateFriendshipResponse,
+  type UsersResponse
+} from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
+import type { Address } from '../domain/address.ts'
+import { type ErrorCode, SocialError } from '../domain/errors.ts'
+import type { PairEvent } from '../domain/events.ts'
+import type { FriendshipAction, PairAction } from '../domain/friendship.ts'
+import type { Paged } from '../domain/page.ts'
+import type { PendingRequest } from '../social/friends.ts'
+
+export const METHODS = FriendshipsServiceDefinition.methods
+
+type ErrorCase = Exclude<NonNullable<UpdateFriendshipResponse['response']>, { $case: 'event' }>
+type ErrorName = ErrorCase['$case']
+
+const ERROR_NAME: Record<ErrorCode, ErrorName> = {
+  invalid_request: 'badRequestError',
+  invalid_transition: 'badRequestError',
+  not_found: 'badRequestError',
+  unauthorized: 'unauthorizedError',
+  forbidden: 'forbiddenError',
+  too_many_requests: 'tooManyRequestsError',
+  conflict: 'internalServerError',
+  unavailable: 'internalServerError',
+  internal: 'internalServerError'
+}
+
+/** The error case of every response that has a bad-request one. */
+export function errorCase({ code, message }: SocialError): { response: ErrorCase } {
+  const name = ERROR_NAME[code]
+  return { response: { $case: name, [name]: { message } } as ErrorCase }
+}
+
+/** The error case of the responses without a bad-request one: a request of theirs holds nothing but the token. */
+export function errorCaseWithoutBadRequest(error: SocialError): {
+  response: Exclude<ErrorCase, { $case: 'badRequestError' }>
+} {
+  const { response } = errorCase(error)
+  if (response.$case !== 'badRequestError') return { response }
+  return { response: { $case: 'internalServerError', internalServerError: response.badRequestError } }
+}
+
+/** The access token of a call. @throws SocialError `unauthorized` when there is none */
+export function tokenOf(payload: Payload | undefined): string {
+  if (!payload?.synapseToken) throw new SocialError('unauthorized', '`auth_token` was not provided')
+  return payload.synapseToken
+}
+
+/** v1 knows no blocks: who is blocked sees a friendship that was deleted. An unblock is nothing to see. */
+const V1_ACTION: Record<PairAction, FriendshipAction | null> = {
+  request: 'request',
+  accept: 'accept',
+  reject: 'reject',
+  cancel: 'cancel',
+  delete: 'delete',
+  block: 'delete',
+  unblock: null
+}
+
+/**
+ * An event as v1 tells it to one of the two users, naming the other one; null when v1 does not tell of it.
+ * @param other the target in the answer to the one who acted, the actor in the push
+ */
+export function encodeEvent(event: PairEvent, other: Address): FriendshipEventResponse | null {
+  const user = { address: other }
+  switch (V1_ACTION[event.action]) {
+    case 'request':
+      return { body: { $case: 'request', request: requestResponse(other, event) } }
+    case 'accept':
+      return { body: { $case: 'accept', accept: { user } } }
+    case 'reject':
+      return { body: { $case: 'reject', reject: { user } } }
+    case 'cancel':
+      return { body: { $case: 'cancel', cancel: { user } } }
+    case 'delete':
+      return { body: { $case: 'delete', delete: { user } } }
+    case null:
+      return null
+  }
+}
+
+/** One page of users. */
+export function encodeUsers(addresses: readonly Address[]): UsersResponse {
+  return { response: { $case: 'users', users: { users: addresses.map(address => ({ address })) } } }
+}
+
+/** The requests that wait for an answer, both ways. */
+export function encodeRequests(
+  incoming: Paged<PendingRequest>,
+  outgoing: Paged<PendingRequest>
+): RequestEventsResponse {
+  const events = { incoming: encodeRequestList(incoming), outgoing: encodeRequestList(outgoing) }
+  return { response: { $case: 'events', events } }
+}
+
+function encodeRequestList({ items, total }: Paged<PendingRequest>): Requests {
+  return { total, items: items.map(item => requestResponse(item.address, item)) }
+}
+
+/** v1 counts time in seconds. */
+function requestResponse(address: Address, { at, message }: { at: number; message: string | null }) {
+  return { user: { address }, createdAt: Math.floor(at / 1000), message: message ?? undefined }
+}

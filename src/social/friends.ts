@@ -1,0 +1,127 @@
+import type { Address } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+import type { PairEvent } from '../domain/events.ts'
+import { decide, type Intent, type Pair, type PairStatus, statusOf } from '../domain/friendship.ts'
+import type { Page, Paged } from '../domain/page.ts'
+import { type Exposure, maySee } from '../domain/policy.ts'
+import type { Bus } from '../realtime/bus.ts'
+import { ConnectionLostError } from '../storage/database.ts'
+import type { FriendLists, PendingRequest, RequestDirection } from '../storage/friend-lists.ts'
+import type { FriendshipStore } from '../storage/friendships.ts'
+import type { SettingsStore } from '../storage/settings.ts'
+
+export type { PendingRequest, RequestDirection }
+
+/** How often a decision is taken anew because somebody else changed the pair in between. */
+const MAX_ATTEMPTS = 10
+
+interface FriendsParts {
+  readonly friendships: FriendshipStore
+  readonly lists: FriendLists
+  readonly settings: SettingsStore
+  readonly bus: Bus
+  /** Characters. */
+  readonly maxMessageLength: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** The use cases of friendships, for every surface. */
+export class Friends {
+  readonly #parts: FriendsParts
+
+  constructor(parts: FriendsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Does what a user wants to happen between them and another, and tells the other. The same action sent again within
+   * ten seconds is answered with the first event and changes nothing.
+   * @returns the event that is in the log when this resolves
+   * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
+   */
+  async act(intent: Intent): Promise<PairEvent> {
+    if (intent.message !== null && isLonger(intent.message, this.#parts.maxMessageLength)) {
+      throw new SocialError('invalid_request', `A message has at most ${this.#parts.maxMessageLength} characters`)
+    }
+    const { friendships, bus, now } = this.#parts
+    let inDoubt: Pair | null = null
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const pair = await friendships.read(intent.actor, intent.target)
+      const decision = decide(pair, intent, now())
+      if (decision.kind === 'keep') {
+        const event = lastEvent(pair, intent, statusOf(inDoubt ?? pair))
+        // The connection broke after our own write: it is committed, and nobody was told yet.
+        if (inDoubt) bus.publish(event)
+        return event
+      }
+      try {
+        const event = await friendships.swap(intent, pair, decision.next, decision.counts)
+        if (event) {
+          bus.publish(event)
+          return event
+        }
+      } catch (error) {
+        if (!(error instanceof ConnectionLostError) || inDoubt) throw error
+        inDoubt = pair
+      }
+    }
+    throw new SocialError('conflict', 'The friendship changes too fast, try again')
+  }
+
+  /** What is between two users. @throws SocialError `invalid_request` for oneself */
+  async between(viewer: Address, other: Address): Promise<Pair> {
+    if (viewer === other) throw new SocialError('invalid_request', 'There is nothing between you and yourself')
+    return this.#parts.friendships.read(viewer, other)
+  }
+
+  /**
+   * Friends of `owner` as `viewer` may see them.
+   * @throws SocialError `forbidden` when the owner does not expose them to the viewer
+   */
+  async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
+    await this.#checkExposure(viewer, owner, 'friends')
+    return this.#parts.lists.friends(owner, page)
+  }
+
+  /** How many friends `owner` has. @throws SocialError `forbidden` as {@link list}, by the exposure of the count */
+  async count(viewer: Address, owner: Address): Promise<number> {
+    await this.#checkExposure(viewer, owner, 'friendsCount')
+    return this.#parts.lists.friendCount(owner)
+  }
+
+  /** Friends that two users have in common; anybody may ask about themselves and another. */
+  mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
+    return this.#parts.lists.mutualFriends(viewer, other, page)
+  }
+
+  /** As {@link mutual}, where the other's exposure of their friends has a say. @throws SocialError `forbidden` */
+  async exposedMutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
+    await this.#checkExposure(viewer, other, 'friends')
+    return this.mutual(viewer, other, page)
+  }
+
+  /** Requests that wait for the user's answer, or for that of others; newest first. */
+  requests(user: Address, direction: RequestDirection, page: Page): Promise<Paged<PendingRequest>> {
+    return this.#parts.lists.requests(user, direction, page)
+  }
+
+  async #checkExposure(viewer: Address, owner: Address, what: 'friends' | 'friendsCount'): Promise<void> {
+    if (viewer === owner) return
+    const { lists, settings } = this.#parts
+    const exposure: Exposure = (await settings.read(owner))[what]
+    const closeness = await lists.closeness(viewer, owner)
+    if (!maySee(exposure, closeness)) throw new SocialError('forbidden', 'This user does not show you their friends')
+  }
+}
+
+/** The event that brought the pair to where it is, as the one who did it (again) is answered. */
+function lastEvent(pair: Pair, { actor, target, action }: Intent, previous: PairStatus): PairEvent {
+  const at = (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
+  return { kind: 'pair', seq: pair.version, actor, target, action, previous, message: pair.message, at }
+}
+
+/** Counts characters, not UTF-16 units, and only when that can matter. */
+function isLonger(text: string, limit: number): boolean {
+  return text.length > limit && [...text].length > limit
+}

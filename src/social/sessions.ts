@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { AuthChain, AuthChainVerifier } from '../auth/auth-chain.ts'
+import { createToken, Tokens } from '../auth/tokens.ts'
+import type { Address } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+import type { Bus } from '../realtime/bus.ts'
+import type { Session, SessionStore } from '../storage/sessions.ts'
+
+export type { Session }
+
+/** How far a login's timestamp may be from the server's clock, in milliseconds (ADR-143). */
+const LOGIN_WINDOW_MS = 120_000
+
+interface SessionsParts {
+  readonly store: SessionStore
+  readonly verifier: AuthChainVerifier
+  readonly bus: Bus
+  /** Milliseconds. */
+  readonly tokenLifetimeMs: number
+  /** Sessions held in memory. */
+  readonly tokenCacheSize: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** What a client shows to log in: a chain of signatures whose last one signs the timestamp. */
+export interface LoginRequest {
+  readonly user: Address
+  /** Unix milliseconds in decimal digits: the very text that was signed. */
+  readonly timestamp: string
+  readonly authChain: AuthChain
+  /** The device that logs in; a new one when null. */
+  readonly deviceId: string | null
+}
+
+/** Who is logged in, with which token, for how long. */
+export class Sessions {
+  readonly #parts: SessionsParts
+  readonly #tokens: Tokens<Session>
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts
+    this.#tokens = new Tokens(hash => parts.store.find(hash, parts.now()), parts.tokenCacheSize)
+    parts.bus.subscribe(event => {
+      if (event.kind === 'sessions-ended') this.#tokens.forget(event.tokenHashes)
+    })
+  }
+
+  /**
+   * Checks a login and starts a session for it. A signature is good for one login.
+   * @throws SocialError `forbidden` (stale, not the user's, used before), `unauthorized` (signatures), `unavailable`
+   */
+  async login({ user, timestamp, authChain, deviceId }: LoginRequest): Promise<{ token: string; session: Session }> {
+    const { store, verifier, tokenLifetimeMs } = this.#parts
+    const now = this.#parts.now()
+    const signedAt = Number(timestamp)
+    if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
+    const { owner, signatureId } = await verifier.verify(authChain, timestamp, now)
+    if (owner !== user) throw new SocialError('forbidden', 'The auth chain is not of this user')
+
+    const { token, tokenHash } = createToken()
+    const session = {
+      tokenHash,
+      address: owner,
+      deviceId: deviceId ?? randomBytes(8).toString('hex').toUpperCase(),
+      createdAt: now,
+      expiresAt: now + tokenLifetimeMs
+    }
+    const proof = {
+      id: createHash('sha256').update(`${owner}:${timestamp}:${signatureId}`).digest(),
+      expiresAt: signedAt + LOGIN_WINDOW_MS
+    }
+    const ended = await store.start(session, proof)
+    if (!ended) throw new SocialError('forbidden', 'This signature was used before')
+    this.#announceEnd(owner, ended)
+    return { token, session }
+  }
+
+  /** The session of an access token. @throws SocialError `unauthorized` */
+  async authenticate(token: string): Promise<Session> {
+    const session = await this.#tokens.resolve(token, this.#parts.now())
+    if (!session) throw new SocialError('unauthorized', 'Invalid access token')
+    return session
+  }
+
+  /** Ends one session, on every instance. */
+  async logout(session: Session): Promise<void> {
+    await this.#parts.store.end(session.tokenHash)
+    this.#announceEnd(session.address, [session.tokenHash])
+  }
+
+  /** Ends all sessions of a user, on every instance. */
+  async logoutAll(address: Address): Promise<void> {
+    this.#announceEnd(address, await this.#parts.store.endAll(address))
+  }
+
+  /** Deletes some of what expired. */
+  sweep(): Promise<void> {
+    return this.#parts.store.sweep(this.#parts.now())
+  }
+
+  #announceEnd(address: Address, ended: readonly Buffer[]): void {
+    if (ended.length === 0) return
+    const tokenHashes = ended.map(hash => hash.toString('hex'))
+    this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes })
+  }
+}

@@ -1,0 +1,35 @@
+import type { Address } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+import type { UserSettings } from '../domain/settings.ts'
+import type { MessageSettings, SettingsStore } from '../storage/settings.ts'
+
+/** Users of one question about how they want to be written to. */
+const MAX_USERS = 50
+
+/** What users decide about themselves. */
+export class Settings {
+  readonly #store: SettingsStore
+
+  constructor(store: SettingsStore) {
+    this.#store = store
+  }
+
+  of(user: Address): Promise<UserSettings> {
+    return this.#store.read(user)
+  }
+
+  /** Changes what is named and keeps the rest. @returns all settings as they are now */
+  change(user: Address, settings: Partial<UserSettings>): Promise<UserSettings> {
+    return this.#store.change(user, settings)
+  }
+
+  /**
+   * How others want to be written to, in the order asked for.
+   * @throws SocialError `invalid_request` for more than 50 users
+   */
+  async messageSettings(user: Address, others: readonly Address[]): Promise<MessageSettings[]> {
+    if (others.length > MAX_USERS)
+      throw new SocialError('invalid_request', `At most ${MAX_USERS} users can be asked about`)
+    return others.length === 0 ? [] : this.#store.messageSettings(user, others)
+  }
+}

@@ -1,0 +1,62 @@
+import type { Address } from '../domain/address.ts'
+import type { Page, Paged } from '../domain/page.ts'
+import type { Database } from './database.ts'
+import { splitAddresses } from './schema.ts'
+
+/** A user whom another one blocks. */
+export interface BlockedUser {
+  readonly address: Address
+  /** Since when, unix milliseconds. */
+  readonly since: number
+}
+
+/** More than this of one user's blocks no answer holds. */
+const STATUS_CAP = 10_000
+
+const BLOCKED = {
+  name: 'blocked',
+  text: `with mine as (
+      select hi as other, blocked_by_lo as since from pair where lo = $1 and blocked_by_lo is not null
+      union all
+      select lo, blocked_by_hi from pair where hi = $1 and blocked_by_hi is not null
+    ), page as (
+      select other, since from mine order by since desc, other limit $2 offset $3
+    )
+    select n, other, since from (select count(*) as n from mine) total left join page on true
+    order by since desc, other`
+}
+
+const joined = (ofLo: string, ofHi: string): string => `
+  (select string_agg(other, '') from (
+    select hi as other from pair where lo = $1 and ${ofLo} is not null
+    union all
+    select lo from pair where hi = $1 and ${ofHi} is not null
+    limit ${STATUS_CAP}) b)`
+const STATUS = {
+  name: 'blocking-status',
+  text: `select ${joined('blocked_by_lo', 'blocked_by_hi')}, ${joined('blocked_by_hi', 'blocked_by_lo')}`
+}
+
+/** Who blocks whom, as the rows of the pairs say. */
+export class BlockLists {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** Users whom this one blocks, latest first. */
+  async blocked(user: Address, page: Page): Promise<Paged<BlockedUser>> {
+    type Row = [total: number, address: Address | null, since: number]
+    const rows = await this.#db.rows<Row>(BLOCKED, [user, page.limit, page.offset], { idempotent: true })
+    const items = rows.flatMap(([, address, since]) => (address === null ? [] : [{ address, since }]))
+    return { items, total: rows[0]?.[0] ?? 0 }
+  }
+
+  /** Everybody whom this user blocks, and everybody who blocks them; at most 10,000 each. */
+  async status(user: Address): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
+    type Row = [blocked: string | null, blockedBy: string | null]
+    const [row] = await this.#db.rows<Row>(STATUS, [user], { idempotent: true })
+    return { blocked: splitAddresses(row?.[0]), blockedBy: splitAddresses(row?.[1]) }
+  }
+}

@@ -1,0 +1,115 @@
+import { type Address, orderedPair } from '../domain/address.ts'
+import type { Page, Paged } from '../domain/page.ts'
+import type { Closeness } from '../domain/policy.ts'
+import type { Database, Statement } from './database.ts'
+import { fromBytes, splitAddresses } from './schema.ts'
+
+/** A request that waits for an answer, as the user who lists it sees it. */
+export interface PendingRequest {
+  /** The other user. */
+  readonly address: Address
+  /** The sequence number of the request. */
+  readonly seq: number
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly message: string | null
+}
+
+export type RequestDirection = 'incoming' | 'outgoing'
+
+/** Totals are exact up to here; beyond it, counting would cost more than the answer is worth. */
+const TOTAL_CAP = 100_000
+
+// Two index-only scans, merged: an OR over both columns would use neither index at size.
+const friendsOf = (user: string): string => `
+  select lo as friend from pair where hi = ${user} and last_action = 2
+  union all
+  select hi from pair where lo = ${user} and last_action = 2`
+
+const mutualOf = (a: string, b: string): string => `
+  (${friendsOf(a)}) mine join (${friendsOf(b)}) theirs on mine.friend = theirs.friend`
+
+// A page of addresses travels as one string: they all have one length, and a row for each costs more to send and parse.
+const FRIENDS = {
+  name: 'friends',
+  text: `select (select friends from user_count where address = $1), string_agg(friend, '' order by friend)
+    from (select friend from (${friendsOf('$1')}) f order by friend limit $2 offset $3) page`
+}
+const FRIEND_COUNT = { name: 'friend-count', text: 'select friends from user_count where address = $1' }
+const MUTUAL = {
+  name: 'mutual-friends',
+  text: `with mutual as materialized (select mine.friend from ${mutualOf('$1', '$2')})
+    select (select count(*) from mutual), string_agg(friend, '' order by friend)
+    from (select friend from mutual order by friend limit $3 offset $4) page`
+}
+const CLOSENESS = {
+  name: 'closeness',
+  // By intersection, because a join in an EXISTS is planned for the first row and may compare all with all.
+  text: `select exists (select 1 from pair where lo = $1 and hi = $2 and last_action = 2),
+    exists (select friend from (${friendsOf('$1')}) mine intersect select friend from (${friendsOf('$2')}) theirs)`
+}
+
+const REQUESTER = 'case when actor_is_lo then lo else hi end'
+const REQUESTED = 'case when actor_is_lo then hi else lo end'
+const requests = (name: string, mine: string, other: string): Statement => ({
+  name: `requests-${name}`,
+  text: `with total as (
+      select count(*) as n from (select 1 from pair where ${mine} = $1 and last_action = 1 limit ${TOTAL_CAP}) r
+    ), page as (
+      select ${other} as other, version, acted_at, message from pair
+      where ${mine} = $1 and last_action = 1 order by version desc limit $2 offset $3
+    )
+    select n, other, version, acted_at, message from total left join page on true order by version desc`
+})
+const REQUESTS: Record<RequestDirection, Statement> = {
+  incoming: requests('incoming', REQUESTED, REQUESTER),
+  outgoing: requests('outgoing', REQUESTER, REQUESTED)
+}
+
+/** Lists of friends and requests: one statement each, index scans whose cost follows the page. */
+export class FriendLists {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** Friends in the order of their addresses. */
+  async friends(user: Address, page: Page): Promise<Paged<Address>> {
+    return this.#addresses(FRIENDS, [user, page.limit, page.offset])
+  }
+
+  async friendCount(user: Address): Promise<number> {
+    const [row] = await this.#db.rows<[number]>(FRIEND_COUNT, [user], { idempotent: true })
+    return row?.[0] ?? 0
+  }
+
+  /** Friends that two users have in common, in the order of their addresses. */
+  async mutualFriends(a: Address, b: Address, page: Page): Promise<Paged<Address>> {
+    return this.#addresses(MUTUAL, [a, b, page.limit, page.offset])
+  }
+
+  /** How near two different users are to each other. */
+  async closeness(a: Address, b: Address): Promise<Closeness> {
+    const { lo, hi } = orderedPair(a, b)
+    const [row] = await this.#db.rows<[boolean, boolean]>(CLOSENESS, [lo, hi], { idempotent: true })
+    return { friends: row?.[0] ?? false, friendsOfFriends: row?.[1] ?? false }
+  }
+
+  /** Requests that wait for an answer, newest first. The total is exact up to 100,000. */
+  async requests(user: Address, direction: RequestDirection, page: Page): Promise<Paged<PendingRequest>> {
+    type Row = [total: number, address: Address | null, seq: number, at: number, message: Buffer | null]
+    const values = [user, page.limit, page.offset]
+    const rows = await this.#db.rows<Row>(REQUESTS[direction], values, { idempotent: true })
+    const items = rows.flatMap(([, address, seq, at, message]) =>
+      address === null ? [] : [{ address, seq, at, message: fromBytes(message) }]
+    )
+    return { items, total: rows[0]?.[0] ?? 0 }
+  }
+
+  async #addresses(statement: Statement, values: unknown[]): Promise<Paged<Address>> {
+    type Row = [total: number | null, addresses: string | null]
+    const [row] = await this.#db.rows<Row>(statement, values, { idempotent: true })
+    return { items: splitAddresses(row?.[1]), total: row?.[0] ?? 0 }
+  }
+}

@@ -1,0 +1,139 @@
+import { type Address, orderedPair } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+import type { PairEvent } from '../domain/events.ts'
+import { type CountChange, type Intent, NO_PAIR, type Pair, statusOf } from '../domain/friendship.ts'
+import type { Database } from './database.ts'
+import { ACTION_CODE, actionOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
+
+/** How many friends, and requests that wait for an answer, one user may have. */
+export interface CountLimits {
+  readonly friends: number
+  readonly outgoing: number
+}
+
+type Next = Omit<Pair, 'version'>
+type PairRow = [
+  version: number,
+  lastAction: number,
+  actorIsLo: boolean,
+  actedAt: number,
+  message: Buffer | null,
+  blockedByLo: number | null,
+  blockedByHi: number | null
+]
+
+const READ = {
+  name: 'pair-read',
+  text: `select version, last_action, actor_is_lo, acted_at, message, blocked_by_lo, blocked_by_hi
+    from pair where lo = $1 and hi = $2`
+}
+
+/**
+ * What follows the swap of the row, in the same statement: the counts of both users, each under its row lock and in
+ * the order of the addresses (so that two statements never wait for each other), and the event log.
+ */
+const CONSEQUENCES = `
+  counted as (
+    insert into user_count as present (address, friends, outgoing)
+    select address, friends, outgoing from changed, (values ($1, $10::int, $11::int), ($2, $12::int, $13::int))
+      as delta (address, friends, outgoing)
+    where friends <> 0 or outgoing <> 0
+    order by address
+    on conflict (address) do update set
+      friends = case when excluded.friends > 0 and present.friends >= $14::int then over_limit('friends')
+        else present.friends + excluded.friends end,
+      outgoing = case when excluded.outgoing > 0 and present.outgoing >= $15::int then over_limit('outgoing')
+        else present.outgoing + excluded.outgoing end
+  ),
+  logged as (
+    insert into pair_event (seq, lo, hi, action, actor_is_lo, acted_at, message, previous)
+    select version, $1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $9::smallint from changed
+  )
+  select version from changed`
+
+const INSERT = {
+  name: 'pair-insert',
+  text: `with changed as (
+    insert into pair (lo, hi, last_action, actor_is_lo, acted_at, message, blocked_by_lo, blocked_by_hi, version)
+    values ($1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $7::bigint, $8::bigint, nextval('pair_event_seq'))
+    on conflict do nothing returning version
+  ), ${CONSEQUENCES}`
+}
+
+const SWAP = {
+  name: 'pair-swap',
+  text: `with changed as (
+    update pair set last_action = $3::smallint, actor_is_lo = $4::boolean, acted_at = $5::bigint, message = $6::bytea,
+      blocked_by_lo = $7::bigint, blocked_by_hi = $8::bigint, version = nextval('pair_event_seq')
+    where lo = $1 and hi = $2 and version = $16::bigint returning version
+  ), ${CONSEQUENCES}`
+}
+
+/** SQLSTATE that the database function `over_limit` raises. */
+const OVER_LIMIT = '53400'
+
+/** The rows of pairs, and the log of what happened to them. */
+export class FriendshipStore {
+  readonly #db: Database
+  readonly #limits: CountLimits
+
+  constructor(db: Database, limits: CountLimits) {
+    this.#db = db
+    this.#limits = limits
+  }
+
+  /** The present state of two different users; {@link NO_PAIR} when nothing ever happened between them. */
+  async read(a: Address, b: Address): Promise<Pair> {
+    const { lo, hi } = orderedPair(a, b)
+    const [row] = await this.#db.rows<PairRow>(READ, [lo, hi], { idempotent: true })
+    return row ? toPair(row, lo, hi) : NO_PAIR
+  }
+
+  /**
+   * Makes `next` the state of the pair and logs it, if the pair is still at `before.version`: all in one statement.
+   * @returns the event as it is in the log, or null when somebody else was faster
+   * @throws SocialError `too_many_requests` when one of the two would go over a limit: then nothing changed
+   */
+  async swap(intent: Intent, before: Pair, next: Next, counts: readonly CountChange[]): Promise<PairEvent | null> {
+    const { actor, target, action } = intent
+    const { lo, hi } = orderedPair(actor, target)
+    const previous = statusOf(before)
+    const since = (user: Address): number | null => next.blockedBy.get(user) ?? null
+    const delta = (user: Address): [number, number] => {
+      const change = counts.find(count => count.user === user)
+      return [change?.friends ?? 0, change?.outgoing ?? 0]
+    }
+    const values = [
+      ...[lo, hi, ACTION_CODE[action], actor === lo, next.at, toBytes(next.message), since(lo), since(hi)],
+      ...[STATUS_CODE[previous], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing]
+    ]
+    const statement = before.version === 0 ? INSERT : SWAP
+    if (before.version !== 0) values.push(before.version)
+    const [row] = await this.#db.rows<[seq: number]>(statement, values).catch(asLimitError)
+    return row
+      ? { kind: 'pair', seq: row[0], actor, target, action, previous, message: next.message, at: next.at }
+      : null
+  }
+}
+
+function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairRow, lo: Address, hi: Address): Pair {
+  const blockedBy = new Map<Address, number>()
+  if (byLo !== null) blockedBy.set(lo, byLo)
+  if (byHi !== null) blockedBy.set(hi, byHi)
+  return {
+    version,
+    lastAction: actionOf(lastAction),
+    actor: actorIsLo ? lo : hi,
+    message: fromBytes(message),
+    at,
+    blockedBy
+  }
+}
+
+function asLimitError(error: unknown): never {
+  if (error instanceof Error && 'code' in error && error.code === OVER_LIMIT) {
+    const what = error.message === 'friends' ? 'friends' : 'pending friendship requests'
+    throw new SocialError('too_many_requests', `The limit of ${what} is reached`)
+  }
+  throw error
+}

@@ -1,0 +1,5 @@
+import type { Migration } from 'kysely'
+import { friendships } from './0001-friendships.ts'
+
+/** Every migration in the order of its name. What has run anywhere is never edited; a change is a new migration. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-friendships': friendships }

@@ -1,0 +1,51 @@
+import { Kysely, type Migration, Migrator, PostgresDialect } from 'kysely'
+import type { PoolClient } from 'pg'
+import type { Database } from './database.ts'
+
+export type Migrations = Readonly<Record<string, Migration>>
+
+const OLDEST_VERSION = 130_000
+
+/**
+ * Brings the schema up to date: each migration once, in the order of the names, all in one transaction, under a lock
+ * of the database, so that several instances may start at once.
+ * @throws Error when PostgreSQL is older than 13, or when a newer release has migrated the database before
+ */
+export async function migrate(database: Database, migrations: Migrations): Promise<void> {
+  await database.maintain(async client => {
+    await refuseOldServer(client)
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(client) }) })
+    const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+    if (error === undefined) return
+    await refuseNewerSchema(client, migrations)
+    throw error
+  })
+}
+
+async function refuseOldServer(client: PoolClient): Promise<void> {
+  const { rows } = await client.query<{ number: number; version: string }>(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as version`
+  )
+  const [server] = rows
+  if (server && server.number < OLDEST_VERSION) {
+    throw new Error(`PostgreSQL ${server.version} is too old: version 13 or newer is needed`)
+  }
+}
+
+/** Kysely calls such a database corrupt; what happened is that an older release was started. */
+async function refuseNewerSchema(client: PoolClient, migrations: Migrations): Promise<void> {
+  const applied = client.query<{ name: string }>('select name from kysely_migration order by name')
+  const { rows } = await applied.catch(() => ({ rows: [] }))
+  const unknown = rows.map(({ name }) => name).filter(name => !(name in migrations))
+  if (unknown.length > 0) {
+    throw new Error(
+      `The database was migrated by a newer release, which knows ${unknown.join(', ')}: run that release or a later one`
+    )
+  }
+}
+
+/** One connection as the pool that Kysely expects; whoever lent it takes it back. */
+function poolOf(client: PoolClient) {
+  const lent = { query: client.query.bind(client), release: () => {} }
+  return { connect: async () => lent, end: async () => {} }
+}

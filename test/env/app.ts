@@ -1,0 +1,101 @@
+import { createSocialClient } from '@dcl/social-rpc-client'
+import { type App, createApp, type Overrides } from '../../src/app.ts'
+import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { readConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/observability/logger.ts'
+import { until } from './until.ts'
+
+export type V1Client = Awaited<ReturnType<typeof createSocialClient>>
+export type V1Event = NonNullable<Awaited<ReturnType<V1Client['requestFriendship']>>>
+
+/** A wallet that is logged in through the published v1 client. */
+export interface V1User extends Wallet {
+  readonly client: V1Client
+}
+
+/** The real service on free ports, with whatever the test opens against it. */
+export class Env implements AsyncDisposable {
+  readonly app: App
+  readonly #opened: (() => void | Promise<void>)[] = []
+
+  private constructor(app: App) {
+    this.app = app
+  }
+
+  /**
+   * Starts the service, on an embedded database in memory unless `settings` has a `DATABASE_URL`.
+   * @param settings environment variables, over those of a test
+   */
+  static async start(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
+    const config = readConfig({ HOST: '127.0.0.1', HTTP_PORT: '0', RPC_PORT: '0', SHUTDOWN_GRACE: '2s', ...settings })
+    const logger = createLogger({ level: 'error', format: 'json' })
+    const inMemory = settings['DATABASE_URL'] === undefined && settings['DATA_DIR'] === undefined
+    return new Env(await createApp(config, { logger, inMemory, ...overrides }))
+  }
+
+  /** Logs a wallet in, a new one unless one is given: another device of the same user. */
+  async login(wallet?: Wallet): Promise<V1User> {
+    const { address, identity } = wallet ?? (await createWallet())
+    const client = await createSocialClient(this.app.httpUrl, this.app.rpcUrl, address, identity)
+    this.onStop(() => client.disconnect())
+    return { address, identity, client }
+  }
+
+  /** Collects what a user is told, from when this resolves. */
+  async updates(user: V1User): Promise<Inbox> {
+    const before = this.app.subscribers(user.address)
+    const inbox = new Inbox(user.client)
+    await until(() => this.app.subscribers(user.address) > before, 'the subscription is open')
+    return inbox
+  }
+
+  onStop(close: () => void | Promise<void>): void {
+    this.#opened.unshift(close)
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.#opened.splice(0)) await close()
+    await this.app.stop()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+/** The updates that one device has been told, oldest first. */
+export class Inbox {
+  readonly events: V1Event[] = []
+  /** What the stream failed with, when it is over. */
+  ended: Error | 'in good order' | null = null
+
+  constructor(client: V1Client) {
+    this.#listen(client).then(
+      () => {
+        this.ended = 'in good order'
+      },
+      error => {
+        this.ended = error
+      }
+    )
+  }
+
+  /** Waits for the next update and takes it out. */
+  async next(): Promise<V1Event> {
+    await until(() => this.events.length > 0 || this.ended !== null, 'an update comes')
+    const event = this.events.shift()
+    if (!event) throw new Error(`The stream ended: ${this.ended}`)
+    return event
+  }
+
+  async #listen(client: V1Client): Promise<void> {
+    for await (const events of client.subscribeToFriendshipRequests()) this.events.push(...events)
+  }
+}
+
+/** All addresses of a streamed list. */
+export async function collect(pages: AsyncIterable<{ address: string }[]>): Promise<string[]> {
+  const all: string[] = []
+  for await (const page of pages) all.push(...page.map(({ address }) => address))
+  return all
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { until } from './until.ts'
+
+/** A server program that a test starts, stops in every way, and starts again. */
+export class ServerProcess {
+  readonly #command: readonly string[]
+  readonly #owner: { uid?: number; gid?: number }
+  readonly #isReady: () => Promise<boolean>
+  #child: ChildProcess | undefined
+  #output = ''
+
+  /** @param owner the user that the program runs as */
+  constructor(
+    command: readonly string[],
+    isReady: () => Promise<boolean>,
+    owner: { readonly uid?: number; readonly gid?: number } = {}
+  ) {
+    this.#command = command
+    this.#isReady = isReady
+    this.#owner = owner
+  }
+
+  async start(): Promise<void> {
+    const [program = '', ...args] = this.#command
+    const child = spawn(program, args, { ...this.#owner, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    this.#output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', chunk => {
+        this.#output = (this.#output + chunk).slice(-4000)
+      })
+    }
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}:\n${this.#output}`)
+      return this.#isReady()
+    }, `${program} is ready`)
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal)
+  }
+
+  /** Ends it with a signal and waits until it has ended. */
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+}
+
+/** The full path of the first program of that name in the folders, or null. */
+export function findProgram(name: string, folders: readonly string[] = []): string | null {
+  const path = (process.env['PATH'] ?? '').split(delimiter)
+  return [...folders, ...path].map(folder => join(folder, name)).find(isExecutable) ?? null
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A TCP port on this machine that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('No port was given')
+  return address.port
+}

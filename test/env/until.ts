@@ -1,0 +1,11 @@
+/** Longest time for which a test waits for something that has to happen, in milliseconds. */
+const DEADLINE_MS = 20_000
+
+/** Waits until a condition holds. @throws Error with `what` when it does not in time */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`It did not happen in time that ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 2))
+  }
+}

@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { OpenCall } from '../../../src/rpc/call.ts'
+import { Channel } from '../../../src/rpc/channel.ts'
+import { OutgoingStream } from '../../../src/rpc/outgoing-stream.ts'
+import { type Closing, parseFrame } from './clients.ts'
+
+const ACK_MS = 1000
+const LONG = 3_600_000
+
+/** A stream whose elements the test gives, and whose client the test plays. Time stands still unless it is moved. */
+class Bench {
+  readonly sent: string[] = []
+  readonly closings: Closing[] = []
+  readonly stream: OutgoingStream<unknown>
+  readonly channel: Channel
+  asked = 0
+  ended = 0
+  released = 0
+  returned = 0
+  reported: unknown[] = []
+  #give: ((result: IteratorResult<Uint8Array> | Promise<never>) => void) | undefined
+
+  constructor() {
+    const wire = {
+      send: (frame: Uint8Array) => this.sent.push(shown(frame)),
+      bufferedAmount: () => 0,
+      close: (code: number, reason: string) => {
+        this.closings.push({ code, reason })
+        this.stream.end()
+      }
+    }
+    this.channel = new Channel(wire, 1_000_000)
+    const iterator: AsyncIterator<Uint8Array> = {
+      next: () => {
+        this.asked++
+        return new Promise(resolve => (this.#give = resolve))
+      },
+      return: async () => {
+        this.returned++
+        return { done: true, value: undefined }
+      }
+    }
+    const info = { id: 'c', ip: '::1', context: {}, authenticated: () => {} }
+    const procedure = { kind: 'stream', name: 'S', run: () => ({ [Symbol.asyncIterator]: () => iterator }) } as const
+    const call = new OpenCall<unknown>(info, procedure, { number: 5, portId: 1, payload: new Uint8Array(0) })
+    const owner = {
+      fail: (_: unknown, error: unknown) => this.sent.push(String(error)),
+      report: (_: unknown, error: unknown) => this.reported.push(error),
+      ended: () => this.ended++,
+      released: () => this.released++
+    }
+    this.stream = new OutgoingStream(call, iterator, this.channel, owner, ACK_MS)
+    this.stream.start()
+  }
+
+  async give(text: string): Promise<void> {
+    await this.#settle({ done: false, value: Buffer.from(text) })
+  }
+
+  async finish(): Promise<void> {
+    await this.#settle({ done: true, value: undefined })
+  }
+
+  async fail(error: Error): Promise<void> {
+    await this.#settle(Promise.reject(error))
+  }
+
+  async acknowledge(sequence: number): Promise<void> {
+    this.channel.framesHeard++
+    this.stream.acknowledge(sequence)
+    await vi.advanceTimersByTimeAsync(0)
+  }
+
+  async #settle(result: IteratorResult<Uint8Array> | Promise<never>): Promise<void> {
+    this.#give?.(result)
+    await vi.advanceTimersByTimeAsync(0)
+  }
+}
+
+function shown(bytes: Uint8Array): string {
+  const { message } = parseFrame(bytes)
+  return message.closed ? `end ${message.sequenceId}` : `${message.sequenceId}:${message.payload}`
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+describe('a stream', () => {
+  it('sends the offer, then each element when the one before is acknowledged, then the end', async () => {
+    const bench = new Bench()
+    expect(bench.sent).toEqual(['0:'])
+    await bench.give('one')
+    expect(bench.sent).toEqual(['0:'])
+    await bench.acknowledge(0)
+    expect(bench.sent).toEqual(['0:', '1:one'])
+    await bench.acknowledge(1)
+    expect(bench.sent).toEqual(['0:', '1:one'])
+    await bench.give('two')
+    expect(bench.sent).toEqual(['0:', '1:one', '2:two'])
+    await bench.finish()
+    expect(bench.sent).toHaveLength(3)
+    await bench.acknowledge(2)
+    expect(bench.sent).toEqual(['0:', '1:one', '2:two', 'end 2'])
+    expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 0])
+  })
+
+  it('asks for one element ahead and no more', async () => {
+    const bench = new Bench()
+    expect(bench.asked).toBe(1)
+    await bench.give('one')
+    expect(bench.asked).toBe(1)
+    await bench.acknowledge(0)
+    expect(bench.asked).toBe(2)
+    await bench.give('two')
+    expect(bench.asked).toBe(2)
+  })
+
+  it('ignores an acknowledgement of anything but what was sent last, and a second one', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    for (const sequence of [1, 2, 0xffff_ffff]) await bench.acknowledge(sequence)
+    expect(bench.sent).toEqual(['0:'])
+    await bench.acknowledge(0)
+    await bench.give('two')
+    await bench.acknowledge(0)
+    await bench.acknowledge(0)
+    expect(bench.sent).toEqual(['0:', '1:one'])
+  })
+
+  it('sends an error after the acknowledgement of the last element', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    await bench.fail(new Error('broken'))
+    expect(bench.sent).toEqual(['0:', '1:one'])
+    await bench.acknowledge(1)
+    expect(bench.sent).toEqual(['0:', '1:one', 'Error: broken'])
+    expect([bench.ended, bench.released]).toEqual([1, 1])
+  })
+
+  it('that the client closes is returned once, and nothing more is sent', async () => {
+    const bench = new Bench()
+    bench.stream.end()
+    bench.stream.end()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    expect(bench.sent).toEqual(['0:'])
+    expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 1])
+  })
+
+  it('reports what goes wrong after its end, but not that it was aborted', async () => {
+    const bench = new Bench()
+    bench.stream.end()
+    await bench.fail(new Error('broken'))
+    expect(bench.reported).toEqual([new Error('broken')])
+    const other = new Bench()
+    other.stream.end()
+    await other.fail(other.stream.call.signal.reason)
+    expect(other.reported).toEqual([])
+  })
+})
+
+describe('the deadline of an acknowledgement', () => {
+  it('does not run while nothing waits: an idle subscription is never late', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    await vi.advanceTimersByTimeAsync(LONG)
+    expect(bench.closings).toEqual([])
+    expect(bench.ended).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('begins when the next element comes, not when the last one was sent', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    await vi.advanceTimersByTimeAsync(LONG)
+    await bench.give('two')
+    await vi.advanceTimersByTimeAsync(ACK_MS - 1)
+    expect(bench.closings).toEqual([])
+    await bench.acknowledge(1)
+    expect(bench.sent).toEqual(['0:', '1:one', '2:two'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('closes the socket of a client that says nothing any more', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    await bench.give('two')
+    await vi.advanceTimersByTimeAsync(ACK_MS)
+    expect(bench.closings).toEqual([{ code: 1008, reason: 'Streams are not acknowledged' }])
+    expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 1])
+  })
+
+  it('counts for the offer too', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await vi.advanceTimersByTimeAsync(ACK_MS)
+    expect(bench.closings).toHaveLength(1)
+  })
+
+  it('ends only the stream when the client goes on with other things', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    await bench.give('two')
+    await vi.advanceTimersByTimeAsync(ACK_MS / 2)
+    bench.channel.framesHeard++
+    await vi.advanceTimersByTimeAsync(ACK_MS / 2)
+    expect(bench.closings).toEqual([])
+    expect(bench.sent.at(-1)).toBe('SocialError: The stream was not acknowledged in time')
+    expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 1])
+  })
+
+  it('sends the end all the same when only that waits, and keeps the socket', async () => {
+    const bench = new Bench()
+    await bench.give('one')
+    await bench.acknowledge(0)
+    await bench.finish()
+    await vi.advanceTimersByTimeAsync(ACK_MS)
+    expect(bench.sent).toEqual(['0:', '1:one', 'end 1'])
+    expect(bench.closings).toEqual([])
+    expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 0])
+  })
+})
