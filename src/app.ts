@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { createBus } from './app/bus.ts'
 import { Cleanups } from './app/cleanups.ts'
 import { createHttp } from './app/http.ts'
 import { createRpc, PROCEDURES } from './app/rpc.ts'
@@ -8,7 +9,6 @@ import type { Address } from './domain/address.ts'
 import { PAIR_ACTIONS } from './domain/friendship.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
-import { LocalBus } from './realtime/bus.ts'
 import { METRIC_CODES } from './rpc/observer.ts'
 import { Database } from './storage/database.ts'
 import { MIGRATIONS } from './storage/migrations/index.ts'
@@ -56,8 +56,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const metrics = createMetrics({ procedures: PROCEDURES, codes: METRIC_CODES, events: PAIR_ACTIONS })
   const db = cleanups.add('database', await openDatabase(config, overrides, logger), it => it.close())
   await migrate(db, MIGRATIONS)
-  const bus = new LocalBus(error => logger.error({ err: error }, 'A listener failed'))
-  cleanups.add('bus', bus, it => it.close())
+  const { bus, checks } = await createBus({ config, logger, db }, cleanups)
   const social = createSocial({ config, logger, db, bus, now }, cleanups)
   const sweeper = setInterval(() => {
     social.sessions.sweep().catch(error => logger.warn({ err: error }, 'Expired sessions could not be swept'))
@@ -65,8 +64,11 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   cleanups.add('sweeper', sweeper, clearInterval)
 
   let serving = false
-  const checks = { database: () => db.ping() }
-  const http = await createHttp({ config, logger, metrics, social, checks, isServing: () => serving })
+  const http = await createHttp({
+    ...{ config, logger, metrics, social },
+    checks: { database: () => db.ping(), ...checks },
+    isServing: () => serving
+  })
   cleanups.add('http', http, it => it.close())
   const rpc = createRpc({ config, logger, metrics, social, now })
   cleanups.add('rpc', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))

@@ -58,6 +58,11 @@ export function createSocial({ config, logger, db, bus, now }: SocialFoundation,
   cleanups.add('profiles', profiles, it => it.close())
   const presence = cleanups.add('presence', new Presence(rpc.presenceGraceMs), it => it.close())
   const subscriptions = cleanups.add('subscriptions', new Subscriptions(bus, rpc.streamQueueSize), it => it.close())
+  bus.subscribe(event => {
+    if (event.kind !== 'messages-lost') return
+    const report = (error: unknown) => logger.warn({ err: error }, 'Sessions could not be checked again')
+    sessions.checkAgain(subscriptions.sessions()).catch(report)
+  })
   const connectivity = new Connectivity({
     lists,
     presence,

@@ -47,6 +47,12 @@ export class Tokens<Session extends TokenSession> {
     return session
   }
 
+  /** Asks the database anew for every token. */
+  forgetAll(): void {
+    this.#forgets += 1
+    this.#cache.clear()
+  }
+
   /** @param tokenHashes hex hashes of tokens whose session ended */
   forget(tokenHashes: readonly string[]): void {
     this.#forgets += 1

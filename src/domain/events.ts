@@ -25,5 +25,10 @@ export interface SessionsEnded {
   readonly tokenHashes: readonly string[]
 }
 
-/** Everything that one instance tells the others. */
-export type SocialEvent = PairEvent | SessionsEnded
+/** Other instances could not be heard for a while: sessions may have ended that this one still trusts. */
+export interface MessagesLost {
+  readonly kind: 'messages-lost'
+}
+
+/** Everything that one instance tells the others, or has to know of them. */
+export type SocialEvent = PairEvent | SessionsEnded | MessagesLost

@@ -1,4 +1,4 @@
-import type { SocialEvent } from '../domain/events.ts'
+import type { PairEvent, SessionsEnded, SocialEvent } from '../domain/events.ts'
 
 export type BusListener = (event: SocialEvent) => void
 
@@ -7,7 +7,7 @@ export type BusListener = (event: SocialEvent) => void
  * only the wake-up: to publish never fails and is never waited for.
  */
 export interface Bus {
-  publish(event: SocialEvent): void
+  publish(event: PairEvent | SessionsEnded): void
   /** @returns how to stop listening */
   subscribe(listener: BusListener): () => void
   close(): Promise<void>
@@ -23,7 +23,7 @@ export class LocalBus implements Bus {
     this.#onError = onError
   }
 
-  publish(event: SocialEvent): void {
+  publish(event: PairEvent | SessionsEnded): void {
     for (const listener of this.#listeners) {
       try {
         listener(event)

@@ -15,6 +15,7 @@ export interface Subscriber {
 }
 
 interface Subscription {
+  readonly address: Address
   readonly tokenHash: string | null
   readonly queue: UpdateQueue<PairEvent>
 }
@@ -31,7 +32,7 @@ export class Subscriptions {
     this.#queueSize = queueSize
     this.#stopListening = bus.subscribe(event => {
       if (event.kind === 'pair') this.#deliver(event)
-      else this.#revoke(event)
+      else if (event.kind === 'sessions-ended') this.#revoke(event)
     })
   }
 
@@ -45,6 +46,11 @@ export class Subscriptions {
     return this.#byAddress.get(address).size
   }
 
+  /** The sessions by which streams live here, with the hex hashes of their access tokens. */
+  sessions(): { address: Address; tokenHash: string }[] {
+    return this.#byAddress.values().flatMap(({ address, tokenHash }) => (tokenHash ? [{ address, tokenHash }] : []))
+  }
+
   /** Everything that others do to this user from now on. Fails with `unauthorized` when the session ends. */
   open({ address, tokenHash, signal }: Subscriber): AsyncIterable<PairEvent> {
     const end = (): void => queue.end()
@@ -52,7 +58,7 @@ export class Subscriptions {
       signal.removeEventListener('abort', end)
       this.#remove(address, subscription)
     })
-    const subscription = { tokenHash, queue }
+    const subscription = { address, tokenHash, queue }
     this.#byAddress.add(address, subscription)
     this.#size += 1
     signal.addEventListener('abort', end)

@@ -12,7 +12,7 @@ import {
 } from './protocol.ts'
 import type { ConnectionInfo, ErrorReporter, Procedure, RpcObserver, Service } from './service.ts'
 
-export interface ConnectionOptions<Context> {
+interface ConnectionOptions<Context> {
   readonly info: ConnectionInfo<Context>
   readonly services: readonly Service<Context>[]
   readonly wire: Wire

@@ -75,9 +75,9 @@ export class OutgoingStream<Context> {
     if (!this.call.over) void this.#pull()
   }
 
-  /** Anything but the first acknowledgement of what was sent last is ignored. */
+  /** An acknowledgement of anything but what was sent last is ignored. */
   acknowledge(sequence: number): void {
-    if (this.#acknowledged || sequence !== this.#sequence) return
+    if (sequence !== this.#sequence) return
     this.#acknowledged = true
     clearTimeout(this.#deadline)
     this.#advance()

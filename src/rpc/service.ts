@@ -38,10 +38,10 @@ export interface Call<Context> {
  * Takes the encoded request and gives the encoded response. What it throws is answered with a remote error: of a
  * SocialError the client sees the public text, of anything else nothing.
  */
-export type UnaryRun<Context> = (payload: Uint8Array, call: Call<Context>) => Promise<Uint8Array>
+type UnaryRun<Context> = (payload: Uint8Array, call: Call<Context>) => Promise<Uint8Array>
 
 /** As {@link UnaryRun}, with a stream of encoded elements. One element is asked for ahead of the client. */
-export type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => AsyncIterable<Uint8Array>
+type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => AsyncIterable<Uint8Array>
 
 export interface UnaryProcedure<Context> {
   readonly kind: 'unary'

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type SocketOptions, SocketSession } from './socket-session.ts'
 
-export interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
+interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
   readonly host: string
   /** 0 for any that is free. */
   readonly port: number

@@ -43,6 +43,7 @@ export class Sessions {
     this.#tokens = new Tokens(hash => parts.store.find(hash, parts.now()), parts.tokenCacheSize)
     parts.bus.subscribe(event => {
       if (event.kind === 'sessions-ended') this.#tokens.forget(event.tokenHashes)
+      if (event.kind === 'messages-lost') this.#tokens.forgetAll()
     })
   }
 
@@ -92,6 +93,15 @@ export class Sessions {
   /** Ends all sessions of a user, on every instance. */
   async logoutAll(address: Address): Promise<void> {
     this.#announceEnd(address, await this.#parts.store.endAll(address))
+  }
+
+  /** Announces the end of those of these sessions that are over: it may have gone unheard. */
+  async checkAgain(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
+    const hashes = sessions.map(({ tokenHash }) => Buffer.from(tokenHash, 'hex'))
+    const alive = new Set(await this.#parts.store.alive(hashes, this.#parts.now()))
+    for (const { address, tokenHash } of sessions) {
+      if (!alive.has(tokenHash)) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash] })
+    }
   }
 
   /** Deletes some of what expired. */

@@ -7,7 +7,7 @@ import { type DataLock, lockDataDir } from './data-lock.ts'
 // Plain JavaScript, so that it runs from the sources too: Node 20 cannot start a worker from TypeScript.
 const WORKER = new URL('./embedded-worker.js', import.meta.url)
 /** How long the engine may take to write what it holds and end, in milliseconds. */
-const CLOSE_DEADLINE_MS = 10_000
+const CLOSE_DEADLINE_MS = 3_000
 const VACUUM_MS = 3_600_000
 
 /**

@@ -15,6 +15,12 @@ const SERIALIZATION_FAILURE = '40001'
 const DEADLOCK_DETECTED = '40P01'
 const INVALID_STATEMENT_NAME = '26000'
 
+/**
+ * SQLSTATEs that end the session: a shutdown, a crash of another backend, a time limit on an idle transaction, a broken
+ * connection. Severity would say it too, but in the language of the server. 08P01 is a wrong number of values.
+ */
+const SESSION_ENDED = /^(57P0|25P0[34]|08(?!P01))/
+
 /** System errors of a connection that broke. */
 const LOST = new Set([
   'ECONNRESET',
@@ -36,9 +42,8 @@ export function failureOf(error: unknown): Failure {
   return LOST.has(code) || LOST_TEXTS.test(error.message) ? 'lost' : 'unforeseen'
 }
 
-function failureOfStatement({ code = '', severity, routine }: DatabaseError): Failure {
-  // Class 08, and whatever ends the session: a shutdown, a crash of another backend, a time limit on it.
-  if (severity !== 'ERROR' || code.startsWith('08')) return 'lost'
+function failureOfStatement({ code = '', routine }: DatabaseError): Failure {
+  if (SESSION_ENDED.test(code)) return 'lost'
   if (code === SERIALIZATION_FAILURE || code === DEADLOCK_DETECTED) return 'undone'
   // "cached plan must not change result type" shares its code with everything that is not supported.
   if (code === INVALID_STATEMENT_NAME || routine === 'RevalidateCachedQuery') return 'stale'

@@ -51,11 +51,17 @@ const CONSEQUENCES = `
   )
   select version from changed`
 
+/**
+ * The number is taken when the transaction has its id: a reader of the log that misses a number then knows which
+ * transactions may still bring it.
+ */
+const NEXT_SEQ = `nextval(case when pg_current_xact_id() is not null then 'pair_event_seq' end)`
+
 const INSERT = {
   name: 'pair-insert',
   text: `with changed as (
     insert into pair (lo, hi, last_action, actor_is_lo, acted_at, message, blocked_by_lo, blocked_by_hi, version)
-    values ($1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $7::bigint, $8::bigint, nextval('pair_event_seq'))
+    values ($1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $7::bigint, $8::bigint, ${NEXT_SEQ})
     on conflict do nothing returning version
   ), ${CONSEQUENCES}`
 }
@@ -64,7 +70,7 @@ const SWAP = {
   name: 'pair-swap',
   text: `with changed as (
     update pair set last_action = $3::smallint, actor_is_lo = $4::boolean, acted_at = $5::bigint, message = $6::bytea,
-      blocked_by_lo = $7::bigint, blocked_by_hi = $8::bigint, version = nextval('pair_event_seq')
+      blocked_by_lo = $7::bigint, blocked_by_hi = $8::bigint, version = ${NEXT_SEQ}
     where lo = $1 and hi = $2 and version = $16::bigint returning version
   ), ${CONSEQUENCES}`
 }

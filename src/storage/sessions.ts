@@ -37,6 +37,10 @@ const FIND = {
   name: 'session-find',
   text: `select address, device_id, created_at, expires_at from session where token_hash = $1 and expires_at > $2`
 }
+const ALIVE = {
+  name: 'session-alive',
+  text: `select encode(token_hash, 'hex') from session where token_hash = any($1::bytea[]) and expires_at > $2`
+}
 const END = { name: 'session-end', text: 'delete from session where token_hash = $1' }
 const END_ALL = { name: 'session-end-all', text: 'delete from session where address = $1 returning token_hash' }
 const SWEEPS = [
@@ -75,6 +79,12 @@ export class SessionStore {
     if (!row) return null
     const [address, deviceId, createdAt, expiresAt] = row
     return { tokenHash, address, deviceId, createdAt, expiresAt }
+  }
+
+  /** Which of these sessions are there, and have not expired at `now` (unix milliseconds): their hex hashes. */
+  async alive(tokenHashes: readonly Buffer[], now: number): Promise<string[]> {
+    const rows = await this.#db.rows<[string]>(ALIVE, [tokenHashes, now], { idempotent: true })
+    return rows.map(([hash]) => hash)
   }
 
   async end(tokenHash: Buffer): Promise<void> {

@@ -5,28 +5,30 @@ import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { until } from './until.ts'
 
+/** The user that a program runs as, and its folder. */
+interface Surroundings {
+  readonly uid?: number
+  readonly gid?: number
+  readonly cwd?: string
+}
+
 /** A server program that a test starts, stops in every way, and starts again. */
 export class ServerProcess {
   readonly #command: readonly string[]
-  readonly #owner: { uid?: number; gid?: number }
+  readonly #surroundings: Surroundings
   readonly #isReady: () => Promise<boolean>
   #child: ChildProcess | undefined
   #output = ''
 
-  /** @param owner the user that the program runs as */
-  constructor(
-    command: readonly string[],
-    isReady: () => Promise<boolean>,
-    owner: { readonly uid?: number; readonly gid?: number } = {}
-  ) {
+  constructor(command: readonly string[], isReady: () => Promise<boolean>, surroundings: Surroundings = {}) {
     this.#command = command
     this.#isReady = isReady
-    this.#owner = owner
+    this.#surroundings = surroundings
   }
 
   async start(): Promise<void> {
     const [program = '', ...args] = this.#command
-    const child = spawn(program, args, { ...this.#owner, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, { ...this.#surroundings, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#output = ''
     for (const stream of [child.stdout, child.stderr]) {

@@ -79,5 +79,8 @@ export function catalystProfile(id: string, parts: object = {}): object {
   }
 }
 
+/** A whole answer, as it goes over the wire. */
+export const profilesText = (ids: string[]): string => JSON.stringify(ids.map(id => catalystProfile(id)))
+
 export const nameOf = (id: string): string => `user ${id.slice(-6)}`
 export const pictureOf = (id: string): string => `https://pictures.example/${id}/face.png`

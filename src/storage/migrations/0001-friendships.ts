@@ -38,11 +38,10 @@ const statements = [
   `create index pair_lo_is_blocked on pair (lo) where blocked_by_hi is not null`,
   `create index pair_hi_is_blocked on pair (hi) where blocked_by_lo is not null`,
 
-  // The log. \`xid\` lets a reader stop before the first row whose transaction may still be running: sequence numbers
-  // are taken before commit, so the highest visible one says nothing about those below it.
+  // The log. Its numbers are taken before commit, so the highest visible one says nothing about those below it: the
+  // reader has to remember what it has not seen yet.
   `create table pair_event (
     seq bigint primary key,
-    xid xid8 not null default pg_current_xact_id(),
     lo text collate "C" not null,
     hi text collate "C" not null,
     action smallint not null,
@@ -51,6 +50,7 @@ const statements = [
     acted_at bigint not null,
     message bytea
   )`,
+  `create index pair_event_target on pair_event ((case when actor_is_lo then hi else lo end), seq)`,
 
   // How many friends and unanswered requests a user has: what the limits are checked against, under a row lock.
   `create table user_count (

@@ -3,6 +3,7 @@ import { OpenCall } from '../../../src/rpc/call.ts'
 import { Channel } from '../../../src/rpc/channel.ts'
 import { OutgoingStream } from '../../../src/rpc/outgoing-stream.ts'
 import { type Closing, parseFrame } from './clients.ts'
+import { createPort } from './frames.ts'
 
 const ACK_MS = 1000
 const LONG = 3_600_000
@@ -224,4 +225,18 @@ describe('the deadline of an acknowledgement', () => {
     expect(bench.closings).toEqual([])
     expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 0])
   })
+})
+
+it('nothing is sent after a close, and a close happens once', () => {
+  const done: string[] = []
+  const wire = {
+    send: () => done.push('send'),
+    close: (code: number) => done.push(`close ${code}`),
+    bufferedAmount: () => 0
+  }
+  const channel = new Channel(wire, 1000)
+  channel.close(1008, '')
+  channel.write(createPort(1))
+  channel.close(1013, '')
+  expect(done).toEqual(['close 1008'])
 })

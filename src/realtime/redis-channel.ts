@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { z } from 'zod'
+import { parseAddress } from '../domain/address.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Channel, ChannelListener, ChannelMessage } from './channel.ts'
+
+interface RedisChannelOptions {
+  readonly url: string
+  /** The name under which the instances of one service find each other. */
+  readonly topic: string
+  readonly logger: Logger
+}
+
+/** How often an instance sends itself a message, to see that messages flow; in milliseconds. */
+const PROBE_MS = 1000
+/** Without any message for so long the connection is taken for dead, though it looks alive; in milliseconds. */
+const SILENCE_MS = 3000
+/** Longest wait before a connection is tried again, in milliseconds. */
+const MAX_RETRY_MS = 1000
+const MAX_MESSAGE_LENGTH = 65_536
+
+const address = z.string().transform((text, context) => {
+  const parsed = parseAddress(text)
+  if (!parsed) context.addIssue('not an address')
+  return parsed ?? z.NEVER
+})
+const envelope = z.object({
+  from: z.string().max(100),
+  message: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('probe') }),
+    z.object({ kind: z.literal('wake') }),
+    z.object({
+      kind: z.literal('sessions-ended'),
+      address,
+      tokenHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(10_000)
+    })
+  ])
+})
+
+/**
+ * The channel over Redis publish/subscribe. It never waits for Redis and keeps nothing for it: what is sent while Redis
+ * is away is lost, and listeners are told so when it is back.
+ */
+export class RedisChannel implements Channel {
+  readonly #options: RedisChannelOptions
+  readonly #instance = randomUUID()
+  readonly #publisher: Redis
+  readonly #subscriber: Redis
+  readonly #listeners = new Set<ChannelListener>()
+  readonly #probe: NodeJS.Timeout
+  #lastHeard = 0
+  #isListening = false
+  #wasListening = false
+
+  constructor(options: RedisChannelOptions) {
+    this.#options = options
+    this.#publisher = connect(options.url)
+    this.#subscriber = connect(options.url)
+    this.#watch(this.#publisher)
+    this.#watch(this.#subscriber)
+    this.#subscriber.on('ready', () => this.#listen())
+    this.#subscriber.on('close', () => this.#fellSilent())
+    this.#subscriber.on('message', (_, text: string) => this.#receive(text))
+    this.#probe = setInterval(() => this.#probeNow(), PROBE_MS)
+  }
+
+  /** Whether messages flow, as far as the last probe could tell. */
+  get isConnected(): boolean {
+    return this.#isListening && this.#publisher.status === 'ready'
+  }
+
+  /** Whether messages ever flowed: an instance that never heard the others does not know who is there. */
+  get wasConnected(): boolean {
+    return this.#wasListening
+  }
+
+  send(message: ChannelMessage): void {
+    this.#publish(message)
+  }
+
+  subscribe(listener: ChannelListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#probe)
+    this.#listeners.clear()
+    this.#publisher.disconnect()
+    this.#subscriber.disconnect()
+  }
+
+  #publish(message: ChannelMessage | { readonly kind: 'probe' }): void {
+    if (this.#publisher.status !== 'ready') return
+    const text = JSON.stringify({ from: this.#instance, message })
+    this.#publisher.publish(this.#options.topic, text).catch(() => undefined) // seen by the probe
+  }
+
+  #listen(): void {
+    this.#subscriber.subscribe(this.#options.topic).then(
+      () => this.#heardAgain(),
+      () => this.#subscriber.disconnect(true)
+    )
+  }
+
+  #heardAgain(): void {
+    this.#isListening = true
+    this.#lastHeard = performance.now()
+    if (this.#wasListening) {
+      this.#options.logger.info('Redis is connected again')
+      for (const listener of this.#listeners) listener({ kind: 'messages-lost' })
+    }
+    this.#wasListening = true
+  }
+
+  #fellSilent(): void {
+    if (this.#isListening) this.#options.logger.warn('Redis is away: other instances are heard through the log only')
+    this.#isListening = false
+  }
+
+  #probeNow(): void {
+    if (this.#isListening && performance.now() - this.#lastHeard > SILENCE_MS) {
+      this.#options.logger.warn('Redis delivers nothing: connecting anew')
+      this.#fellSilent()
+      this.#subscriber.disconnect(true)
+      this.#publisher.disconnect(true)
+    } else {
+      this.#publish({ kind: 'probe' })
+    }
+  }
+
+  #receive(text: string): void {
+    this.#lastHeard = performance.now()
+    const parsed = parse(text)
+    if (!parsed || parsed.from === this.#instance || parsed.message.kind === 'probe') return
+    for (const listener of this.#listeners) listener(parsed.message)
+  }
+
+  #watch(redis: Redis): void {
+    redis.on('error', error => this.#options.logger.debug({ err: error }, 'Redis connection'))
+  }
+}
+
+function connect(url: string): Redis {
+  return new Redis(url, {
+    connectTimeout: 2000,
+    // Nothing waits for Redis: a command that cannot be sent now fails now.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResubscribe: false,
+    keepAlive: 10_000,
+    retryStrategy: attempt => Math.min(attempt * 50, MAX_RETRY_MS)
+  })
+}
+
+function parse(text: string): z.infer<typeof envelope> | null {
+  if (text.length > MAX_MESSAGE_LENGTH) return null
+  try {
+    return envelope.safeParse(JSON.parse(text)).data ?? null
+  } catch {
+    return null
+  }
+}

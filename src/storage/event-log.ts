@@ -1,0 +1,90 @@
+import type { Address } from '../domain/address.ts'
+import type { PairEvent } from '../domain/events.ts'
+import type { Database } from './database.ts'
+import { actionOf, fromBytes, statusOfCode } from './schema.ts'
+
+/** One look at the log, and which transactions were running when it was taken. */
+export interface EventLogView {
+  readonly events: readonly PairEvent[]
+  readonly oldestRunning: number
+  readonly nextTransaction: number
+}
+
+type EventRow = [
+  seq: number | null,
+  lo: Address,
+  hi: Address,
+  action: number,
+  previous: number,
+  actorIsLo: boolean,
+  at: number,
+  message: Buffer | null
+]
+
+const COLUMNS = 'seq, lo, hi, action, previous, actor_is_lo, acted_at, message'
+// The snapshot is that of the statement, so that it says exactly which transactions the rows could not show.
+const AFTER = {
+  name: 'log-after',
+  text: `select pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint, ${COLUMNS}
+    from pg_current_snapshot() now left join (
+      (select ${COLUMNS} from pair_event where seq = any($2::bigint[]))
+      union all
+      (select ${COLUMNS} from pair_event where seq > $1 order by seq limit $3)
+    ) events on true order by seq`
+}
+const LATEST = {
+  name: 'log-latest',
+  text: `select coalesce(max(seq), 0) from pair_event`
+}
+const TARGET = 'case when actor_is_lo then hi else lo end'
+const MISSED = {
+  name: 'log-missed',
+  text: `select ${COLUMNS} from pair_event where ${TARGET} = $1 and seq > $2 order by seq limit $3`
+}
+
+/** What happened to pairs, in the order of its numbers: the truth that every push repeats. */
+export class EventLog {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */
+  async after(seq: number, missing: readonly number[], limit: number): Promise<EventLogView> {
+    type Row = [oldestRunning: number, nextTransaction: number, ...EventRow]
+    const rows = await this.#db.rows<Row>(AFTER, [seq, missing, limit], { idempotent: true })
+    const [first] = rows
+    return {
+      events: rows.flatMap(([, , ...row]) => toEvent(row) ?? []),
+      oldestRunning: first?.[0] ?? 0,
+      nextTransaction: first?.[1] ?? 0
+    }
+  }
+
+  /** The highest number that can be seen; 0 when nothing ever happened. */
+  async latest(): Promise<number> {
+    const [row] = await this.#db.rows<[number]>(LATEST, [], { idempotent: true })
+    return row?.[0] ?? 0
+  }
+
+  /** The first `limit` events after a number of which this user is to be told. */
+  async missed(target: Address, after: number, limit: number): Promise<PairEvent[]> {
+    const rows = await this.#db.rows<EventRow>(MISSED, [target, after, limit], { idempotent: true })
+    return rows.flatMap(row => toEvent(row) ?? [])
+  }
+}
+
+function toEvent([seq, lo, hi, action, previous, actorIsLo, at, message]: EventRow): PairEvent | null {
+  if (seq === null) return null
+  return {
+    kind: 'pair',
+    seq,
+    actor: actorIsLo ? lo : hi,
+    target: actorIsLo ? hi : lo,
+    action: actionOf(action),
+    previous: statusOfCode(previous),
+    message: fromBytes(message),
+    at
+  }
+}

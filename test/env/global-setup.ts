@@ -1,0 +1,23 @@
+import type { TestProject } from 'vitest/node'
+import { missingServers } from './missing-servers.ts'
+import { PostgresServer, postgresPrograms } from './postgres.ts'
+import { redisProgram } from './redis.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A PostgreSQL server for all tests of the run, where each makes its own databases; null when there is none. */
+    postgresUrl: string | null
+    hasRedis: boolean
+  }
+}
+
+/** Before the first test: what is slow to start and can be shared. What it returns runs after the last one. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const missing = missingServers()
+  if (process.env['CI'] && missing.length > 0)
+    throw new Error(`In CI nothing is skipped: ${missing.join(', ')} missing`)
+  const postgres = postgresPrograms() ? await PostgresServer.start({ durable: false }) : null
+  project.provide('postgresUrl', postgres?.url ?? null)
+  project.provide('hasRedis', redisProgram() !== null)
+  return async () => postgres?.[Symbol.asyncDispose]()
+}

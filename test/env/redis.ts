@@ -1,0 +1,64 @@
+import { createConnection } from 'node:net'
+import { findProgram, freePort, ServerProcess } from './server-process.ts'
+
+/** The program, or null when it is not installed. */
+export function redisProgram(): string | null {
+  return findProgram('redis-server')
+}
+
+/** A Redis of its own, which keeps nothing, on a port of its own. */
+export class RedisServer implements AsyncDisposable {
+  readonly url: string
+  readonly #process: ServerProcess
+
+  private constructor(port: number, process: ServerProcess) {
+    this.url = `redis://127.0.0.1:${port}`
+    this.#process = process
+  }
+
+  static async start(): Promise<RedisServer> {
+    const program = redisProgram()
+    if (!program) throw new Error('Redis is not installed')
+    const port = await freePort()
+    const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no']
+    const server = new ServerProcess([program, '--port', String(port), ...options], () => answers(port))
+    await server.start()
+    return new RedisServer(port, server)
+  }
+
+  /** Ends it in good order (SIGTERM) or at once (SIGKILL). */
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.#process.stop(signal)
+  }
+
+  /** Starts it again, empty, on the same port. */
+  start(): Promise<void> {
+    return this.#process.start()
+  }
+
+  /** Keeps its connections and delivers nothing, until it is thawed. */
+  freeze(): void {
+    this.#process.signal('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process.signal('SIGCONT')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL')
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise(settle => {
+    const socket = createConnection(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    const done = (isReady: boolean): void => {
+      socket.destroy()
+      settle(isReady)
+    }
+    socket.once('data', reply => done(reply.toString().startsWith('+PONG')))
+    socket.once('error', () => done(false))
+    socket.once('close', () => done(false))
+  })
+}
