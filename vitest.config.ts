@@ -10,7 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    globalSetup: ['test/env/global-setup.ts'],
+    globalSetup: ['test/env/global-setup.ts', 'test/env/synapse/global-setup.ts'],
     reporters: ['default', new ClosingLine()]
   }
 })

@@ -10,6 +10,7 @@ import { PAIR_ACTIONS } from './domain/friendship.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { METRIC_CODES } from './rpc/observer.ts'
+import { BEGINNINGS } from './social/updates.ts'
 import { Database } from './storage/database.ts'
 import { MIGRATIONS } from './storage/migrations/index.ts'
 import { migrate } from './storage/migrator.ts'
@@ -53,13 +54,20 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
 
 async function start(config: Config, overrides: Overrides, logger: Logger, cleanups: Cleanups): Promise<App> {
   const now = overrides.now ?? Date.now
-  const metrics = createMetrics({ procedures: PROCEDURES, codes: METRIC_CODES, events: PAIR_ACTIONS })
+  const metrics = createMetrics({
+    procedures: PROCEDURES,
+    codes: METRIC_CODES,
+    events: PAIR_ACTIONS,
+    beginnings: BEGINNINGS
+  })
   const db = cleanups.add('database', await openDatabase(config, overrides, logger), it => it.close())
   await migrate(db, MIGRATIONS)
-  const { bus, checks } = await createBus({ config, logger, db }, cleanups)
-  const social = createSocial({ config, logger, db, bus, now }, cleanups)
+  const { bus, log, checks } = await createBus({ config, logger, db }, cleanups)
+  const social = createSocial({ config, logger, db, bus, log, metrics, now }, cleanups)
+  await social.updates.start()
   const sweeper = setInterval(() => {
-    social.sessions.sweep().catch(error => logger.warn({ err: error }, 'Expired sessions could not be swept'))
+    const sweeps = [social.sessions.sweep(), social.updates.sweep()]
+    Promise.all(sweeps).catch(error => logger.warn({ err: error }, 'What expired could not be swept'))
   }, SWEEP_MS)
   cleanups.add('sweeper', sweeper, clearInterval)
 
@@ -81,7 +89,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
-    subscribers: address => social.subscriptions.sizeOf(address),
+    subscribers: address => social.subscriptions.sizeOf(address) + social.connectivity.sizeOf(address),
     stop: () => {
       serving = false
       return cleanups.run()

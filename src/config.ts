@@ -73,7 +73,11 @@ function arrange(reading: Reading) {
       maxMessageLength: values.MAX_MESSAGE_LENGTH,
       maxListPage: values.LIST_PAGE_LIMIT
     },
-    http: { bodyLimitBytes: values.HTTP_BODY_LIMIT, corsOrigins: values.CORS_ORIGINS },
+    http: {
+      bodyLimitBytes: values.HTTP_BODY_LIMIT,
+      requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT,
+      corsOrigins: values.CORS_ORIGINS
+    },
     rpc: {
       friendsPageSize: values.FRIENDS_STREAM_PAGE_SIZE,
       maxConnections: values.MAX_CONNECTIONS,
@@ -86,7 +90,9 @@ function arrange(reading: Reading) {
       pingIntervalMs: values.PING_INTERVAL,
       pongTimeoutMs: values.PONG_TIMEOUT,
       ackTimeoutMs: values.ACK_TIMEOUT,
-      presenceGraceMs: values.PRESENCE_GRACE
+      presenceGraceMs: values.PRESENCE_GRACE,
+      resumeWindowMs: values.RESUME_WINDOW,
+      resumeMaxUpdates: values.RESUME_MAX_UPDATES
     },
     matrix: matrix(reading),
     /** What was set and has no effect, a sentence each. */

@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts'
 import type { Logger } from '../observability/logger.ts'
-import { type Bus, LocalBus } from '../realtime/bus.ts'
 import { type Channel, SilentChannel } from '../realtime/channel.ts'
 import { LogBus } from '../realtime/log-bus.ts'
 import { RedisChannel } from '../realtime/redis-channel.ts'
@@ -11,6 +10,8 @@ import type { Cleanups } from './cleanups.ts'
 
 /** How often the log is read when nothing wakes this instance, in milliseconds. */
 const POLL_MS = 1000
+/** The same where there can be no other instance: only what its own commits were not sure of is found so. */
+const ALONE_POLL_MS = 10_000
 
 interface BusFoundation {
   readonly config: Config
@@ -19,23 +20,20 @@ interface BusFoundation {
 }
 
 interface BusParts {
-  readonly bus: Bus
+  readonly bus: LogBus
+  readonly log: EventLog
   readonly checks: Readonly<Record<string, HealthCheck>>
 }
 
-/**
- * An embedded database has one instance, whose bus is its own process. On PostgreSQL there may be others: events come
- * from the log, and Redis, where there is one, says at once that there are some.
- */
+/** Events come from the log of the database; Redis, where there is one, tells other instances at once to look at it. */
 export async function createBus({ config, logger, db }: BusFoundation, cleanups: Cleanups): Promise<BusParts> {
-  const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
-  if (db.kind === 'embedded') {
-    return { bus: cleanups.add('bus', new LocalBus(onError), it => it.close()), checks: {} }
-  }
   const { channel, checks } = createChannel(config, logger)
   cleanups.add('channel', channel, it => it.close())
-  const bus = await LogBus.open({ log: new EventLog(db), channel, pollMs: POLL_MS, onError })
-  return { bus: cleanups.add('bus', bus, it => it.close()), checks }
+  const log = new EventLog(db)
+  const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
+  const pollMs = db.kind === 'embedded' ? ALONE_POLL_MS : POLL_MS
+  const bus = cleanups.add('bus', await LogBus.open({ log, channel, pollMs, onError }), it => it.close())
+  return { bus, log, checks }
 }
 
 function createChannel({ redisUrl, serverName }: Config, logger: Logger) {

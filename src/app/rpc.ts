@@ -6,7 +6,8 @@ import type { RpcLimits } from '../rpc/limits.ts'
 import { countingObserver } from '../rpc/observer.ts'
 import type { ErrorReporter } from '../rpc/service.ts'
 import { SocketServer } from '../rpc/socket-server.ts'
-import { friendshipsService, V1Context } from '../rpc/v1.ts'
+import { SocketUsers } from '../rpc/socket-users.ts'
+import { friendshipsService, type V1Context } from '../rpc/v1.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1-codec.ts'
 import { socialService, type V2Context } from '../rpc/v2.ts'
 import { METHODS as V2_METHODS } from '../rpc/v2-codec.ts'
@@ -34,13 +35,13 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc({ config, logger, metrics, social, now }: RpcFoundation): SocketServer<V1Context, V2Context> {
-  const { friends, sessions, presence, subscriptions, verifier } = social
+  const { friends, sessions, presence, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent
   const v1 = friendshipsService({
     friends,
     sessions,
-    subscriptions,
+    updates,
     streamPageSize: config.rpc.friendsPageSize,
     maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
     report,
@@ -54,12 +55,14 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
     observer: countingObserver(metrics),
     onError: report,
     openPlain: () => {
-      const context = new V1Context(presence)
-      return { services: [v1], context, dispose: () => context.dispose() }
+      const users = new SocketUsers(presence)
+      return { services: [v1], context: { users }, dispose: () => users.dispose() }
     },
     handshake: async headers => {
-      const { address } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      return { services: [v2], context: { address }, dispose: presence.connect(address) }
+      const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
+      const users = new SocketUsers(presence)
+      const [begin, dispose] = [() => users.seen(address), () => users.dispose()]
+      return { services: [v2], context: { address, signer }, begin, dispose }
     }
   })
 }

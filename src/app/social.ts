@@ -1,8 +1,9 @@
 import { AuthChainVerifier } from '../auth/auth-chain.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
 import { Profiles } from '../profiles/profiles.ts'
-import type { Bus } from '../realtime/bus.ts'
+import type { LogBus } from '../realtime/log-bus.ts'
 import { Presence } from '../realtime/presence.ts'
 import { Subscriptions } from '../realtime/subscriptions.ts'
 import { Blocks } from '../social/blocks.ts'
@@ -10,10 +11,13 @@ import { Connectivity } from '../social/connectivity.ts'
 import { Friends } from '../social/friends.ts'
 import { Sessions } from '../social/sessions.ts'
 import { Settings } from '../social/settings.ts'
+import { Updates } from '../social/updates.ts'
 import { BlockLists } from '../storage/blocks.ts'
 import type { Database } from '../storage/database.ts'
+import type { EventLog } from '../storage/event-log.ts'
 import { FriendLists } from '../storage/friend-lists.ts'
 import { FriendshipStore } from '../storage/friendships.ts'
+import { PositionStore } from '../storage/positions.ts'
 import { SessionStore } from '../storage/sessions.ts'
 import { SettingsStore } from '../storage/settings.ts'
 import type { Cleanups } from './cleanups.ts'
@@ -22,7 +26,9 @@ interface SocialFoundation {
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
-  readonly bus: Bus
+  readonly bus: LogBus
+  readonly log: EventLog
+  readonly metrics: Metrics
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -30,7 +36,8 @@ interface SocialFoundation {
 /** The use cases, and what the edges share beside them. */
 export type Social = ReturnType<typeof createSocial>
 
-export function createSocial({ config, logger, db, bus, now }: SocialFoundation, cleanups: Cleanups) {
+export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
+  const { config, logger, db, bus, log, metrics, now } = foundation
   const { limits, tokens, ethereum, catalyst, rpc } = config
   const lists = new FriendLists(db)
   const settings = new SettingsStore(db)
@@ -38,8 +45,13 @@ export function createSocial({ config, logger, db, bus, now }: SocialFoundation,
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
     timeoutMs: ethereum?.timeoutMs ?? 0
   })
+  const friendships = new FriendshipStore(
+    db,
+    { friends: limits.maxFriends, outgoing: limits.maxPendingRequests },
+    config.matrix?.mode === 'appservice'
+  )
   const friends = new Friends({
-    friendships: new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests }),
+    friendships,
     lists,
     settings,
     bus,
@@ -58,6 +70,18 @@ export function createSocial({ config, logger, db, bus, now }: SocialFoundation,
   cleanups.add('profiles', profiles, it => it.close())
   const presence = cleanups.add('presence', new Presence(rpc.presenceGraceMs), it => it.close())
   const subscriptions = cleanups.add('subscriptions', new Subscriptions(bus, rpc.streamQueueSize), it => it.close())
+  const updates = new Updates({
+    subscriptions,
+    log,
+    positions: new PositionStore(db),
+    settled: () => bus.settled,
+    windowMs: rpc.resumeWindowMs,
+    maxMissed: rpc.resumeMaxUpdates,
+    now,
+    onBegin: metrics.streamBegun,
+    onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
+  })
+  cleanups.add('updates', updates, it => it.stop())
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return
     const report = (error: unknown) => logger.warn({ err: error }, 'Sessions could not be checked again')
@@ -65,6 +89,7 @@ export function createSocial({ config, logger, db, bus, now }: SocialFoundation,
   })
   const connectivity = new Connectivity({
     lists,
+    friendships,
     presence,
     bus,
     queueSize: rpc.streamQueueSize,
@@ -80,6 +105,7 @@ export function createSocial({ config, logger, db, bus, now }: SocialFoundation,
     presence,
     profiles,
     subscriptions,
+    updates,
     verifier
   }
 }

@@ -26,7 +26,12 @@ export const LIMITS = {
     default: '2000',
     about: 'Entries of one answer to a REST list.'
   },
-  HTTP_BODY_LIMIT: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of the body of an HTTP request.' }
+  HTTP_BODY_LIMIT: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of the body of an HTTP request.' },
+  HTTP_REQUEST_TIMEOUT: {
+    kind: duration('10ms', '10m'),
+    default: '30s',
+    about: 'Time in which an HTTP request must have arrived in full.'
+  }
 } satisfies Definitions
 
 /** Of sockets, their calls and their streams. */
@@ -65,6 +70,16 @@ export const RPC_LIMITS = {
     kind: duration('10ms', '1h'),
     default: '60s',
     about: 'Time in which an element of a stream must be acknowledged.'
+  },
+  RESUME_WINDOW: {
+    kind: duration('0ms', '1d'),
+    default: '60s',
+    about: 'Time in which a device that lost its connection is told what it missed when it comes back.'
+  },
+  RESUME_MAX_UPDATES: {
+    kind: whole(0, 100_000, 'updates'),
+    default: '1000',
+    about: 'Updates that a device may have missed; after more it starts anew.'
   },
   PRESENCE_GRACE: {
     kind: duration('0ms', '10m'),

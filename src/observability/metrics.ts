@@ -7,6 +7,8 @@ interface MetricNames {
   readonly codes: readonly string[]
   /** What a client can be told on a subscription. */
   readonly events: readonly string[]
+  /** How a device can begin to be told. */
+  readonly beginnings: readonly string[]
 }
 
 /** Counts what the service does. Numbers must be finite; no label takes a value that a client made up. */
@@ -16,6 +18,8 @@ export interface Metrics {
   connectionOpened(): void
   connectionEnded(seconds: number): void
   updateSent(event: string): void
+  /** How a device began to be told of updates. */
+  streamBegun(beginning: string): void
   /** Makes a route known by its pattern, so that it is counted by its name and shown before its first request. */
   declareRoute(method: string, route: string): void
   httpStarted(): void
@@ -36,7 +40,7 @@ const CONNECTION_SECONDS = [1, 10, 60, 300, 900, 1800, 3600, 10_800, 43_200, 86_
 const CALL_BYTES = [64, 256, 1024, 4096, 16_384, 65_536, 262_144]
 
 /** The metrics of one app. Every series of the names given is there from the start, at zero. */
-export function createMetrics({ procedures, codes, events }: MetricNames): Metrics {
+export function createMetrics({ procedures, codes, events, beginnings }: MetricNames): Metrics {
   const registry = new Registry()
   const rpc = rpcMetrics(registry)
   const http = httpMetrics(registry)
@@ -52,6 +56,7 @@ export function createMetrics({ procedures, codes, events }: MetricNames): Metri
     }
   }
   for (const event of events) rpc.updates.inc({ event }, 0)
+  for (const beginning of beginnings) rpc.beginnings.inc({ beginning }, 0)
   http.seconds.zero({ method: OTHER, route: OTHER, code: 404 })
 
   return {
@@ -69,6 +74,9 @@ export function createMetrics({ procedures, codes, events }: MetricNames): Metri
     connectionEnded(seconds) {
       rpc.connections.dec()
       rpc.connectionSeconds.observe(seconds)
+    },
+    streamBegun(beginning) {
+      rpc.beginnings.inc({ beginning })
     },
     updateSent(event) {
       rpc.updates.inc({ event: known.events(event) })
@@ -128,6 +136,12 @@ function rpcMetrics(registry: Registry) {
       name: `${PREFIX}connection_duration_seconds_histogram`,
       help: 'Time for which an RPC socket was open',
       buckets: CONNECTION_SECONDS,
+      registers
+    }),
+    beginnings: new Counter({
+      name: `${PREFIX}streams_begun_total`,
+      help: 'Update streams by how they began: fresh, resumed where the device left off, or too late for that',
+      labelNames: ['beginning'],
       registers
     }),
     updates: new Counter({

@@ -52,7 +52,7 @@ export class Subscriptions {
   }
 
   /** Everything that others do to this user from now on. Fails with `unauthorized` when the session ends. */
-  open({ address, tokenHash, signal }: Subscriber): AsyncIterable<PairEvent> {
+  open({ address, tokenHash, signal }: Subscriber): UpdateQueue<PairEvent> {
     const end = (): void => queue.end()
     const queue = new UpdateQueue<PairEvent>(this.#queueSize, () => {
       signal.removeEventListener('abort', end)

@@ -18,6 +18,11 @@ export class UpdateQueue<T> implements AsyncIterableIterator<T> {
     this.#onEnd = onEnd
   }
 
+  /** What waits to be taken, oldest first. */
+  get waiting(): readonly T[] {
+    return this.#items
+  }
+
   push(item: T): void {
     if (this.#ended) return
     if (this.#waiting) {

@@ -4,8 +4,9 @@ import { EXPOSURES } from '../domain/policy.ts'
 import type { UserSettings } from '../domain/settings.ts'
 import type { Sessions } from '../social/sessions.ts'
 import type { Settings } from '../social/settings.ts'
-import { requireBearer } from './bearer.ts'
-import { ERROR_RESPONSES } from './schemas.ts'
+import { requireSession } from './authentication.ts'
+import { socialToken } from './bearer.ts'
+import { answers, WITH_TOKEN } from './schemas.ts'
 
 interface AccountRoutesParts {
   readonly sessions: Sessions
@@ -17,11 +18,12 @@ const CONFIG = z.object({ config: z.object({ friends: EXPOSURE, friendsCount: EX
 
 /** `/v1/account/config`: to whom a user shows their friends. */
 export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesParts> = async (app, { sessions, settings }) => {
-  const describe = (summary: string) => ({ summary, tags: ['account'], security: [{ accessToken: [] }] })
-  const response = { 200: CONFIG, ...ERROR_RESPONSES }
+  const sessionOf = requireSession(app, sessions, socialToken)
+  const describe = (summary: string) => ({ summary, tags: ['account'], ...WITH_TOKEN })
+  const response = answers('To whom your friends, and their number, are shown', CONFIG)
 
   app.get('/v1/account/config', { schema: { ...describe('Your settings'), response } }, async request => {
-    const { address } = await sessions.authenticate(requireBearer(request))
+    const { address } = sessionOf(request)
     return { config: configOf(await settings.of(address)) }
   })
 
@@ -29,7 +31,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesParts> = async (a
     '/v1/account/config',
     { schema: { ...describe('Change your settings'), body: CONFIG, response } },
     async request => {
-      const { address } = await sessions.authenticate(requireBearer(request))
+      const { address } = sessionOf(request)
       return { config: configOf(await settings.change(address, request.body.config)) }
     }
   )

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { SocialError } from '../domain/errors.ts'
+import { MatrixError } from './errors.ts'
 
 /** The token of `Authorization: Bearer …`, or null. */
 export function bearerOf(request: FastifyRequest): string | null {
@@ -9,9 +10,17 @@ export function bearerOf(request: FastifyRequest): string | null {
 }
 
 /** As {@link bearerOf}. @throws SocialError `invalid_request`, as the first implementation answered */
-export function requireBearer(request: FastifyRequest): string {
+export function socialToken(request: FastifyRequest): string {
   const token = bearerOf(request)
   if (token === null) throw new SocialError('invalid_request', 'Missing authorization token')
+  return token
+}
+
+/** As {@link bearerOf}, or that of the query, where older Matrix clients have it. @throws MatrixError */
+export function matrixToken(request: FastifyRequest): string {
+  const { access_token } = request.query as { access_token?: unknown }
+  const token = bearerOf(request) ?? access_token
+  if (typeof token !== 'string' || token === '') throw new MatrixError(401, 'M_MISSING_TOKEN', 'Missing access token')
   return token
 }
 

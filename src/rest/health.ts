@@ -1,7 +1,9 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { SocialError } from '../domain/errors.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { bearerOf, isSameSecret } from './bearer.ts'
+import { content, WITH_TOKEN } from './schemas.ts'
 
 /** Says whether one part of the service works; resolves or rejects within its own deadline. */
 export type HealthCheck = () => Promise<unknown>
@@ -16,44 +18,84 @@ interface HealthRoutesParts {
   readonly metricsToken: string | null
 }
 
-type Status = 'pass' | 'fail'
+/** The media type of answers about health (draft-inadarei-api-health-check). */
+const HEALTH = 'application/health+json'
+const STATUS = z.enum(['pass', 'fail'])
+const STARTED = z.object({ status: STATUS })
+const READY = z.object({ details: z.record(z.string(), STARTED), status: STATUS })
 
 /** What operators ask: is it alive, is it ready, how is it doing. */
-export const healthRoutes: FastifyPluginAsync<HealthRoutesParts> = async (
-  app,
-  { checks, isServing, metrics, metricsToken }
-) => {
-  app.get('/health/live', { schema: { summary: 'The process runs', tags: ['operation'] } }, async (_, reply) =>
-    reply.type('application/json').send('"alive"')
+export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesParts> = async (app, parts) => {
+  const { isServing, metrics, metricsToken } = parts
+  const checks = Object.entries(parts.checks).map(([name, check]) => [name, shared(check)] as const)
+  const describe = (summary: string) => ({ summary, tags: ['operation'] })
+  const statuses = (schema: z.ZodType) => ({ 200: content('Yes', schema, HEALTH), 503: content('No', schema, HEALTH) })
+
+  app.get(
+    '/health/live',
+    { schema: { ...describe('The process runs'), response: { 200: content('`"alive"`', z.string()) } } },
+    async (_, reply) => reply.type('application/json').send('"alive"')
   )
 
-  app.get('/health/startup', { schema: { summary: 'Everything is started', tags: ['operation'] } }, async (_, reply) =>
-    reply.code(isServing() ? 200 : 503).send({ status: isServing() ? 'pass' : 'fail' })
+  app.get(
+    '/health/startup',
+    { schema: { ...describe('Everything is started'), response: statuses(STARTED) } },
+    async (_, reply) => {
+      const started = isServing()
+      const body = { status: statusOf(started) }
+      return reply
+        .code(started ? 200 : 503)
+        .type(HEALTH)
+        .send(JSON.stringify(body))
+    }
   )
 
-  app.get('/health/ready', { schema: { summary: 'Requests can be served', tags: ['operation'] } }, async (_, reply) => {
-    const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await run(check)]))
-    const details = Object.fromEntries(results.map(([name, status]) => [name, { status }]))
-    const ready = isServing() && results.every(([, status]) => status === 'pass')
-    return reply
-      .code(ready ? 200 : 503)
-      .type('application/health+json')
-      .send(JSON.stringify({ details, status: ready ? 'pass' : 'fail' }))
-  })
+  app.get(
+    '/health/ready',
+    { schema: { ...describe('Requests can be served'), response: statuses(READY) } },
+    async (_, reply) => {
+      const results = await Promise.all(checks.map(async ([name, check]) => [name, await check()] as const))
+      const ready = isServing() && results.every(([, passes]) => passes)
+      const details = results.map(([name, passes]) => [name, { status: statusOf(passes) }])
+      const body = { details: Object.fromEntries(details), status: statusOf(ready) }
+      return reply
+        .code(ready ? 200 : 503)
+        .type(HEALTH)
+        .send(JSON.stringify(body))
+    }
+  )
 
   if (metricsToken !== null) {
-    app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['operation'] } }, async (request, reply) => {
-      if (!isSameSecret(bearerOf(request) ?? '', metricsToken)) {
-        throw new SocialError('unauthorized', 'The metrics need their own token')
+    const response = { 200: content('All metrics', z.string(), 'text/plain') }
+    app.get(
+      '/metrics',
+      { schema: { ...describe('Prometheus metrics'), ...WITH_TOKEN, response } },
+      async (request, reply) => {
+        if (!isSameSecret(bearerOf(request) ?? '', metricsToken)) {
+          throw new SocialError('unauthorized', 'The metrics need their own token')
+        }
+        return reply.type(metrics.contentType).send(await metrics.render())
       }
-      return reply.type(metrics.contentType).send(await metrics.render())
-    })
+    )
   }
 }
 
-async function run(check: HealthCheck): Promise<Status> {
-  return check().then(
-    () => 'pass',
-    () => 'fail'
-  )
+/** Whether the check passes. Anybody may ask: those who ask while it runs get its outcome, and no run of their own. */
+function shared(check: HealthCheck): () => Promise<boolean> {
+  let running: Promise<boolean> | null = null
+  return () => {
+    running ??= check()
+      .then(
+        () => true,
+        () => false
+      )
+      .finally(() => {
+        running = null
+      })
+    return running
+  }
+}
+
+function statusOf(passes: boolean): z.infer<typeof STATUS> {
+  return passes ? 'pass' : 'fail'
 }

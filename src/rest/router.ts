@@ -1,19 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler
-} from 'fastify-type-provider-zod'
-import { SocialError } from '../domain/errors.ts'
+import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { safeUrl } from '../observability/redaction.ts'
-import { isUnforeseen, MatrixError, matrixAnswer, socialAnswer } from './errors.ts'
+import { answerClientError, answerFailures, refuse } from './answers.ts'
+import { describeRoutes } from './docs.ts'
+import { refusalOf } from './errors.ts'
+import { validatorCompiler } from './input.ts'
+import { KnownRoutes } from './known-routes.ts'
 
 export interface RouterOptions {
   readonly logger: Logger
@@ -21,91 +16,110 @@ export interface RouterOptions {
   readonly publicUrl: string
   /** Bytes of a request body. */
   readonly bodyLimit: number
+  /** Longest time that a request may take to arrive in full, in milliseconds. */
+  readonly requestTimeoutMs: number
+  /** Longest time that a close waits for requests that are being answered, in milliseconds. */
+  readonly graceMs: number
   /** Origins of browsers that may call; `*` is all. */
   readonly corsOrigins: readonly string[] | '*'
   /** Addresses of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
 }
 
+/** A connection on which nothing moves for so long is dead, or reads nothing; longer than any answer takes. */
+const SILENCE_MS = 120_000
+/** How often requests that do not get anywhere are looked for, in milliseconds. */
+const CHECK_MS = 1_000
+/** Longer than that of the usual load balancers: the one in front of a connection should be the one that ends it. */
+const KEEP_ALIVE_MS = 75_000
+/** Characters of one part of a path, decoded: a Matrix id has up to 255 bytes. */
+const MAX_PARAM_LENGTH = 500
+
+/** What every answer says: it is nobody else's, to be taken for what it is, and for no page to show. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY'
+}
+
 /** The HTTP server without routes: what every route has in common. */
 export async function createRouter(options: RouterOptions): Promise<FastifyInstance> {
-  const { logger, metrics, bodyLimit, corsOrigins, trustedProxies } = options
+  const { logger, metrics, bodyLimit, requestTimeoutMs, graceMs, corsOrigins, trustedProxies } = options
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
+    reply.header('x-request-id', request.id).headers(HEADERS)
+    count(metrics, request, reply)
+  }
   const app = Fastify({
     bodyLimit,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: SILENCE_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { connectionsCheckingInterval: Math.min(CHECK_MS, requestTimeoutMs) },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: () => randomUUID(),
-    forceCloseConnections: 'idle',
-    requestTimeout: 30_000,
-    routerOptions: { maxParamLength: 500 }
+    // What still comes on an open connection while the server closes is answered, and is the last of its connection.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    clientErrorHandler: answerClientError,
+    // What is refused before there is a route: no hook has run.
+    frameworkErrors: (error, request, reply) => {
+      begin(request, reply)
+      refuse(refusalOf(error), request, reply)
+    }
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
+  // Fastify takes plain text too, which no route does.
+  app.removeContentTypeParser('text/plain')
 
+  const routes = new KnownRoutes()
   app.addHook('onRoute', ({ method, url }) => {
-    for (const each of [method].flat()) metrics.declareRoute(each, url)
-  })
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    metrics.httpStarted()
-  })
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? ''
-    metrics.httpEnded(request.method, route, reply.statusCode, reply.elapsedTime / 1000)
-  })
-  app.setErrorHandler((error, request, reply) => {
-    if (isUnforeseen(error)) {
-      const { id, method, url } = request
-      logger.error({ err: error, requestId: id, method, url: safeUrl(url) }, 'A request failed')
+    for (const each of [method].flat()) {
+      metrics.declareRoute(each, url)
+      routes.add(each, url)
     }
-    return answerError(error, request, reply)
   })
-  app.setNotFoundHandler((request, reply) => {
-    const error = isMatrix(request)
-      ? new MatrixError(404, 'M_UNRECOGNIZED', 'Unrecognized request')
-      : new SocialError('not_found', 'There is nothing here')
-    return answerError(error, request, reply)
-  })
+  app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  answerFailures(app, logger, routes)
+  closeInTime(app, graceMs)
 
   await app.register(cors, {
     origin: corsOrigins === '*' ? '*' : [...corsOrigins],
-    methods: ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
     allowedHeaders: ['Authorization', 'Content-Type', 'X-Requested-With', 'Date'],
     exposedHeaders: ['X-Request-Id', 'Retry-After'],
-    maxAge: 86_400
+    maxAge: 86_400,
+    strictPreflight: false
   })
-  await describe(app, options.publicUrl)
+  await describeRoutes(app, options.publicUrl)
   return app
 }
 
-/** The description of all routes, from the schemas that validate them, and a page to read it on. */
-async function describe(app: FastifyInstance, url: string): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Social Service',
-        version: '1',
-        description: 'Friendships of a Decentraland world. The WebSocket RPC is described in docs/protocol.md.'
-      },
-      servers: [{ url }],
-      components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer' } } }
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject
+/** Counts a request by the pattern of its route, also one whose client does not wait for the answer. */
+function count(metrics: Metrics, request: FastifyRequest, { raw }: FastifyReply): void {
+  const { method } = request
+  const route = request.routeOptions.url ?? ''
+  const start = performance.now()
+  metrics.httpStarted()
+  raw.once('close', () => {
+    const status = raw.headersSent ? raw.statusCode : CLIENT_WENT_AWAY
+    metrics.httpEnded(method, route, status, (performance.now() - start) / 1000)
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 }
 
-function isMatrix(request: FastifyRequest): boolean {
-  return request.url.startsWith('/_matrix')
-}
+/** As nginx has it: no answer was sent, because nobody was there any more. */
+const CLIENT_WENT_AWAY = 499
 
-function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, body } = isMatrix(request) ? matrixAnswer(error) : socialAnswer(error)
-  if (error instanceof SocialError && error.retryAfterMs !== undefined) {
-    reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000))
-  }
-  // Past the serializer of the route: an error has the same shape whichever schema the route has.
-  return reply.code(status).type('application/json').send(JSON.stringify(body))
+/** Lets a close end: connections are not kept after their answer, and what takes longer than the grace is cut off. */
+function closeInTime(app: FastifyInstance, graceMs: number): void {
+  let timer: NodeJS.Timeout | undefined
+  app.addHook('preClose', async () => {
+    timer = setTimeout(() => app.server.closeAllConnections(), graceMs)
+  })
+  app.addHook('onSend', async (_, reply) => {
+    if (timer) reply.header('connection', 'close')
+  })
+  app.addHook('onClose', async () => clearTimeout(timer))
 }

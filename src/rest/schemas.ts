@@ -11,11 +11,32 @@ const ERROR = z
 
 /** The body of an error under `/_matrix`, as the Matrix client-server API has it. */
 const MATRIX_ERROR = z
-  .object({ errcode: z.string(), error: z.string(), retry_after_ms: z.int().optional() })
+  .object({
+    errcode: z.string().describe('What went wrong, for a program'),
+    error: z.string().describe('What went wrong, for a person'),
+    retry_after_ms: z.int().optional().describe('When to try again, at the earliest')
+  })
   .meta({ id: 'MatrixError' })
 
-export const ERROR_RESPONSES = { '4xx': ERROR, '5xx': ERROR } as const
-export const MATRIX_ERROR_RESPONSES = { '4xx': MATRIX_ERROR, '5xx': MATRIX_ERROR } as const
+/** What a route under `/v1` answers. */
+export const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
+  200: content(description, schema),
+  '4xx': content('Refused', ERROR),
+  '5xx': content('Not done, by no fault of the request', ERROR)
+})
+
+/** What a route under `/_matrix` answers. */
+export const matrixAnswers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
+  200: content(description, schema),
+  '4xx': content('Refused', MATRIX_ERROR),
+  '5xx': content('Not done, by no fault of the request', MATRIX_ERROR)
+})
+
+/** What every route asks for that asks for a token. */
+export const WITH_TOKEN = { security: [{ accessToken: [] }] } as const
+
+/** The answer of Matrix routes that have nothing to say. */
+export const NOTHING = z.object({})
 
 export const USER_ID_PARAM = z
   .string()
@@ -29,4 +50,8 @@ export function pageQuery(maxLimit: number) {
     limit: number.describe(`Items of the answer, at most and by default ${maxLimit}`),
     offset: number.describe('Items to skip, at most 100000')
   })
+}
+
+export function content<Schema extends z.ZodType>(description: string, schema: Schema, type = 'application/json') {
+  return { description, content: { [type]: { schema } } }
 }

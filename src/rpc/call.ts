@@ -13,6 +13,7 @@ export class OpenCall<Context> implements Call<Context> {
   readonly bytesIn: number
   readonly startedAt = performance.now()
   code: CallCode = 'ok'
+  acknowledged = 0
   #controller: AbortController | undefined
   #over = false
 

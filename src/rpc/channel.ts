@@ -37,11 +37,14 @@ export class Channel {
     this.#maxBuffered = maxBuffered
   }
 
-  /** Sends a frame, or closes with 1013 (come back later) when the client does not read what was sent before. */
+  /**
+   * Sends a frame, or closes with 1013 (come back later) when the client does not read what was sent before. To one that
+   * has read everything a frame of any size is sent: what the largest answer is, the lists decide.
+   */
   write(frame: Uint8Array): void {
     if (!this.#open) return
-    if (this.#wire.bufferedAmount() + frame.length > this.#maxBuffered)
-      this.close(1013, 'Too much is waiting to be read')
+    const waiting = this.#wire.bufferedAmount()
+    if (waiting > 0 && waiting + frame.length > this.#maxBuffered) this.close(1013, 'Too much is waiting to be read')
     else this.#wire.send(frame)
   }
 

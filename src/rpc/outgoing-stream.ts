@@ -79,6 +79,7 @@ export class OutgoingStream<Context> {
   acknowledge(sequence: number): void {
     if (sequence !== this.#sequence) return
     this.#acknowledged = true
+    this.call.acknowledged = sequence
     clearTimeout(this.#deadline)
     this.#advance()
   }

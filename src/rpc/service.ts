@@ -32,6 +32,8 @@ export interface Call<Context> {
   readonly signal: AbortSignal
   /** `ok` until somebody says otherwise. A procedure whose answer is a typed error says which one here. */
   code: CallCode
+  /** How many elements of its stream the client has acknowledged: always the first ones. */
+  readonly acknowledged: number
 }
 
 /**
@@ -67,6 +69,8 @@ export interface Service<Context> {
 export interface Session<Context> {
   readonly services: readonly Service<Context>[]
   readonly context: Context
+  /** Runs once, when the client is let in: never for a socket that was gone before its handshake was verified. */
+  begin?(): void
   /** Runs once, when the socket is gone or about to be closed, also when that came before the session was used. */
   dispose?(): void | Promise<void>
 }
@@ -84,3 +88,8 @@ export type ErrorReporter = (
   error: unknown,
   where: { readonly connection: string; readonly procedure?: string }
 ) => void
+
+/** What whoever feeds a stream follows of its call: until when it runs, and how much the client has acknowledged. */
+export function underway(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
+  return { signal: call.signal, acknowledged: () => call.acknowledged }
+}

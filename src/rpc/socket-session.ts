@@ -144,6 +144,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     const connection = new Connection({ info, services: session.services, wire: this, limits, observer, onError })
     this.#session = session
     this.#connection = connection
+    session.begin?.()
     return connection
   }
 

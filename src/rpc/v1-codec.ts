@@ -10,7 +10,7 @@ import {
 import type { Address } from '../domain/address.ts'
 import { type ErrorCode, SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
-import type { FriendshipAction, PairAction } from '../domain/friendship.ts'
+import type { FriendshipAction, PairStatus } from '../domain/friendship.ts'
 import type { Paged } from '../domain/page.ts'
 import type { PendingRequest } from '../social/friends.ts'
 
@@ -52,24 +52,40 @@ export function tokenOf(payload: Payload | undefined): string {
   return payload.synapseToken
 }
 
-/** v1 knows no blocks: who is blocked sees a friendship that was deleted. An unblock is nothing to see. */
-const V1_ACTION: Record<PairAction, FriendshipAction | null> = {
-  request: 'request',
-  accept: 'accept',
-  reject: 'reject',
-  cancel: 'cancel',
-  delete: 'delete',
-  block: 'delete',
-  unblock: null
+/**
+ * v1 knows no blocks: for who is blocked, what there was comes to its end, and a stranger sees nothing. Of a request the
+ * event does not say who had asked, so it is both canceled and rejected: the one that does not fit changes nothing.
+ */
+const ENDED_BY_BLOCK: Record<PairStatus, readonly FriendshipAction[]> = {
+  none: [],
+  requested: ['cancel', 'reject'],
+  accepted: ['delete'],
+  rejected: [],
+  canceled: [],
+  deleted: []
+}
+
+function actionsOf({ action, previous }: PairEvent): readonly FriendshipAction[] {
+  if (action === 'unblock') return []
+  return action === 'block' ? ENDED_BY_BLOCK[previous] : [action]
+}
+
+/** Whether v1 tells of an event at all. */
+export function isTold(event: PairEvent): boolean {
+  return actionsOf(event).length > 0
 }
 
 /**
- * An event as v1 tells it to one of the two users, naming the other one; null when v1 does not tell of it.
+ * An event as v1 tells it to one of the two users, naming the other one; nothing when v1 does not tell of it.
  * @param other the target in the answer to the one who acted, the actor in the push
  */
-export function encodeEvent(event: PairEvent, other: Address): FriendshipEventResponse | null {
+export function encodeEvents(event: PairEvent, other: Address): FriendshipEventResponse[] {
+  return actionsOf(event).map(action => encodeEvent(action, event, other))
+}
+
+function encodeEvent(action: FriendshipAction, event: PairEvent, other: Address): FriendshipEventResponse {
   const user = { address: other }
-  switch (V1_ACTION[event.action]) {
+  switch (action) {
     case 'request':
       return { body: { $case: 'request', request: requestResponse(other, event) } }
     case 'accept':
@@ -80,8 +96,6 @@ export function encodeEvent(event: PairEvent, other: Address): FriendshipEventRe
       return { body: { $case: 'cancel', cancel: { user } } }
     case 'delete':
       return { body: { $case: 'delete', delete: { user } } }
-    case null:
-      return null
   }
 }
 

@@ -7,48 +7,35 @@ import type {
 import type { Address } from '../domain/address.ts'
 import type { PairAction } from '../domain/friendship.ts'
 import type { Page } from '../domain/page.ts'
-import type { Presence } from '../realtime/presence.ts'
-import type { Subscriptions } from '../realtime/subscriptions.ts'
 import type { Friends } from '../social/friends.ts'
 import type { Session, Sessions } from '../social/sessions.ts'
+import type { Updates } from '../social/updates.ts'
 import { Boundary } from './boundary.ts'
 import { actionOf, addressOf } from './fields.ts'
-import type { Call, ErrorReporter, Service } from './service.ts'
+import { type Call, type ErrorReporter, type Service, underway } from './service.ts'
+import type { SocketUsers } from './socket-users.ts'
 import {
-  encodeEvent,
+  encodeEvents,
   encodeRequests,
   encodeUsers,
   errorCase,
   errorCaseWithoutBadRequest,
+  isTold,
   METHODS,
   tokenOf
 } from './v1-codec.ts'
 
 type Token = Parameters<typeof tokenOf>[0]
 
-/** What is known of the user at the other end of a v1 socket: whoever its calls have shown to be there is online. */
-export class V1Context {
-  readonly #presence: Presence
-  readonly #present = new Map<Address, () => void>()
-
-  constructor(presence: Presence) {
-    this.#presence = presence
-  }
-
-  seen(address: Address): void {
-    if (!this.#present.has(address)) this.#present.set(address, this.#presence.connect(address))
-  }
-
-  dispose(): void {
-    for (const leave of this.#present.values()) leave()
-    this.#present.clear()
-  }
+/** Its calls tell who is at the other end of a v1 socket. */
+export interface V1Context {
+  readonly users: SocketUsers
 }
 
 export interface V1Parts {
   readonly friends: Friends
   readonly sessions: Sessions
-  readonly subscriptions: Subscriptions
+  readonly updates: Updates
   /** Users in one element of a stream. */
   readonly streamPageSize: number
   /** Users, or requests each way, of one answer. */
@@ -60,14 +47,14 @@ export interface V1Parts {
 
 /** `FriendshipsService` of protocol v1 (ADR-189): every call carries its access token (ADR-203). */
 export function friendshipsService(parts: V1Parts): Service<V1Context> {
-  const { friends, sessions, subscriptions, streamPageSize } = parts
+  const { friends, sessions, updates, streamPageSize } = parts
   const boundary = new Boundary<V1Context>(parts.report)
   const wholeList: Page = { limit: parts.maxListSize, offset: 0 }
 
   const authenticate = async (token: Token, call: Call<V1Context>): Promise<Session> => {
     const session = await sessions.authenticate(tokenOf(token))
     call.connection.authenticated()
-    call.connection.context.seen(session.address)
+    call.connection.context.users.seen(session.address)
     return session
   }
 
@@ -116,7 +103,7 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       handle: async ({ event, authToken }, call): Promise<UpdateFriendshipResponse> => {
         const { address: actor } = await authenticate(authToken, call)
         const intent = { actor, ...actionOf(event?.body) }
-        const done = encodeEvent(await friends.act(intent), intent.target)
+        const [done] = encodeEvents(await friends.act(intent), intent.target)
         return { response: { $case: 'event', event: done ?? {} } }
       }
     }),
@@ -125,15 +112,16 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       method: METHODS.subscribeFriendshipEventsUpdates,
       refuse: errorCaseWithoutBadRequest,
       handle: async function* (payload, call): AsyncGenerator<SubscribeFriendshipEventsUpdatesResponse> {
-        const { address, tokenHash } = await authenticate(payload, call)
-        const { signal } = call
-        const updates = subscriptions.open({ address, tokenHash: tokenHash.toString('hex'), signal })
-        for await (const update of updates) {
-          const event = encodeEvent(update, update.actor)
-          if (!event) continue
+        const session = await authenticate(payload, call)
+        const tokenHash = session.tokenHash.toString('hex')
+        const { address } = session
+        const device = `v1:${tokenHash}`
+        const listener = { address, tokenHash, device, concerns: isTold, ...underway(call) }
+        yield* updates.stream(listener, async update => {
           parts.updateSent(update.action)
-          yield { response: { $case: 'events', events: { responses: [event] } } }
-        }
+          const responses = encodeEvents(update, update.actor)
+          return { response: { $case: 'events', events: { responses } } }
+        })
       }
     })
   ]

@@ -1,6 +1,6 @@
 import {
   type BlockedUserProfile,
-  BlockedUsersMessagesVisibilitySetting,
+  type BlockUpdate,
   ConnectivityStatus,
   type FriendConnectivityUpdate,
   type FriendProfile,
@@ -8,21 +8,17 @@ import {
   FriendshipStatus,
   type FriendshipUpdate,
   type GetFriendshipStatusResponse_Ok,
+  type PaginatedFriendshipRequestsResponse,
   type PaginatedResponse,
   type Pagination,
-  PrivateMessagePrivacySetting,
-  SituationReactionsVisibility,
   SocialServiceDefinition,
-  type SocialSettings,
-  type UpsertFriendshipResponse,
-  type UpsertSocialSettingsPayload
+  type UpsertFriendshipResponse
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import type { Address } from '../domain/address.ts'
 import { type ErrorCode, SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type Pair, type PairStatus, statusOf } from '../domain/friendship.ts'
 import { type Page, type PageLimits, pageOf } from '../domain/page.ts'
-import type { MessagePrivacy, UserSettings, Visibility } from '../domain/settings.ts'
 import type { Profile } from '../profiles/profile.ts'
 import type { ConnectivityUpdate } from '../social/connectivity.ts'
 import type { PendingRequest } from '../social/friends.ts'
@@ -60,6 +56,11 @@ type RequestCase = { response: { $case: 'invalidRequest'; invalidRequest: { mess
 /** The error case of a response that has no other. */
 export function internalCase({ message }: SocialError): InternalCase {
   return { response: { $case: 'internalServerError', internalServerError: { message } } }
+}
+
+/** The error case of a list of requests. */
+export function requestsInternalCase(error: SocialError): PaginatedFriendshipRequestsResponse {
+  return { ...internalCase(error), paginationData: undefined }
 }
 
 /** The error case of a response that tells a bad request from an internal error. */
@@ -107,8 +108,13 @@ export function encodeAccepted({ seq, at, message }: PairEvent, profile: Profile
   return { response: { $case: 'accepted', accepted } }
 }
 
-/** What the other one is told; null for what v2 tells by its own stream. A request comes with the actor's profile. */
-export function encodeUpdate(event: PairEvent, actor: Profile): FriendshipUpdate | null {
+/** Whether the stream of friendships tells of an event: of an unblock only that of blocks does. */
+export function isFriendshipUpdate({ action }: PairEvent): boolean {
+  return action !== 'unblock'
+}
+
+/** What the other one is told. A request comes with the actor's profile. */
+export function encodeUpdate(event: PairEvent, actor: Profile): FriendshipUpdate {
   const user = { address: event.actor }
   switch (event.action) {
     case 'request':
@@ -124,8 +130,18 @@ export function encodeUpdate(event: PairEvent, actor: Profile): FriendshipUpdate
     case 'block':
       return { update: { $case: 'block', block: { user } } }
     case 'unblock':
-      return null
+      return { update: undefined }
   }
+}
+
+/** Whether the stream of blocks tells of an event. */
+export function isBlockUpdate({ action }: PairEvent): boolean {
+  return action === 'block' || action === 'unblock'
+}
+
+/** What the one who is blocked, or is no more, is told. */
+export function encodeBlockUpdate({ actor, action }: PairEvent): BlockUpdate {
+  return { address: actor, isBlocked: action === 'block' }
 }
 
 export function encodeConnectivity({ online }: ConnectivityUpdate, friend: Profile): FriendConnectivityUpdate {
@@ -148,49 +164,4 @@ export function encodeStatus(pair: Pair, viewer: Address, other: Address): GetFr
   if (status !== 'requested') return { status: STATUS[status] }
   const sent = pair.actor === viewer ? FriendshipStatus.REQUEST_SENT : FriendshipStatus.REQUEST_RECEIVED
   return { status: sent, message: pair.message ?? undefined }
-}
-
-const PRIVACY: Record<MessagePrivacy, PrivateMessagePrivacySetting> = {
-  all: PrivateMessagePrivacySetting.ALL,
-  only_friends: PrivateMessagePrivacySetting.ONLY_FRIENDS
-}
-const BLOCKED_MESSAGES: Record<Visibility, BlockedUsersMessagesVisibilitySetting> = {
-  show: BlockedUsersMessagesVisibilitySetting.SHOW_MESSAGES,
-  hide: BlockedUsersMessagesVisibilitySetting.DO_NOT_SHOW_MESSAGES
-}
-const REACTIONS: Record<Visibility, SituationReactionsVisibility> = {
-  show: SituationReactionsVisibility.SHOW,
-  hide: SituationReactionsVisibility.HIDE
-}
-
-export function encodePrivacy(privacy: MessagePrivacy): PrivateMessagePrivacySetting {
-  return PRIVACY[privacy]
-}
-
-export function encodeSettings(settings: UserSettings): SocialSettings {
-  return {
-    privateMessagesPrivacy: PRIVACY[settings.privateMessages],
-    blockedUsersMessagesVisibility: BLOCKED_MESSAGES[settings.blockedMessages],
-    showSituationReactions: REACTIONS[settings.situationReactions]
-  }
-}
-
-/** What of the settings is to change. @throws SocialError `invalid_request` for a value that nobody knows */
-export function decodeSettings(payload: UpsertSocialSettingsPayload): Partial<UserSettings> {
-  return {
-    ...field('privateMessages', PRIVACY, payload.privateMessagesPrivacy),
-    ...field('blockedMessages', BLOCKED_MESSAGES, payload.blockedUsersMessagesVisibility),
-    ...field('situationReactions', REACTIONS, payload.showSituationReactions)
-  }
-}
-
-function field<Name extends string, Word extends string>(
-  name: Name,
-  values: Record<Word, number>,
-  value: number | undefined
-): { [Key in Name]?: Word } {
-  if (value === undefined) return {}
-  const entry = Object.entries(values).find(([, known]) => known === value)
-  if (!entry) throw new SocialError('invalid_request', `Unknown value of ${name}`)
-  return { [name]: entry[0] } as { [Key in Name]: Word }
 }

@@ -3,6 +3,8 @@ import { SocialError } from '../domain/errors.ts'
 import type { UserSettings } from '../domain/settings.ts'
 import type { MessageSettings, SettingsStore } from '../storage/settings.ts'
 
+export type { MessageSettings }
+
 /** Users of one question about how they want to be written to. */
 const MAX_USERS = 50
 

@@ -1,23 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Pool, type PoolClient, type PoolConfig, type QueryArrayConfig, types } from 'pg'
+import type { PoolClient, QueryArrayConfig } from 'pg'
 import { SocialError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'
+import { type ConnectionLimits, Connections, unavailable } from './connections.ts'
 import { EmbeddedEngine } from './embedded.ts'
-import { type Failure, failureOf } from './failures.ts'
-
-interface Limits {
-  /** Connections at most; an embedded database has one, whatever is said here. */
-  readonly poolSize: number
-  /** Longest wait for a connection, a new one or one of the pool. */
-  readonly connectTimeoutMs: number
-  /** Longest run of one statement. */
-  readonly statementTimeoutMs: number
-  /** Callers that may wait for a connection at the same time; one more is refused at once. 2,000 by default. */
-  readonly maxWaiting?: number
-}
+import { failureOf } from './failures.ts'
 
 /** A PostgreSQL server; or an embedded database in a folder, or (null) in memory and gone when it is closed. */
-export type DatabaseOptions = Limits & ({ readonly url: string } | { readonly dataDir: string | null })
+export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string | null })
 
 /** One fixed text under one fixed name: each connection has it parsed and planned once. */
 export interface Statement {
@@ -44,39 +34,28 @@ interface TimedQuery extends Omit<QueryArrayConfig, 'values'> {
   readonly query_timeout: number
 }
 
-const MAX_WAITING = 2_000
 /** How often something is run at most, when it may be run again. */
 const MAX_ATTEMPTS = 6
 /** How much later than PostgreSQL we give a statement up, in milliseconds: only a dead connection takes that long. */
 const GRACE_MS = 1_000
 const PING_DEADLINE_MS = 2_000
 const PING = { name: 'ping', text: 'select 1' }
-const INT8 = 20
 
-/** Waits for a connection, runs statements on it, and knows which failures are worth another try. */
+/** Runs statements, and knows which failures are worth another try. */
 export class Database {
   readonly kind: 'embedded' | 'postgres'
-  readonly #pool: Pool
+  readonly #connections: Connections
   readonly #engine: EmbeddedEngine | null
-  readonly #connectTimeoutMs: number
+  readonly #retryTimeoutMs: number
   readonly #answerTimeoutMs: number
-  readonly #maxWaiting: number
-  readonly #logger: Logger
-  /** The end of each connection that is open. */
-  readonly #ends = new Set<Promise<void>>()
-  #isAway = false
   #closed: Promise<void> | undefined
 
-  private constructor(options: DatabaseOptions, engine: EmbeddedEngine | null, logger: Logger) {
+  private constructor(connections: Connections, engine: EmbeddedEngine | null, limits: ConnectionLimits) {
     this.kind = engine ? 'embedded' : 'postgres'
+    this.#connections = connections
     this.#engine = engine
-    this.#connectTimeoutMs = options.connectTimeoutMs
-    this.#answerTimeoutMs = options.statementTimeoutMs + GRACE_MS
-    this.#maxWaiting = options.maxWaiting ?? MAX_WAITING
-    this.#logger = logger
-    this.#pool = new Pool(poolConfig(options, engine))
-    this.#pool.on('connect', client => this.#connected(client))
-    this.#pool.on('error', error => logger.warn({ err: error }, 'An idle database connection broke'))
+    this.#retryTimeoutMs = limits.connectTimeoutMs
+    this.#answerTimeoutMs = limits.statementTimeoutMs + GRACE_MS
   }
 
   /**
@@ -84,8 +63,9 @@ export class Database {
    * @throws DataInUseError when another process has the folder
    */
   static async open(options: DatabaseOptions, logger: Logger): Promise<Database> {
-    const engine = 'url' in options ? null : await EmbeddedEngine.start(options.dataDir, logger)
-    return new Database(options, engine, logger)
+    if ('url' in options) return new Database(new Connections(options.url, options, logger), null, options)
+    const engine = await EmbeddedEngine.start(options.dataDir, logger)
+    return new Database(new Connections(engine, options, logger), engine, options)
   }
 
   /**
@@ -115,8 +95,9 @@ export class Database {
         await this.#commit(client)
         return result
       } catch (error) {
-        // Should the rollback fail too, `release` sees that the transaction is still open.
-        if (failureOf(error) !== 'lost') await this.#command(client, 'rollback').catch(() => {})
+        const isLost = error instanceof ConnectionLostError || failureOf(error) === 'lost'
+        // Should this fail, the connection is still within the transaction, and is not used again.
+        if (!isLost) await this.#command(client, 'rollback').catch(() => {})
         throw error
       }
     }, true)
@@ -124,12 +105,12 @@ export class Database {
 
   /** Lends one connection whose statements have no time limit, and closes it afterwards: for migrations. */
   async maintain<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#acquire()
+    const client = await this.#connections.acquire()
     try {
       await client.query('set statement_timeout = 0')
       return await work(client)
     } finally {
-      client.release(true)
+      this.#connections.release(client, false)
     }
   }
 
@@ -140,58 +121,35 @@ export class Database {
     if (first === 'late') throw unavailable()
   }
 
-  /** Lets what is running finish, and closes every connection. May be called again. */
+  /** Lets what is running finish, and closes everything. May be called again. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#connections.close().then(() => this.#engine?.close())
     return this.#closed
-  }
-
-  async #close(): Promise<void> {
-    await this.#pool.end()
-    await Promise.all(this.#ends)
-    await this.#engine?.close()
   }
 
   /** @param survivesLoss whether `work` may be run again although it may have taken effect */
   async #perform<T>(work: (client: PoolClient) => Promise<T>, survivesLoss: boolean): Promise<T> {
-    const deadline = performance.now() + this.#connectTimeoutMs
+    const deadline = performance.now() + this.#retryTimeoutMs
     for (let attempt = 1; ; attempt++) {
-      const client = await this.#acquire()
+      const client = await this.#connections.acquire()
       try {
         const result = await work(client)
-        release(client)
+        this.#connections.release(client, true)
         return result
       } catch (error) {
         const failure = failureOf(error)
-        release(client, failure)
+        this.#connections.release(client, failure === 'refused' || failure === 'undone')
         if (failure === 'refused' || failure === 'unforeseen') throw error
         if (failure === 'lost' && !survivesLoss) throw new ConnectionLostError(error)
-        if (attempt === MAX_ATTEMPTS || performance.now() > deadline) throw givenUp(failure)
+        if (attempt === MAX_ATTEMPTS || performance.now() > deadline) {
+          throw failure === 'undone'
+            ? new SocialError('conflict', 'Too much happens at once, try again')
+            : unavailable()
+        }
       }
       // With jitter, or two that collided would collide again.
       await wait(Math.random() * 5 * 2 ** attempt)
     }
-  }
-
-  async #acquire(): Promise<PoolClient> {
-    if (this.#pool.waitingCount >= this.#maxWaiting) throw unavailable()
-    try {
-      return await this.#pool.connect()
-    } catch (error) {
-      if (!this.#isAway) this.#logger.warn({ err: error }, 'No database connection could be had')
-      this.#isAway = true
-      throw unavailable()
-    }
-  }
-
-  #connected(client: PoolClient): void {
-    if (this.#isAway) this.#logger.info('The database is connected again')
-    this.#isAway = false
-    // A client that breaks while it is used says so twice: to the statement, and in an event that nobody needs.
-    client.on('error', () => {})
-    const end = new Promise<void>(resolve => client.once('end', resolve))
-    this.#ends.add(end)
-    end.then(() => this.#ends.delete(end))
   }
 
   async #within<T>(client: PoolClient, work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -228,36 +186,4 @@ export class Database {
     const query: TimedQuery = { name, text, values, rowMode: 'array', query_timeout: this.#answerTimeoutMs }
     return (await client.query<Row & unknown[]>(query)).rows
   }
-}
-
-function poolConfig(options: DatabaseOptions, engine: EmbeddedEngine | null): PoolConfig {
-  const common: PoolConfig = {
-    application_name: 'social-service',
-    connectionTimeoutMillis: options.connectTimeoutMs,
-    statement_timeout: options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: options.statementTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    types: { getTypeParser: (id, format) => (id === INT8 ? Number : types.getTypeParser(id, format)) }
-  }
-  if ('url' in options) {
-    return { ...common, connectionString: options.url, max: options.poolSize, idleTimeoutMillis: 60_000 }
-  }
-  // The engine has one session, so that a second connection would meet the prepared statements of the first.
-  const only = { max: 1, idleTimeoutMillis: 0, user: 'postgres', database: 'postgres', ssl: false }
-  return { ...common, ...only, ...(engine && { stream: () => engine.connect() }) }
-}
-
-/** Back into the pool only goes what is known to work and is not within a transaction. */
-function release(client: PoolClient, failure?: Failure): void {
-  const works = failure === undefined || failure === 'undone' || failure === 'refused'
-  client.release(!works || client.getTransactionStatus() !== 'I')
-}
-
-function givenUp(failure: Failure): SocialError {
-  return failure === 'undone' ? new SocialError('conflict', 'Too much happens at once, try again') : unavailable()
-}
-
-function unavailable(): SocialError {
-  return new SocialError('unavailable', 'The database is not available, try again')
 }

@@ -17,7 +17,7 @@ const VACUUM_MS = 3_600_000
 export class EmbeddedEngine {
   readonly #worker: Worker
   readonly #lock: DataLock | null
-  readonly #exited: Promise<void>
+  readonly #exited: Promise<unknown>
   readonly #connections = new Set<Duplex>()
   #hasExited = false
   #isClosing = false
@@ -26,7 +26,8 @@ export class EmbeddedEngine {
     this.#worker = worker
     this.#lock = lock
     worker.on('error', error => logger.error({ err: error }, 'The embedded database failed'))
-    this.#exited = once(worker, 'exit').then(() => {
+    this.#exited = new Promise(resolve => worker.once('exit', resolve))
+    this.#exited.then(() => {
       this.#hasExited = true
       if (!this.#isClosing) logger.error('The embedded database has stopped, the service must be started again')
       for (const connection of this.#connections) connection.destroy(stopped())
@@ -42,7 +43,7 @@ export class EmbeddedEngine {
     const lock = dataDir === null ? null : await lockDataDir(dataDir)
     const worker = new Worker(WORKER, { workerData: { dataDir, vacuumMs }, execArgv: [] })
     try {
-      await once(worker, 'message')
+      await Promise.race([once(worker, 'message'), once(worker, 'exit').then(() => Promise.reject(stopped()))])
       return new EmbeddedEngine(worker, lock, logger)
     } catch (error) {
       await worker.terminate()

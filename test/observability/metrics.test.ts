@@ -7,7 +7,8 @@ const PREFIX = 'dcl_social_service_rpc_'
 const names = {
   procedures: ['GetFriends', 'UpdateFriendshipEvent'],
   codes: ['OK', 'FORBIDDEN_ERROR'],
-  events: ['request', 'accept']
+  events: ['request', 'accept'],
+  beginnings: ['fresh', 'resumed']
 }
 
 /** The value of one series, or undefined when it is not there. */

@@ -77,7 +77,8 @@ test('an engine that has died fails every call and the health check at once', as
 })
 
 test('an engine that hangs fails every call and the health check, and does not keep the process from ending', async () => {
-  const fresh = await freshDatabase('embedded', { statementTimeoutMs: 100, connectTimeoutMs: 200 })
+  const fresh = await freshDatabase('embedded', { statementTimeoutMs: 100 })
+  await fresh.db.ping()
   const forever = {
     name: 'forever',
     text: 'with recursive r as (select 1 union all select 1 from r) select count(*) from r'
@@ -85,6 +86,20 @@ test('an engine that hangs fails every call and the health check, and does not k
   await expect(fresh.db.rows(forever, [])).rejects.toThrow(ConnectionLostError)
   await expect(fresh.db.ping()).rejects.toMatchObject({ code: 'unavailable' })
   await fresh[Symbol.asyncDispose]()
+})
+
+test('an engine that crashes says why, and takes neither the process nor a caller with it', async () => {
+  const lines: string[] = []
+  const logger = createLogger({ level: 'error', format: 'json', destination: { write: line => lines.push(line) } })
+  const engine = await EmbeddedEngine.start(null, logger)
+  const waiting = connect(engine)
+  // PGlite ends itself over a greeting that names no user.
+  engine.connect().write(Buffer.from('\0\0\0\x09\0\x03\0\0\0', 'latin1'))
+  await expect(waiting).rejects.toThrow()
+  await until(() => lines.length === 2, 'the reason and the end are logged')
+  expect(lines.join()).toMatch(/The embedded database failed.*The embedded database has stopped/s)
+  await expect(connect(engine)).rejects.toThrow('The embedded database has stopped')
+  await engine.close()
 })
 
 test('computes beside the main thread: timers stay on time', async () => {
@@ -99,17 +114,11 @@ test('computes beside the main thread: timers stay on time', async () => {
 
 test('a new connection starts clean: no transaction, no prepared statement of the one before', async () => {
   const engine = await EmbeddedEngine.start(null, silent)
-  const connect = async (): Promise<Client> => {
-    const client = new Client({ user: 'postgres', database: 'postgres', ssl: false, stream: () => engine.connect() })
-    client.on('error', () => {})
-    await client.connect()
-    return client
-  }
-  const first = await connect()
+  const first = await connect(engine)
   await first.query('create table number (n int)')
   await first.query('begin')
   await first.query({ name: 'insert', text: 'insert into number values (1) returning n' })
-  const second = await connect()
+  const second = await connect(engine)
   expect(await second.query({ name: 'insert', text: 'insert into number values (2)' })).toMatchObject({ rowCount: 1 })
   expect((await second.query('select n from number')).rows).toEqual([{ n: 2 }])
   await expect(first.query('select 1')).rejects.toThrow(/connection error|terminated/)
@@ -120,8 +129,7 @@ test('a new connection starts clean: no transaction, no prepared statement of th
 test('clears away what was deleted', async () => {
   await using folder = await freshDataDir()
   const engine = await EmbeddedEngine.start(folder.path, silent, 50)
-  const client = new Client({ user: 'postgres', database: 'postgres', ssl: false, stream: () => engine.connect() })
-  await client.connect()
+  const client = await connect(engine)
   await client.query('create table number as select generate_series(1, 50000) as n')
   const size = async (): Promise<number> => {
     const { rows } = await client.query(`select pg_relation_size('number')::int as size`)
@@ -133,3 +141,10 @@ test('clears away what was deleted', async () => {
   await client.end()
   await engine.close()
 })
+
+async function connect(engine: EmbeddedEngine): Promise<Client> {
+  const client = new Client({ user: 'postgres', database: 'postgres', ssl: false, stream: () => engine.connect() })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}

@@ -1,0 +1,61 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { SocialError } from '../domain/errors.ts'
+import type { Logger } from '../observability/logger.ts'
+import { safeUrl } from '../observability/redaction.ts'
+import { matrixBody, type Refusal, refusalOf, socialBody } from './errors.ts'
+import type { KnownRoutes } from './known-routes.ts'
+
+/** Answers whatever goes wrong in a route, and every request that no route takes. */
+export function answerFailures(app: FastifyInstance, logger: Logger, routes: KnownRoutes): void {
+  app.setErrorHandler((error, request, reply) => {
+    const refusal = refusalOf(error)
+    if (refusal.status >= 500) report(logger, error, request)
+    return refuse(refusal, request, reply)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const methods = routes.methodsAt(request.url)
+    if (methods.length === 0) {
+      return refuse({ status: 404, errcode: 'M_UNRECOGNIZED', message: 'There is nothing here' }, request, reply)
+    }
+    reply.header('allow', [...methods, 'OPTIONS'].join(', '))
+    return refuse({ status: 405, errcode: 'M_UNRECOGNIZED', message: 'Not with this method' }, request, reply)
+  })
+}
+
+/** Sends a refusal in the shape of the part of the API that was asked. */
+export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const isMatrix = (request.routeOptions.url ?? request.url).startsWith('/_matrix/')
+  if (refusal.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(refusal.retryAfterMs / 1000))
+  const body = isMatrix ? matrixBody(refusal) : socialBody(refusal)
+  // Past the serializer of the route: an error has the same shape whichever schema the route has.
+  return reply.code(refusal.status).type('application/json').send(JSON.stringify(body))
+}
+
+const CLIENT_ERRORS: Record<string, number> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431
+}
+
+/** Answers what is no HTTP request. Which part of the API was asked is not known: it gets the fields of both. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status = CLIENT_ERRORS[error.code ?? ''] ?? 400
+  const reason = STATUS_CODES[status]
+  const refusal = { status, errcode: 'M_UNKNOWN', message: reason ?? '' }
+  const body = JSON.stringify({ ...matrixBody(refusal), ...socialBody(refusal) })
+  const headers = `Connection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`)
+}
+
+function report(logger: Logger, error: unknown, { id, ip, method, url }: FastifyRequest): void {
+  const where = { requestId: id, client: ip, method, url: safeUrl(url) }
+  // A part that is away is no fault of the code: a line with a stack for each request would only hide real faults.
+  if (error instanceof SocialError) logger.warn({ ...where, code: error.code }, error.message)
+  else logger.error({ ...where, err: error }, 'A request failed')
+}

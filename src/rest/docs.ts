@@ -1,0 +1,61 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+
+const INFO = {
+  title: 'Social Service',
+  version: '1',
+  description: 'Friendships of a Decentraland world. The WebSocket RPC is described in docs/protocol.md.'
+}
+const TAGS = [
+  { name: 'session', description: 'Logging in and out, as the Matrix client-server API has it' },
+  { name: 'friendships', description: 'Who is friends with whom' },
+  { name: 'account', description: 'What users decide about themselves' },
+  { name: 'operation', description: 'For operators' }
+]
+
+/** `/openapi.json`, from the schemas that validate, and `/docs`, a page to read it on, with all that it loads. */
+export async function describeRoutes(app: FastifyInstance, url: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: INFO,
+      servers: [{ url }],
+      tags: TAGS,
+      components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer' } } }
+    },
+    transform: jsonSchemaTransform,
+    transformObject: document => withoutInputs(jsonSchemaTransformObject(document))
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: INFO.title },
+    uiConfig: { docExpansion: 'list', persistAuthorization: false },
+    staticCSP: contentSecurityPolicy(url)
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+}
+
+/** Only what the service itself serves; the routes may be tried out where clients reach them. */
+function contentSecurityPolicy(url: string): Record<string, string> {
+  const api = URL.canParse(url) ? ` ${new URL(url).origin}` : ''
+  return {
+    'default-src': "'none'",
+    'script-src': "'self'",
+    // The page writes the colours of its icons into the elements.
+    'style-src': "'self' 'unsafe-inline'",
+    'img-src': "'self' data:",
+    'connect-src': `'self'${api}`,
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'"
+  }
+}
+
+/** Without the copies that zod makes of named schemas for input: none is used so. */
+function withoutInputs<Document extends object>(document: Document): Document {
+  const { components } = document as { components?: { schemas?: Record<string, unknown> } }
+  const schemas = Object.entries(components?.schemas ?? {}).filter(([name]) => !name.endsWith('Input'))
+  return { ...document, components: { ...components, schemas: Object.fromEntries(schemas) } }
+}

@@ -1,0 +1,42 @@
+import type { Address } from '../domain/address.ts'
+import type { PairAction } from '../domain/friendship.ts'
+import { type Profile, unknownProfile } from '../profiles/profile.ts'
+import type { Profiles } from '../profiles/profiles.ts'
+import type { Blocks } from '../social/blocks.ts'
+import type { Connectivity } from '../social/connectivity.ts'
+import type { Friends } from '../social/friends.ts'
+import type { Settings } from '../social/settings.ts'
+import type { Updates } from '../social/updates.ts'
+import type { Boundary } from './boundary.ts'
+import type { Call, ErrorReporter } from './service.ts'
+
+/** Who is at the other end of a v2 socket: the handshake told. */
+export interface V2Context {
+  readonly address: Address
+  /** Whose key signed it: the device's own. */
+  readonly signer: Address
+}
+
+export type V2Boundary = Boundary<V2Context>
+
+export interface V2Parts {
+  readonly friends: Friends
+  readonly blocks: Blocks
+  readonly settings: Settings
+  readonly connectivity: Connectivity
+  readonly profiles: Profiles
+  readonly updates: Updates
+  readonly report: ErrorReporter
+  /** Told of every update that is handed to a client. */
+  readonly updateSent: (action: PairAction) => void
+}
+
+export function caller(call: Call<V2Context>): Address {
+  return call.connection.context.address
+}
+
+/** Looks users up together. @returns the profile of each of them, or what is shown of one whose profile is not known */
+export async function lookUp(profiles: Profiles, users: readonly Address[]): Promise<(user: Address) => Profile> {
+  const found = await profiles.of(users)
+  return user => found.get(user) ?? unknownProfile(user)
+}

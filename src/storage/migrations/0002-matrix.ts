@@ -1,0 +1,31 @@
+import { type Kysely, type Migration, sql } from 'kysely'
+
+const statements = [
+  // One row for each event of a pair that the homeserver has to follow; gone when it did. A pair's rows are worked off
+  // in the order of their numbers, by one worker at a time: the lease is on the pair's first row.
+  `create table matrix_outbox (
+    seq bigint primary key,
+    lo text collate "C" not null,
+    hi text collate "C" not null,
+    due_at bigint not null,
+    leased_until bigint not null default 0,
+    attempts integer not null default 0,
+    parked boolean not null default false
+  )`,
+  `comment on column matrix_outbox.due_at is 'unix milliseconds; so is leased_until'`,
+  `create index matrix_outbox_pair on matrix_outbox (lo, hi, seq)`,
+  `create index matrix_outbox_due on matrix_outbox (due_at) where not parked`,
+
+  // The homeserver's own token of a session of ours, encrypted; made when it is first needed.
+  `create table matrix_session (
+    token_hash bytea primary key references session on delete cascade,
+    access_token bytea not null
+  )`
+]
+
+/** What bringing friendships to a Matrix homeserver needs. */
+export const matrix: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    for (const statement of statements) await sql.raw(statement).execute(db)
+  }
+}

@@ -1,0 +1,113 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Authenticator } from '@dcl/crypto'
+import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+
+/** What came back over HTTP. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The text as JSON, or undefined when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at bodies of every shape
+  readonly body: any
+}
+
+interface Options {
+  /** Sent as JSON. */
+  readonly json?: unknown
+  /** Sent as it is. */
+  readonly text?: string
+  readonly headers?: Record<string, string>
+}
+
+/** Calls one service over HTTP, with or without a token. */
+export class Rest {
+  readonly url: string
+  readonly token: string | null
+
+  constructor(url: string, token: string | null = null) {
+    this.url = url
+    this.token = token
+  }
+
+  as(token: string): Rest {
+    return new Rest(this.url, token)
+  }
+
+  get(path: string, headers?: Record<string, string>): Promise<Answer> {
+    return this.send('GET', path, { ...(headers && { headers }) })
+  }
+
+  post(path: string, json: unknown = {}): Promise<Answer> {
+    return this.send('POST', path, { json })
+  }
+
+  put(path: string, json: unknown): Promise<Answer> {
+    return this.send('PUT', path, { json })
+  }
+
+  async send(method: string, path: string, { json, text, headers }: Options = {}): Promise<Answer> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: {
+        ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...headers
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      ...(text !== undefined && { body: text })
+    })
+    const answer = await response.text()
+    return { status: response.status, headers: response.headers, text: answer, body: parsed(answer) }
+  }
+
+  /** Sends bytes that no client of HTTP would, and gives all that comes back until the service ends the connection. */
+  async raw(text: string): Promise<string> {
+    const { hostname, port } = new URL(this.url)
+    const socket = connect(Number(port), hostname)
+    let answer = ''
+    socket.setEncoding('utf8').on('data', chunk => {
+      answer += chunk
+    })
+    socket.on('error', () => {})
+    socket.write(text)
+    await once(socket, 'close')
+    return answer
+  }
+
+  /** Logs in a wallet, a new one unless one is given. */
+  async login(wallet?: Wallet, deviceId?: string): Promise<LoggedIn> {
+    const { address, identity } = wallet ?? (await createWallet())
+    const body = { ...loginBody({ address, identity }), ...(deviceId !== undefined && { device_id: deviceId }) }
+    const answer = await this.post('/_matrix/client/r0/login', body)
+    if (answer.status !== 200) throw new Error(`The login was answered ${answer.status} ${answer.text}`)
+    return { address, identity, deviceId: answer.body.device_id, rest: this.as(answer.body.access_token) }
+  }
+}
+
+/** A wallet with a session. */
+export interface LoggedIn extends Wallet {
+  readonly deviceId: string
+  /** Calls with the token of the session. */
+  readonly rest: Rest
+}
+
+/** What a wallet sends to log in. @param timestamp unix milliseconds */
+export function loginBody({ address, identity }: Wallet, timestamp = Date.now()) {
+  const signed = String(timestamp)
+  return {
+    type: 'm.login.decentraland',
+    identifier: { type: 'm.id.user', user: address as string },
+    timestamp: signed,
+    auth_chain: Authenticator.signPayload(identity, signed)
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

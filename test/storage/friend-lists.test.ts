@@ -1,0 +1,143 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Address } from '../../src/domain/address.ts'
+import { describeEachDatabase } from '../env/databases.ts'
+import { newUser, newUsers, Stores } from './stores.ts'
+
+const ALL = { limit: 1000, offset: 0 }
+const NOBODY = { items: [], total: 0 }
+
+describeEachDatabase('The lists', kind => {
+  let stores: Stores
+  beforeAll(async () => {
+    stores = await Stores.open(kind, { poolSize: 10 })
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+
+  const befriend = (user: Address, others: readonly Address[]) =>
+    Promise.all(others.map(other => stores.befriend(other, user)))
+
+  test('of friends are in the order of their addresses, whoever asked', async () => {
+    const [alice, ...others] = newUsers(31) as [Address, ...Address[]]
+    await befriend(alice, others.slice(0, 15))
+    for (const other of others.slice(15)) await stores.befriend(alice, other)
+    const friends = others.toSorted()
+    const { lists } = stores
+    expect(await lists.friends(alice, ALL)).toEqual({ items: friends, total: 30 })
+    expect(await lists.friends(alice, { limit: 7, offset: 12 })).toEqual({ items: friends.slice(12, 19), total: 30 })
+    expect(await lists.friends(alice, { limit: 7, offset: 28 })).toEqual({ items: friends.slice(28), total: 30 })
+    expect(await lists.friends(alice, { limit: 7, offset: 30 })).toEqual({ items: [], total: 30 })
+    expect(await lists.friends(alice, { limit: 1, offset: 100_000 })).toEqual({ items: [], total: 30 })
+    expect(await lists.friendCount(alice)).toBe(30)
+    expect(await lists.friends(friends[0]!, ALL)).toEqual({ items: [alice], total: 1 })
+  })
+
+  test('of someone who never did anything are empty', async () => {
+    const [nobody, other] = [newUser(), newUser()]
+    const { lists } = stores
+    expect(await lists.friends(nobody, ALL)).toEqual(NOBODY)
+    expect(await lists.mutualFriends(nobody, other, ALL)).toEqual(NOBODY)
+    expect(await lists.requests(nobody, 'incoming', ALL)).toEqual(NOBODY)
+    expect(await lists.requests(nobody, 'outgoing', ALL)).toEqual(NOBODY)
+    expect(await lists.friendCount(nobody)).toBe(0)
+    expect(await lists.closeness(nobody, other)).toEqual({ friends: false, friendsOfFriends: false })
+  })
+
+  test('of friends hold nobody who only asked, or was rejected, canceled, deleted or blocked', async () => {
+    const [alice, ...others] = newUsers(6) as [Address, ...Address[]]
+    const [asked, rejected, canceled, deleted, blocked] = others as [Address, Address, Address, Address, Address]
+    for (const other of others) await stores.act(alice, 'request', other)
+    await stores.act(rejected, 'reject', alice)
+    await stores.act(alice, 'cancel', canceled)
+    for (const other of [deleted, blocked]) await stores.act(other, 'accept', alice)
+    await stores.act(deleted, 'delete', alice)
+    await stores.act(alice, 'block', blocked)
+    expect(await stores.lists.friends(alice, ALL)).toEqual(NOBODY)
+    expect((await stores.lists.requests(alice, 'outgoing', ALL)).items.map(({ address }) => address)).toEqual([asked])
+    expect(await stores.lists.friendCount(alice)).toBe(0)
+  })
+
+  test('of friends in common are what two lists have in common', async () => {
+    const [alice, bob, ...others] = newUsers(27) as [Address, Address, ...Address[]]
+    await befriend(alice, others.slice(0, 20))
+    await befriend(bob, others.slice(8))
+    await stores.befriend(alice, bob)
+    const common = others.slice(8, 20).toSorted()
+    const { lists } = stores
+    expect(await lists.mutualFriends(alice, bob, ALL)).toEqual({ items: common, total: 12 })
+    expect(await lists.mutualFriends(bob, alice, { limit: 5, offset: 10 })).toEqual({
+      items: common.slice(10),
+      total: 12
+    })
+    expect(await lists.mutualFriends(bob, alice, { limit: 5, offset: 12 })).toEqual({ items: [], total: 12 })
+  })
+
+  test('of requests are newest first, with both directions apart', async () => {
+    const [alice, ...others] = newUsers(13) as [Address, ...Address[]]
+    for (const [i, other] of others.entries()) {
+      // The order is that of the events, not of the clocks: those of several instances differ.
+      const circumstances = { message: `${i}`, at: 1_000_000 - i }
+      if (i < 6) await stores.act(other, 'request', alice, circumstances)
+      else await stores.act(alice, 'request', other, circumstances)
+    }
+    const { lists } = stores
+    const incoming = await lists.requests(alice, 'incoming', ALL)
+    expect(incoming.items.map(({ message }) => message)).toEqual(['5', '4', '3', '2', '1', '0'])
+    expect(incoming.items[0]).toMatchObject({ address: others[5], at: 999_995 })
+    expect(incoming.total).toBe(6)
+    const outgoing = await lists.requests(alice, 'outgoing', { limit: 2, offset: 3 })
+    expect(outgoing.items.map(({ address }) => address)).toEqual([others[8], others[7]])
+    expect(outgoing.total).toBe(6)
+    expect(await lists.requests(alice, 'outgoing', { limit: 2, offset: 6 })).toEqual({ items: [], total: 6 })
+  })
+
+  test('say how near two users are', async () => {
+    const [alice, bob, carol, dave] = newUsers(4) as [Address, Address, Address, Address]
+    const { lists } = stores
+    await stores.befriend(alice, bob)
+    await stores.act(bob, 'request', carol)
+    expect(await lists.closeness(alice, bob)).toEqual({ friends: true, friendsOfFriends: false })
+    expect(await lists.closeness(bob, carol)).toEqual({ friends: false, friendsOfFriends: false })
+    expect(await lists.closeness(carol, alice)).toEqual({ friends: false, friendsOfFriends: false })
+    await stores.act(carol, 'accept', bob)
+    expect(await lists.closeness(carol, alice)).toEqual({ friends: false, friendsOfFriends: true })
+    expect(await lists.closeness(alice, carol)).toEqual({ friends: false, friendsOfFriends: true })
+    await stores.befriend(carol, alice)
+    expect(await lists.closeness(alice, bob)).toEqual({ friends: true, friendsOfFriends: true })
+    expect(await lists.closeness(alice, dave)).toEqual({ friends: false, friendsOfFriends: false })
+  })
+
+  test('are those of any graph of friends', async () => {
+    const count = 6
+    const edges = fc.uniqueArray(fc.tuple(fc.nat(count - 1), fc.nat(count - 1)), {
+      selector: ([a, b]) => `${Math.min(a, b)} ${Math.max(a, b)}`,
+      maxLength: 15
+    })
+    const page = fc.record({ limit: fc.integer({ min: 1, max: 5 }), offset: fc.nat(5) })
+    await fc.assert(
+      fc.asyncProperty(edges, page, async (graph, { limit, offset }) => {
+        const users = newUsers(count)
+        const friendsOf = new Map(users.map(user => [user, new Set<Address>()]))
+        for (const [a, b] of graph.filter(([a, b]) => a !== b)) {
+          const [one, other] = [users[a]!, users[b]!]
+          await stores.befriend(one, other)
+          friendsOf.get(one)!.add(other)
+          friendsOf.get(other)!.add(one)
+        }
+        const paged = (all: Iterable<Address>) => {
+          const sorted = [...all].sort()
+          return { items: sorted.slice(offset, offset + limit), total: sorted.length }
+        }
+        const [alice, bob] = [users[0]!, users[1]!]
+        const common = [...friendsOf.get(alice)!].filter(friend => friendsOf.get(bob)!.has(friend))
+        expect(await stores.lists.friends(alice, { limit, offset })).toEqual(paged(friendsOf.get(alice)!))
+        expect(await stores.lists.mutualFriends(alice, bob, { limit, offset })).toEqual(paged(common))
+        expect(await stores.lists.closeness(bob, alice)).toEqual({
+          friends: friendsOf.get(alice)!.has(bob),
+          friendsOfFriends: common.length > 0
+        })
+      }),
+      { numRuns: 25 }
+    )
+  })
+})
