@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { parseAddress } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Channel, ChannelListener, ChannelMessage } from './channel.ts'
+import { connectRedis } from './redis.ts'
 
 interface RedisChannelOptions {
   readonly url: string
@@ -16,8 +17,6 @@ interface RedisChannelOptions {
 const PROBE_MS = 1000
 /** Without any message for so long the connection is taken for dead, though it looks alive; in milliseconds. */
 const SILENCE_MS = 3000
-/** Longest wait before a connection is tried again, in milliseconds. */
-const MAX_RETRY_MS = 1000
 const MAX_MESSAGE_LENGTH = 65_536
 
 const address = z.string().transform((text, context) => {
@@ -55,10 +54,8 @@ export class RedisChannel implements Channel {
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
-    this.#publisher = connect(options.url)
-    this.#subscriber = connect(options.url)
-    this.#watch(this.#publisher)
-    this.#watch(this.#subscriber)
+    this.#publisher = connectRedis(options.url, options.logger)
+    this.#subscriber = connectRedis(options.url, options.logger)
     this.#subscriber.on('ready', () => this.#listen())
     this.#subscriber.on('close', () => this.#fellSilent())
     this.#subscriber.on('message', (_, text: string) => this.#receive(text))
@@ -136,22 +133,6 @@ export class RedisChannel implements Channel {
     if (!parsed || parsed.from === this.#instance || parsed.message.kind === 'probe') return
     for (const listener of this.#listeners) listener(parsed.message)
   }
-
-  #watch(redis: Redis): void {
-    redis.on('error', error => this.#options.logger.debug({ err: error }, 'Redis connection'))
-  }
-}
-
-function connect(url: string): Redis {
-  return new Redis(url, {
-    connectTimeout: 2000,
-    // Nothing waits for Redis: a command that cannot be sent now fails now.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResubscribe: false,
-    keepAlive: 10_000,
-    retryStrategy: attempt => Math.min(attempt * 50, MAX_RETRY_MS)
-  })
 }
 
 function parse(text: string): z.infer<typeof envelope> | null {

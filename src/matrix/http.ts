@@ -1,0 +1,139 @@
+import { type Dispatcher, Pool } from 'undici'
+import type { z } from 'zod'
+import { errorOf, HomeserverError } from './errors.ts'
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export interface HomeserverHttpOptions {
+  /** Where the homeserver is, with a path in front of `/_matrix` if there is one. */
+  readonly url: string
+  /** Longest time of a call in milliseconds, from the wait for a connection to the last byte of the answer. */
+  readonly timeoutMs: number
+  /** Most connections, and so calls under way, at one time. */
+  readonly connections: number
+}
+
+/** One request of the client-server API. */
+export interface Call {
+  /** What errors call it. */
+  readonly operation: string
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** What follows `/_matrix/client/v3/`, each part as it is, not encoded. */
+  readonly path: readonly string[]
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: JsonObject
+  readonly token: string
+  /** Whether the token is the `as_token`. */
+  readonly asService: boolean
+}
+
+/** Longest answer that is read, in bytes: the members of a room of 20,000, or `m.direct` of a very friendly user. */
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+
+/** Calls that may wait, for each connection; beyond them the homeserver counts as away. */
+const MAX_WAITING = 100
+
+/** A server may drop an idle connection at any time: this is below what common ones allow, in milliseconds. */
+const KEEP_ALIVE_MS = 10_000
+
+interface Answer {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  /** Undefined when the body is not JSON. */
+  readonly body: unknown
+}
+
+/** JSON calls to one homeserver over connections that are kept, each with a deadline. */
+export class HomeserverHttp {
+  readonly #pool: Pool
+  readonly #prefix: string
+  readonly #timeoutMs: number
+  readonly #maxOpen: number
+  #open = 0
+
+  constructor({ url, timeoutMs, connections }: HomeserverHttpOptions) {
+    const { origin, pathname } = new URL(url)
+    this.#prefix = `${pathname.replace(/\/+$/, '')}/_matrix/client/v3/`
+    this.#timeoutMs = timeoutMs
+    this.#maxOpen = connections * (1 + MAX_WAITING)
+    this.#pool = new Pool(origin, {
+      connections,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connect: { timeout: timeoutMs },
+      maxResponseSize: MAX_RESPONSE_BYTES
+    })
+  }
+
+  /**
+   * The answer to a call, as the schema reads it.
+   * @throws HomeserverError
+   */
+  async call<T>(call: Call, schema: z.ZodType<T>): Promise<T> {
+    const { operation, asService } = call
+    const answer = await this.#exchange(call)
+    if (answer.status < 200 || answer.status > 299) throw errorOf(operation, answer, asService)
+    const { data } = schema.safeParse(answer.body)
+    if (data === undefined) throw new HomeserverError({ kind: 'unavailable', operation, status: answer.status })
+    return data
+  }
+
+  /** Ends the connections; calls under way fail. */
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+
+  async #exchange(call: Call): Promise<Answer> {
+    const { operation } = call
+    if (this.#open >= this.#maxOpen) throw new HomeserverError({ kind: 'unavailable', operation, code: 'BUSY' })
+    this.#open += 1
+    try {
+      return await this.#send(call)
+    } catch (error) {
+      throw new HomeserverError({ kind: 'unavailable', operation, code: failureOf(error) })
+    } finally {
+      this.#open -= 1
+    }
+  }
+
+  async #send({ method, path, query, body, token }: Call): Promise<Answer> {
+    const request: Dispatcher.RequestOptions = {
+      method,
+      path: this.#prefix + path.map(encodeSegment).join('/'),
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      // Covers the whole call: the deadlines of undici start anew with each part of the answer.
+      signal: AbortSignal.timeout(this.#timeoutMs),
+      ...(query && { query }),
+      ...(body && { body: JSON.stringify(body) })
+    }
+    const { statusCode, headers, body: stream } = await this.#pool.request(request)
+    const retryAfter = headers['retry-after']
+    return {
+      status: statusCode,
+      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+      body: parseJson(await stream.text())
+    }
+  }
+}
+
+/** One part of a path; what is in it can neither add parts nor take any away. */
+function encodeSegment(text: string): string {
+  // Through bytes, because encodeURIComponent throws at half a surrogate pair.
+  const encoded = encodeURIComponent(Buffer.from(text).toString())
+  return /^\.{1,2}$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The code of a failure of the network, such as ECONNREFUSED or UND_ERR_SOCKET. Its message may hold the URL. */
+function failureOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'UNKNOWN'
+  if (error.name === 'TimeoutError') return 'TIMEOUT'
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}

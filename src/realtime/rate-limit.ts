@@ -1,0 +1,54 @@
+import type { Redis } from 'ioredis'
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { SocialError } from '../domain/errors.ts'
+
+interface RateLimitOptions {
+  /** What is limited, as the keys in Redis and the metrics call it. */
+  readonly name: string
+  /** So often within a minute. */
+  readonly perMinute: number
+  /** Where the instances count together; null when each counts for itself. */
+  readonly redis: Redis | null
+  /** Told of every take that had to be counted here alone because Redis did not answer. */
+  readonly onLocal: (name: string) => void
+}
+
+const MINUTE_S = 60
+
+/** How often somebody may do something. When Redis is away each instance counts for itself: a limit never stops work. */
+export class RateLimit {
+  readonly #limiter: RateLimiterAbstract
+
+  constructor({ name, perMinute, redis, onLocal }: RateLimitOptions) {
+    const options = { keyPrefix: `limit:${name}`, points: perMinute, duration: MINUTE_S }
+    const local = new CountedLimiter(options, () => onLocal(name))
+    this.#limiter = redis
+      ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: local })
+      : new RateLimiterMemory(options)
+  }
+
+  /** Counts once. @throws SocialError `too_many_requests`, with the time until it is possible again */
+  async take(key: string): Promise<void> {
+    try {
+      await this.#limiter.consume(key)
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused
+      throw new SocialError('too_many_requests', 'Too many requests, try again later', refused.msBeforeNext)
+    }
+  }
+}
+
+/** Stands in for Redis, and says so. */
+class CountedLimiter extends RateLimiterMemory {
+  readonly #onUse: () => void
+
+  constructor(options: ConstructorParameters<typeof RateLimiterMemory>[0], onUse: () => void) {
+    super(options)
+    this.#onUse = onUse
+  }
+
+  override consume(...args: Parameters<RateLimiterMemory['consume']>): ReturnType<RateLimiterMemory['consume']> {
+    this.#onUse()
+    return super.consume(...args)
+  }
+}

@@ -1,0 +1,46 @@
+import { describe, inject } from 'vitest'
+import type { Answer } from './synapse/global-setup.ts'
+import type { SynapseAccess } from './synapse/homeserver.ts'
+
+export { DECENTRALAND_LOGIN } from './synapse/configuration.ts'
+export {
+  adminToken,
+  type Synapse,
+  type SynapseAccess,
+  startSynapse
+} from './synapse/homeserver.ts'
+
+/*
+ * A real Synapse for tests.
+ *
+ * `describeWithSynapse` marks tests that need one. Outside CI they are skipped where it cannot be installed, with a
+ * banner at the end of the run; in CI that is an error.
+ *
+ * `await sharedSynapse()` is the one of the whole run. It starts with the first file that asks, and every test uses
+ * users of its own, so that they do not meet. A test that stops or kills its homeserver, or has it configured in
+ * another way, starts one with `startSynapse()`, which takes a second or two.
+ *
+ * Benchmarks and scripts import ./synapse/homeserver.ts, which needs no test run.
+ */
+
+/** Whether this machine has a Synapse, which is installed first if it can be. */
+const synapseAvailable = await ask<boolean>('/available')
+
+/** As `describe`; skipped, which the end of the run says aloud, where there is no Synapse. */
+export const describeWithSynapse = describe.runIf(synapseAvailable)
+
+let shared: Promise<SynapseAccess> | null = null
+
+/** The Synapse of the test run, which knows this service as its application service. */
+export function sharedSynapse(): Promise<SynapseAccess> {
+  shared ??= ask<SynapseAccess>('/access')
+  return shared
+}
+
+async function ask<T>(path: string): Promise<T> {
+  const keeper = inject('synapseKeeper')
+  if (!keeper) throw new Error('test/env/synapse/global-setup.ts is not among the globalSetup of the test run')
+  const answer = (await (await fetch(keeper + path)).json()) as Answer<T>
+  if ('error' in answer) throw new Error(answer.error)
+  return answer.value
+}

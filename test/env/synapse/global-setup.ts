@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestProject } from 'vitest/node'
+import { type Synapse, startSynapse } from './homeserver.ts'
+import { ensureSynapse } from './installation.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where test files ask the process of the test run for its Synapse. */
+    synapseKeeper: string
+  }
+}
+
+/** What the keeper answers. */
+export type Answer<T> = { readonly value: T } | { readonly error: string }
+
+const BANNER = '!'.repeat(100)
+
+/**
+ * Keeps one Synapse for a whole test run: installed and started when the first test file asks for it, stopped at the
+ * end. Test files run in processes of their own, so they ask over HTTP; see test/env/synapse.ts.
+ */
+export default async function keepSynapse(project: TestProject): Promise<() => Promise<void>> {
+  let installation: Promise<unknown> | null = null
+  let synapse: Promise<Synapse> | null = null
+  let missing: string | null = null
+
+  const answerTo: Record<string, () => Promise<unknown>> = {
+    '/available': async () => {
+      try {
+        installation ??= ensureSynapse()
+        await installation
+        return true
+      } catch (error) {
+        if (process.env['CI']) throw error
+        missing = String(error)
+        return false
+      }
+    },
+    '/access': async () => {
+      synapse ??= startSynapse()
+      const { url, serverName, asToken, hsToken, adminSecret } = await synapse
+      return { url, serverName, asToken, hsToken, adminSecret }
+    }
+  }
+
+  const server = createServer(async (request, response) => {
+    const answer = await (answerTo[request.url ?? ''] ?? unknownQuestion)().then(
+      value => ({ value }),
+      (error: unknown) => ({ error: String(error) })
+    )
+    response.end(JSON.stringify(answer satisfies Answer<unknown>))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  project.provide('synapseKeeper', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+
+  return async () => {
+    server.close()
+    server.closeAllConnections()
+    await (await synapse?.catch(() => null))?.stop()
+    if (missing !== null) {
+      process.stderr.write(`\n${BANNER}\nTests with a real homeserver were SKIPPED:\n${missing}\n${BANNER}\n`)
+    }
+  }
+}
+
+async function unknownQuestion(): Promise<never> {
+  throw new Error('Nobody answers that')
+}
