@@ -71,7 +71,11 @@ function arrange(reading: Reading) {
       maxPendingRequests: values.MAX_PENDING_REQUESTS,
       /** In characters. */
       maxMessageLength: values.MAX_MESSAGE_LENGTH,
-      maxListPage: values.LIST_PAGE_LIMIT
+      maxListPage: values.LIST_PAGE_LIMIT,
+      actionsPerMinute: values.ACTIONS_PER_MINUTE,
+      pairActionsPerMinute: values.PAIR_ACTIONS_PER_MINUTE,
+      blocksPerMinute: values.BLOCKS_PER_MINUTE,
+      loginsPerMinute: values.LOGINS_PER_MINUTE
     },
     http: {
       bodyLimitBytes: values.HTTP_BODY_LIMIT,
@@ -81,6 +85,9 @@ function arrange(reading: Reading) {
     rpc: {
       friendsPageSize: values.FRIENDS_STREAM_PAGE_SIZE,
       maxConnections: values.MAX_CONNECTIONS,
+      maxConnectionsPerIp: values.MAX_CONNECTIONS_PER_IP,
+      maxConnectionsPerUser: values.MAX_CONNECTIONS_PER_USER,
+      callsPerSecond: values.CALLS_PER_SECOND,
       maxPorts: values.MAX_PORTS_PER_CONNECTION,
       maxStreams: values.MAX_STREAMS_PER_CONNECTION,
       maxCalls: values.MAX_CALLS_PER_CONNECTION,

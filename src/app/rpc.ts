@@ -51,6 +51,7 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
+    trustedProxies: config.trustedProxies,
     limits: rpcLimits(config.rpc),
     observer: countingObserver(metrics),
     onError: report,
@@ -70,6 +71,7 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
 function rpcLimits(rpc: Config['rpc']): RpcLimits {
   return {
     connections: rpc.maxConnections,
+    connectionsPerIp: rpc.maxConnectionsPerIp,
     frameBytes: rpc.maxFrameBytes,
     bufferedBytes: BUFFERED_FRAMES * rpc.maxFrameBytes,
     pendingFrames: PENDING_FRAMES,

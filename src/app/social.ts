@@ -21,6 +21,7 @@ import { PositionStore } from '../storage/positions.ts'
 import { SessionStore } from '../storage/sessions.ts'
 import { SettingsStore } from '../storage/settings.ts'
 import type { Cleanups } from './cleanups.ts'
+import { createLimits } from './limits.ts'
 
 interface SocialFoundation {
   readonly config: Config
@@ -39,6 +40,7 @@ export type Social = ReturnType<typeof createSocial>
 export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   const { config, logger, db, bus, log, metrics, now } = foundation
   const { limits, tokens, ethereum, catalyst, rpc } = config
+  const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
   const settings = new SettingsStore(db)
   const verifier = new AuthChainVerifier({
@@ -55,6 +57,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     lists,
     settings,
     bus,
+    limits: rates.actions,
     maxMessageLength: limits.maxMessageLength,
     now
   })
@@ -62,6 +65,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     store: new SessionStore(db, tokens.maxPerUser),
     verifier,
     bus,
+    limit: rates.logins,
     tokenLifetimeMs: tokens.lifetimeMs,
     tokenCacheSize: tokens.cacheSize,
     now

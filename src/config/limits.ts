@@ -21,6 +21,26 @@ export const LIMITS = {
     default: '2000',
     about: 'Length of the message of a request.'
   },
+  ACTIONS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'actions'),
+    default: '240',
+    about: 'Requests, answers and ends of friendships of one user in a minute.'
+  },
+  PAIR_ACTIONS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'actions'),
+    default: '20',
+    about: 'The same, of one user upon the same other one.'
+  },
+  BLOCKS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'blocks'),
+    default: '120',
+    about: 'Blocks and unblocks of one user in a minute; counted apart, so that whoever is flooded can block.'
+  },
+  LOGINS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'logins'),
+    default: '600',
+    about: 'Logins from one IP address in a minute.'
+  },
   LIST_PAGE_LIMIT: {
     kind: whole(1, 10_000, 'entries'),
     default: '2000',
@@ -42,6 +62,21 @@ export const RPC_LIMITS = {
     about: 'Friends in one element of a v1 stream.'
   },
   MAX_CONNECTIONS: { kind: whole(1, 1_000_000, 'sockets'), default: '20000', about: 'Sockets of one instance.' },
+  MAX_CONNECTIONS_PER_IP: {
+    kind: whole(1, 1_000_000, 'sockets'),
+    default: '1000',
+    about: 'RPC sockets from one IP address; see `TRUSTED_PROXIES`.'
+  },
+  MAX_CONNECTIONS_PER_USER: {
+    kind: whole(1, 1_000_000, 'sockets'),
+    default: '20',
+    about: 'RPC sockets of one user on one instance.'
+  },
+  CALLS_PER_SECOND: {
+    kind: whole(1, 1_000_000, 'calls'),
+    default: '100',
+    about: 'RPC calls of one user on one instance.'
+  },
   MAX_PORTS_PER_CONNECTION: { kind: whole(1, 10_000, 'ports'), default: '16', about: 'RPC ports of one socket.' },
   MAX_STREAMS_PER_CONNECTION: {
     kind: whole(1, 10_000, 'streams'),

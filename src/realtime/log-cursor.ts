@@ -3,7 +3,7 @@ export interface LogView<Event> {
   readonly events: readonly Event[]
   /** Every transaction with a lower id had ended. */
   readonly oldestRunning: number
-  /** No transaction with this id or a higher one had begun. */
+  /** No transaction with this id or a higher one had begun; told only with events above the head. */
   readonly nextTransaction: number
 }
 

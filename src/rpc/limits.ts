@@ -2,6 +2,8 @@
 export interface RpcLimits {
   /** Sockets that are open at once; the next one is closed with 1013. */
   readonly connections: number
+  /** Of these from one IP address; the next one is closed with 1013. */
+  readonly connectionsPerIp: number
   /** The largest message that a client may send, in bytes; a larger one closes its socket with 1009. */
   readonly frameBytes: number
   /** What may wait to be sent to one client, in bytes; one that lets more wait is closed with 1013. */

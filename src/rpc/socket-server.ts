@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import proxyAddr from '@fastify/proxy-addr'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type SocketOptions, SocketSession } from './socket-session.ts'
 
@@ -11,6 +12,8 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
   readonly host: string
   /** 0 for any that is free. */
   readonly port: number
+  /** Addresses of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
 }
 
 /** TCP connections above the limit of sockets: for health checks, and for sockets that are being told that it is full. */
@@ -29,12 +32,15 @@ export class SocketServer<Plain, Signed> {
   readonly #upgrades: WebSocketServer
   /** Every open socket, also those that are only being told that the server is full. */
   readonly #sessions = new Set<SocketSession<Plain, Signed>>()
+  readonly #isTrusted: (address: string, hop: number) => boolean
+  readonly #admittedByIp = new Map<string, number>()
   #admitted = 0
   #stopping: Promise<void> | undefined
 
   constructor(options: SocketServerOptions<Plain, Signed>) {
     this.#options = options
     const { connections, frameBytes, handshakeMs } = options.limits
+    this.#isTrusted = proxyAddr.compile([...options.trustedProxies])
     this.#upgrades = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -73,23 +79,35 @@ export class SocketServer<Plain, Signed> {
   }
 
   #accept(socket: WebSocket, request: IncomingMessage): void {
-    const peer = { id: randomUUID(), ip: request.socket.remoteAddress ?? '' }
+    const peer = { id: randomUUID(), ip: proxyAddr(request, this.#isTrusted) }
     const session = new SocketSession(socket, peer, this.#options)
     this.#sessions.add(session)
     socket.once('close', () => this.#sessions.delete(session))
-    if (this.#admitted < this.#options.limits.connections) this.#admit(socket)
+    if (this.#hasRoomFor(peer.ip)) this.#admit(socket, peer.ip)
     else session.close(1013, 'The server is full')
   }
 
-  #admit(socket: WebSocket): void {
+  #hasRoomFor(ip: string): boolean {
+    const { connections, connectionsPerIp } = this.#options.limits
+    return this.#admitted < connections && (this.#admittedByIp.get(ip) ?? 0) < connectionsPerIp
+  }
+
+  #admit(socket: WebSocket, ip: string): void {
     const { observer } = this.#options
     const openedAt = performance.now()
-    this.#admitted++
+    this.#count(ip, 1)
     observer.connectionOpened()
     socket.once('close', () => {
-      this.#admitted--
+      this.#count(ip, -1)
       observer.connectionClosed(performance.now() - openedAt)
     })
+  }
+
+  #count(ip: string, change: 1 | -1): void {
+    this.#admitted += change
+    const ofIp = (this.#admittedByIp.get(ip) ?? 0) + change
+    if (ofIp > 0) this.#admittedByIp.set(ip, ofIp)
+    else this.#admittedByIp.delete(ip)
   }
 
   async #stop(graceMs: number): Promise<void> {

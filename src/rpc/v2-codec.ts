@@ -15,7 +15,7 @@ import {
   type UpsertFriendshipResponse
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import type { Address } from '../domain/address.ts'
-import { type ErrorCode, SocialError } from '../domain/errors.ts'
+import type { ErrorCode, SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type Pair, type PairStatus, statusOf } from '../domain/friendship.ts'
 import { type Page, type PageLimits, pageOf } from '../domain/page.ts'

@@ -9,6 +9,7 @@ import { ConnectionLostError } from '../storage/database.ts'
 import type { FriendLists, PendingRequest, RequestDirection } from '../storage/friend-lists.ts'
 import type { FriendshipStore } from '../storage/friendships.ts'
 import type { SettingsStore } from '../storage/settings.ts'
+import type { ActionLimits } from './limits.ts'
 
 export type { PendingRequest, RequestDirection }
 
@@ -20,6 +21,7 @@ interface FriendsParts {
   readonly lists: FriendLists
   readonly settings: SettingsStore
   readonly bus: Bus
+  readonly limits: ActionLimits
   /** Characters. */
   readonly maxMessageLength: number
   /** Unix milliseconds. */
@@ -44,7 +46,8 @@ export class Friends {
     if (intent.message !== null && isLonger(intent.message, this.#parts.maxMessageLength)) {
       throw new SocialError('invalid_request', `A message has at most ${this.#parts.maxMessageLength} characters`)
     }
-    const { friendships, bus, now } = this.#parts
+    const { friendships, bus, limits, now } = this.#parts
+    await limits.take(intent)
     let inDoubt: Pair | null = null
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const pair = await friendships.read(intent.actor, intent.target)
@@ -76,21 +79,29 @@ export class Friends {
   }
 
   /**
-   * Friends of `owner` as `viewer` may see them.
-   * @throws SocialError `forbidden` when the owner does not expose them to the viewer
+   * Friends of `owner` as `viewer` may see them: without those of whom one and the viewer blocks the other.
+   * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the other
    */
   async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
+    if (viewer === owner) return this.#parts.lists.friends(owner, page)
     await this.#checkExposure(viewer, owner, 'friends')
-    return this.#parts.lists.friends(owner, page)
+    return this.#parts.lists.visibleFriends(owner, viewer, page)
   }
 
-  /** How many friends `owner` has. @throws SocialError `forbidden` as {@link list}, by the exposure of the count */
+  /**
+   * How many friends `owner` has, as far as `viewer` may see them.
+   * @throws SocialError `forbidden` as {@link list}, by the exposure of the count
+   */
   async count(viewer: Address, owner: Address): Promise<number> {
+    if (viewer === owner) return this.#parts.lists.friendCount(owner)
     await this.#checkExposure(viewer, owner, 'friendsCount')
-    return this.#parts.lists.friendCount(owner)
+    return (await this.#parts.lists.visibleFriends(owner, viewer, { limit: 0, offset: 0 })).total
   }
 
-  /** Friends that two users have in common; anybody may ask about themselves and another. */
+  /**
+   * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the other,
+   * so that nobody learns more by asking than that there is nothing to see.
+   */
   mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
     return this.#parts.lists.mutualFriends(viewer, other, page)
   }
@@ -111,7 +122,8 @@ export class Friends {
     const { lists, settings } = this.#parts
     const exposure: Exposure = (await settings.read(owner))[what]
     const closeness = await lists.closeness(viewer, owner)
-    if (!maySee(exposure, closeness)) throw new SocialError('forbidden', 'This user does not show you their friends')
+    const isSeen = closeness !== null && maySee(exposure, closeness)
+    if (!isSeen) throw new SocialError('forbidden', 'This user does not show you their friends')
   }
 }
 

@@ -4,6 +4,7 @@ import { createToken, Tokens } from '../auth/tokens.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { Bus } from '../realtime/bus.ts'
+import type { RateLimit } from '../realtime/rate-limit.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
 
 export type { Session }
@@ -15,6 +16,8 @@ interface SessionsParts {
   readonly store: SessionStore
   readonly verifier: AuthChainVerifier
   readonly bus: Bus
+  /** Logins from one IP address. */
+  readonly limit: RateLimit
   /** Milliseconds. */
   readonly tokenLifetimeMs: number
   /** Sessions held in memory. */
@@ -31,6 +34,8 @@ export interface LoginRequest {
   readonly authChain: AuthChain
   /** The device that logs in; a new one when null. */
   readonly deviceId: string | null
+  /** The IP address from which it comes. */
+  readonly ip: string
 }
 
 /** Who is logged in, with which token, for how long. */
@@ -49,10 +54,18 @@ export class Sessions {
 
   /**
    * Checks a login and starts a session for it. A signature is good for one login.
-   * @throws SocialError `forbidden` (stale, not the user's, used before), `unauthorized` (signatures), `unavailable`
+   * @throws SocialError `forbidden` (stale, not the user's, used before), `unauthorized` (signatures), `unavailable`,
+   *   `too_many_requests`
    */
-  async login({ user, timestamp, authChain, deviceId }: LoginRequest): Promise<{ token: string; session: Session }> {
-    const { store, verifier, tokenLifetimeMs } = this.#parts
+  async login({
+    user,
+    timestamp,
+    authChain,
+    deviceId,
+    ip
+  }: LoginRequest): Promise<{ token: string; session: Session }> {
+    const { store, verifier, limit, tokenLifetimeMs } = this.#parts
+    await limit.take(ip)
     const now = this.#parts.now()
     const signedAt = Number(timestamp)
     if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')

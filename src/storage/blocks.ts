@@ -13,6 +13,18 @@ export interface BlockedUser {
 /** More than this of one user's blocks no answer holds. */
 const STATUS_CAP = 10_000
 
+/** The column `other`: whom a user blocks. */
+export const blockedBy = (user: string): string => `
+  select hi as other from pair where lo = ${user} and blocked_by_lo is not null
+  union all
+  select lo from pair where hi = ${user} and blocked_by_hi is not null`
+
+/** The column `other`: who blocks a user. */
+export const blockersOf = (user: string): string => `
+  select hi as other from pair where lo = ${user} and blocked_by_hi is not null
+  union all
+  select lo from pair where hi = ${user} and blocked_by_lo is not null`
+
 const BLOCKED = {
   name: 'blocked',
   text: `with mine as (
@@ -26,15 +38,10 @@ const BLOCKED = {
     order by since desc, other`
 }
 
-const joined = (ofLo: string, ofHi: string): string => `
-  (select string_agg(other, '') from (
-    select hi as other from pair where lo = $1 and ${ofLo} is not null
-    union all
-    select lo from pair where hi = $1 and ${ofHi} is not null
-    limit ${STATUS_CAP}) b)`
+const joined = (users: string): string => `(select string_agg(other, '') from (${users} limit ${STATUS_CAP}) capped)`
 const STATUS = {
   name: 'blocking-status',
-  text: `select ${joined('blocked_by_lo', 'blocked_by_hi')}, ${joined('blocked_by_hi', 'blocked_by_lo')}`
+  text: `select ${joined(blockedBy('$1'))}, ${joined(blockersOf('$1'))}`
 }
 
 /** Who blocks whom, as the rows of the pairs say. */

@@ -7,6 +7,7 @@ import { actionOf, fromBytes, statusOfCode } from './schema.ts'
 export interface EventLogView {
   readonly events: readonly PairEvent[]
   readonly oldestRunning: number
+  /** 0 when nothing new was found. */
   readonly nextTransaction: number
 }
 
@@ -22,10 +23,14 @@ type EventRow = [
 ]
 
 const COLUMNS = 'seq, lo, hi, action, previous, actor_is_lo, acted_at, message'
-// The snapshot is that of the statement, so that it says exactly which transactions the rows could not show.
+// The snapshot is that of the statement, so that it says exactly which transactions the rows could not show. But it does
+// not know the highest id that was given: its end is that of the last transaction that has ended, and one that runs may
+// be beyond it and yet have a lower number than an event that is seen. So a statement that finds something new takes an
+// id itself, which is higher than that of every transaction that had begun.
 const AFTER = {
   name: 'log-after',
-  text: `select pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint, ${COLUMNS}
+  text: `select pg_snapshot_xmin(now)::text::bigint,
+      case when seq > $1 then pg_current_xact_id()::text::bigint else 0 end, ${COLUMNS}
     from pg_current_snapshot() now left join (
       (select ${COLUMNS} from pair_event where seq = any($2::bigint[]))
       union all
@@ -54,11 +59,11 @@ export class EventLog {
   async after(seq: number, missing: readonly number[], limit: number): Promise<EventLogView> {
     type Row = [oldestRunning: number, nextTransaction: number, ...EventRow]
     const rows = await this.#db.rows<Row>(AFTER, [seq, missing, limit], { idempotent: true })
-    const [first] = rows
+    const last = rows.at(-1)
     return {
       events: rows.flatMap(([, , ...row]) => toEvent(row) ?? []),
-      oldestRunning: first?.[0] ?? 0,
-      nextTransaction: first?.[1] ?? 0
+      oldestRunning: last?.[0] ?? 0,
+      nextTransaction: last?.[1] ?? 0
     }
   }
 

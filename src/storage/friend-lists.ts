@@ -1,6 +1,7 @@
 import { type Address, orderedPair } from '../domain/address.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
+import { blockedBy, blockersOf } from './blocks.ts'
 import type { Database, Statement } from './database.ts'
 import { fromBytes, splitAddresses } from './schema.ts'
 
@@ -27,7 +28,11 @@ const friendsOf = (user: string): string => `
   select hi from pair where lo = ${user} and last_action = 2`
 
 const mutualOf = (a: string, b: string): string => `
-  (${friendsOf(a)}) mine join (${friendsOf(b)}) theirs on mine.friend = theirs.friend`
+  select mine.friend from (${friendsOf(a)}) mine join (${friendsOf(b)}) theirs on mine.friend = theirs.friend`
+
+/** Whether one of two users, named in their order, blocks the other. */
+const isBlocked = (lo: string, hi: string): string => `exists (select 1 from pair
+  where lo = ${lo} and hi = ${hi} and (blocked_by_lo is not null or blocked_by_hi is not null))`
 
 // A page of addresses travels as one string: they all have one length, and a row for each costs more to send and parse.
 const FRIENDS = {
@@ -36,17 +41,23 @@ const FRIENDS = {
     from (select friend from (${friendsOf('$1')}) f order by friend limit $2 offset $3) page`
 }
 const FRIEND_COUNT = { name: 'friend-count', text: 'select friends from user_count where address = $1' }
-const MUTUAL = {
-  name: 'mutual-friends',
-  text: `with mutual as materialized (select mine.friend from ${mutualOf('$1', '$2')})
-    select (select count(*) from mutual), string_agg(friend, '' order by friend)
-    from (select friend from mutual order by friend limit $3 offset $4) page`
-}
+const counted = (name: string, friends: string): Statement => ({
+  name,
+  text: `with listed as materialized (${friends})
+    select (select count(*) from listed), string_agg(friend, '' order by friend)
+    from (select friend from listed order by friend limit $3 offset $4) page`
+})
+const MUTUAL = counted('mutual-friends', `${mutualOf('$1', '$2')} where not ${isBlocked('$1', '$2')}`)
+const VISIBLE = counted(
+  'visible-friends',
+  `(${friendsOf('$1')}) except (${blockedBy('$2')} union all ${blockersOf('$2')})`
+)
 const CLOSENESS = {
   name: 'closeness',
   // By intersection, because a join in an EXISTS is planned for the first row and may compare all with all.
   text: `select exists (select 1 from pair where lo = $1 and hi = $2 and last_action = 2),
-    exists (select friend from (${friendsOf('$1')}) mine intersect select friend from (${friendsOf('$2')}) theirs)`
+    exists (select friend from (${friendsOf('$1')}) mine intersect select friend from (${friendsOf('$2')}) theirs),
+    ${isBlocked('$1', '$2')}`
 }
 
 const REQUESTER = 'case when actor_is_lo then lo else hi end'
@@ -84,16 +95,24 @@ export class FriendLists {
     return row?.[0] ?? 0
   }
 
-  /** Friends that two users have in common, in the order of their addresses. */
-  async mutualFriends(a: Address, b: Address, page: Page): Promise<Paged<Address>> {
-    return this.#addresses(MUTUAL, [a, b, page.limit, page.offset])
+  /** As {@link friends}, without those of whom one and the viewer blocks the other. */
+  async visibleFriends(user: Address, viewer: Address, page: Page): Promise<Paged<Address>> {
+    return this.#addresses(VISIBLE, [user, viewer, page.limit, page.offset])
   }
 
-  /** How near two different users are to each other. */
-  async closeness(a: Address, b: Address): Promise<Closeness> {
+  /** Friends that two users have in common, in the order of their addresses; none when one blocks the other. */
+  async mutualFriends(a: Address, b: Address, page: Page): Promise<Paged<Address>> {
     const { lo, hi } = orderedPair(a, b)
-    const [row] = await this.#db.rows<[boolean, boolean]>(CLOSENESS, [lo, hi], { idempotent: true })
-    return { friends: row?.[0] ?? false, friendsOfFriends: row?.[1] ?? false }
+    return this.#addresses(MUTUAL, [lo, hi, page.limit, page.offset])
+  }
+
+  /** How near two different users are to each other; null when one blocks the other. */
+  async closeness(a: Address, b: Address): Promise<Closeness | null> {
+    const { lo, hi } = orderedPair(a, b)
+    type Row = [friends: boolean, friendsOfFriends: boolean, blocked: boolean]
+    const [row] = await this.#db.rows<Row>(CLOSENESS, [lo, hi], { idempotent: true })
+    const [friends = false, friendsOfFriends = false, blocked = false] = row ?? []
+    return blocked ? null : { friends, friendsOfFriends }
   }
 
   /** Requests that wait for an answer, newest first. The total is exact up to 100,000. */

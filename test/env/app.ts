@@ -13,6 +13,21 @@ export interface V1User extends Wallet {
   readonly client: V1Client
 }
 
+/** Free ports on this machine, a short end, and no limit of how often: a test that is about a limit sets it. */
+const TEST_SETTINGS = {
+  HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+  RPC_PORT: '0',
+  SHUTDOWN_GRACE: '2s',
+  ACTIONS_PER_MINUTE: '1000000',
+  PAIR_ACTIONS_PER_MINUTE: '1000000',
+  BLOCKS_PER_MINUTE: '1000000',
+  LOGINS_PER_MINUTE: '1000000',
+  MAX_CONNECTIONS_PER_IP: '100000',
+  MAX_CONNECTIONS_PER_USER: '10000',
+  CALLS_PER_SECOND: '1000000'
+}
+
 /** The real service on free ports, with whatever the test opens against it. */
 export class Env implements AsyncDisposable {
   readonly app: App
@@ -27,7 +42,7 @@ export class Env implements AsyncDisposable {
    * @param settings environment variables, over those of a test
    */
   static async start(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
-    const config = readConfig({ HOST: '127.0.0.1', HTTP_PORT: '0', RPC_PORT: '0', SHUTDOWN_GRACE: '2s', ...settings })
+    const config = readConfig({ ...TEST_SETTINGS, ...settings })
     const logger = createLogger({ level: 'error', format: 'json' })
     const inMemory = settings['DATABASE_URL'] === undefined && settings['DATA_DIR'] === undefined
     return new Env(await createApp(config, { logger, inMemory, ...overrides }))

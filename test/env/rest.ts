@@ -1,7 +1,16 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Authenticator } from '@dcl/crypto'
+import type { Overrides } from '../../src/app.ts'
 import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { Env } from './app.ts'
+import { freshPostgres, postgresUrl } from './databases.ts'
+
+/** Starts the service on the database that is ready first: a new one on PostgreSQL, or one in memory. */
+export async function startService(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
+  const database = postgresUrl === null ? {} : { DATABASE_URL: await freshPostgres(), DATABASE_POOL_SIZE: '4' }
+  return Env.start({ ...database, ...settings }, overrides)
+}
 
 /** What came back over HTTP. */
 export interface Answer {
@@ -102,6 +111,23 @@ export function loginBody({ address, identity }: Wallet, timestamp = Date.now())
     timestamp: signed,
     auth_chain: Authenticator.signPayload(identity, signed)
   }
+}
+
+/** The path of the state event by which one of two users acts upon their friendship. */
+export function statePath(a: string, b: string, version = 'r0'): string {
+  const room = encodeURIComponent(`#${a}+${b}:localhost`)
+  return `/_matrix/client/${version}/rooms/${room}/state/org.decentraland.friendship`
+}
+
+/** Does something to a friendship, and expects that it is done. */
+export async function act(actor: LoggedIn, target: Wallet, type: string, message?: string): Promise<void> {
+  const answer = await actor.rest.put(statePath(actor.address, target.address), { type, message })
+  if (answer.status !== 200) throw new Error(`${type} was answered ${answer.status} ${answer.text}`)
+}
+
+export async function befriend(a: LoggedIn, b: LoggedIn): Promise<void> {
+  await act(a, b, 'request')
+  await act(b, a, 'accept')
 }
 
 function parsed(text: string): unknown {

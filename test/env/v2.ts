@@ -1,11 +1,10 @@
+import { Authenticator } from '@dcl/crypto'
 import {
-  type FriendConnectivityUpdate,
   type FriendProfile,
   SocialServiceDefinition
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
-import { Authenticator } from '@dcl/crypto'
 import { createRpcClient } from '@dcl/rpc/dist/client.js'
-import { type RpcClientModule, loadService } from '@dcl/rpc/dist/codegen.js'
+import { loadService } from '@dcl/rpc/dist/codegen.js'
 import { type IWebSocket, WebSocketTransport } from '@dcl/rpc/dist/transports/WebSocket.js'
 import { createSocialClientV2 } from '@dcl/social-rpc-client'
 import { WebSocket } from 'ws'
@@ -14,7 +13,7 @@ import type { Env } from './app.ts'
 import { until } from './until.ts'
 
 export type V2Client = ReturnType<typeof createSocialClientV2>
-export type V2Service = RpcClientModule<typeof SocialServiceDefinition, unknown>
+export type V2Service = ReturnType<typeof loadService<object, typeof SocialServiceDefinition>>
 
 /** A wallet whose socket is open through the published v2 client. */
 export interface V2User extends Wallet {
@@ -114,5 +113,3 @@ export const bare = (address: string): FriendProfile => ({
   hasClaimedName: false,
   profilePictureUrl: ''
 })
-
-export type { FriendConnectivityUpdate }

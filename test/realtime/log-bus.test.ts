@@ -217,20 +217,16 @@ describeWithPostgres('The bus over the log', () => {
   test('is silent when it is closed, also when that happens during a read', async () => {
     const channel = new TestChannel()
     const instance = await Instance.start(stores.log, { channel })
-    const event = await request()
-    instance.bus.publish(event!)
+    instance.bus.publish((await request())!)
     channel.receive({ kind: 'wake' })
     await instance.bus.close()
     const told = instance.told.length
-    const looks = await stores.query(LOOKS)
     instance.bus.publish((await request())!)
     channel.receive({ kind: 'wake' })
-    // Whoever starts now has read the log after the closed one would have.
+    // When another instance has told it, the closed one would have, too.
     await using other = await Instance.start(stores.log)
     await other.hears(await request())
     expect(instance.told).toHaveLength(told)
-    expect(looks).toBeDefined()
+    expect(instance.errors).toEqual([])
   })
 })
-
-const LOOKS = 'select count(*) from pair_event'

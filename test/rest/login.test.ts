@@ -2,8 +2,8 @@ import { Authenticator } from '@dcl/crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
 import { mirrored } from '../auth/chain-cases.ts'
-import { Env } from '../env/app.ts'
-import { loginBody, Rest } from '../env/rest.ts'
+import type { Env } from '../env/app.ts'
+import { loginBody, Rest, startService } from '../env/rest.ts'
 
 const LOGIN = '/_matrix/client/r0/login'
 const MINUTE = 60_000
@@ -13,7 +13,7 @@ let env: Env
 let rest: Rest
 let wallet: Wallet
 beforeAll(async () => {
-  env = await Env.start({ SERVER_NAME: 'social.example' }, { now: () => NOW })
+  env = await startService({ SERVER_NAME: 'social.example' }, { now: () => NOW })
   rest = new Rest(env.app.httpUrl)
   wallet = await createWallet()
 })

@@ -89,9 +89,10 @@ test('an engine that hangs fails every call and the health check, and does not k
 })
 
 test('an engine that crashes says why, and takes neither the process nor a caller with it', async () => {
+  await using folder = await freshDataDir()
   const lines: string[] = []
   const logger = createLogger({ level: 'error', format: 'json', destination: { write: line => lines.push(line) } })
-  const engine = await EmbeddedEngine.start(null, logger)
+  const engine = await EmbeddedEngine.start(folder.path, logger)
   const waiting = connect(engine)
   // PGlite ends itself over a greeting that names no user.
   engine.connect().write(Buffer.from('\0\0\0\x09\0\x03\0\0\0', 'latin1'))
@@ -113,7 +114,8 @@ test('computes beside the main thread: timers stay on time', async () => {
 })
 
 test('a new connection starts clean: no transaction, no prepared statement of the one before', async () => {
-  const engine = await EmbeddedEngine.start(null, silent)
+  await using folder = await freshDataDir()
+  const engine = await EmbeddedEngine.start(folder.path, silent)
   const first = await connect(engine)
   await first.query('create table number (n int)')
   await first.query('begin')

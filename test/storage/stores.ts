@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { Client, types } from 'pg'
 import { type Address, parseAddress } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
-import { decide, type PairAction } from '../../src/domain/friendship.ts'
-import type { Database } from '../../src/storage/database.ts'
+import { decide, type Intent, type PairAction } from '../../src/domain/friendship.ts'
+import type { Database, Statement } from '../../src/storage/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { type CountLimits, FriendshipStore } from '../../src/storage/friendships.ts'
@@ -62,16 +63,16 @@ export class Stores implements AsyncDisposable {
   }
 
   /** Does one thing, once: a lost race gives null. Each deed is a minute after the one before unless told. */
-  async act(actor: Address, action: PairAction, target: Address, circumstances: Circumstances = {}) {
+  act(actor: Address, action: PairAction, target: Address, circumstances: Circumstances = {}) {
     const { message, limits } = circumstances
     this.#clock += 60_000
-    const at = circumstances.at ?? this.#clock
-    const store = this.friendships(limits)
     const intent = { actor, target, action, message: message ?? null }
-    const before = await store.read(actor, target)
-    const decision = decide(before, intent, at)
-    if (decision.kind === 'keep') throw new Error('It was so already')
-    return store.swap(intent, before, decision.next, decision.counts)
+    return perform(this.friendships(limits), intent, circumstances.at ?? this.#clock)
+  }
+
+  /** A transaction that stays open until it is told to end, on a connection of its own. */
+  async hold(): Promise<HeldTransaction> {
+    return HeldTransaction.begin(this.url)
   }
 
   async befriend(a: Address, b: Address): Promise<void> {
@@ -92,4 +93,52 @@ export class Stores implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#fresh[Symbol.asyncDispose]()
   }
+}
+
+/** Writes as the service does, but within a transaction that is as slow as a test wants it to be. */
+export class HeldTransaction implements AsyncDisposable {
+  readonly #client: Client
+
+  private constructor(client: Client) {
+    this.#client = client
+  }
+
+  static async begin(url: string): Promise<HeldTransaction> {
+    const getTypeParser: typeof types.getTypeParser = (id, format) =>
+      id === 20 ? Number : types.getTypeParser(id, format)
+    const client = new Client({ connectionString: url, types: { getTypeParser } })
+    await client.connect()
+    await client.query('begin')
+    return new HeldTransaction(client)
+  }
+
+  /** Takes the id of the transaction, as its first write would. */
+  async identify(): Promise<void> {
+    await this.#client.query('select pg_current_xact_id()')
+  }
+
+  async act(actor: Address, action: PairAction, target: Address): Promise<PairEvent> {
+    const rows = async ({ text }: Statement, values: unknown[]) =>
+      (await this.#client.query({ text, values, rowMode: 'array' })).rows
+    const store = new FriendshipStore({ rows } as unknown as Database, NO_LIMITS, false)
+    const event = await perform(store, { actor, target, action, message: null }, 0)
+    if (!event) throw new Error('Somebody was faster')
+    return event
+  }
+
+  async end(how: 'commit' | 'rollback'): Promise<void> {
+    await this.#client.query(how)
+    await this.#client.end()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.end()
+  }
+}
+
+async function perform(store: FriendshipStore, intent: Intent, at: number): Promise<PairEvent | null> {
+  const before = await store.read(intent.actor, intent.target)
+  const decision = decide(before, intent, at)
+  if (decision.kind === 'keep') throw new Error('It was so already')
+  return store.swap(intent, before, decision.next, decision.counts)
 }

@@ -7,6 +7,7 @@ import { echoService, Inside } from './echo-service.ts'
 
 export const LIMITS: RpcLimits = {
   connections: 100,
+  connectionsPerIp: 100,
   frameBytes: 65_536,
   bufferedBytes: 1_048_576,
   pendingFrames: 8,
@@ -62,6 +63,7 @@ export class Engine implements AsyncDisposable {
     this.server = new SocketServer({
       host: '127.0.0.1',
       port: 0,
+      trustedProxies: ['127.0.0.1'],
       limits: { ...LIMITS, ...limits },
       observer: this.observed,
       onError: error => this.errors.push(error),

@@ -234,6 +234,21 @@ it('over the limit of connections a socket is closed with 1013, until one goes',
   await next.load()
 })
 
+it('over the limit of one IP address only sockets from there are closed; whose it is a trusted proxy says', async () => {
+  await using engine = await Engine.start({ connectionsPerIp: 1 })
+  const open = (ip: string): WebSocket =>
+    new WebSocket(engine.url, { headers: { 'x-forwarded-for': `6.6.6.6, ${ip}` } })
+  const sockets = ['1.1.1.1', '1.1.1.1', '2.2.2.2'].map(open)
+  const [code] = await once(sockets[1] as WebSocket, 'close')
+  expect(code).toBe(1013)
+  await until(() => engine.observed.open === 2, 'the others are open')
+  for (const socket of sockets) socket.terminate()
+  await until(() => engine.observed.open === 0, 'they are gone')
+  const next = open('1.1.1.1')
+  await until(() => engine.observed.open === 1, 'there is room again')
+  next.terminate()
+})
+
 it('compression is not agreed upon', async () => {
   await using engine = await Engine.start()
   const socket = new WebSocket(engine.url, { perMessageDeflate: true })

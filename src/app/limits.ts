@@ -1,0 +1,40 @@
+import type { Redis } from 'ioredis'
+import { Counter } from 'prom-client'
+import type { Config } from '../config.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { RateLimit } from '../realtime/rate-limit.ts'
+import { connectRedis } from '../realtime/redis.ts'
+import { ActionLimits } from '../social/limits.ts'
+import type { Cleanups } from './cleanups.ts'
+
+interface LimitsFoundation {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** What users may do how often: counted over Redis by all instances together, where there is one. */
+export function createLimits({ config, logger, metrics }: LimitsFoundation, cleanups: Cleanups) {
+  const { limits, redisUrl } = config
+  const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
+  if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())
+  const local = new Counter({
+    name: 'social_limits_local_total',
+    help: 'Uses of a shared limit that one instance counted for itself because Redis did not answer',
+    labelNames: ['limit'],
+    registers: [metrics.registry]
+  })
+  const limit = (name: string, perMinute: number): RateLimit => {
+    local.inc({ limit: name }, 0)
+    return new RateLimit({ name, perMinute, redis, onLocal: of => local.inc({ limit: of }) })
+  }
+  return {
+    actions: new ActionLimits({
+      ofUser: limit('user-actions', limits.actionsPerMinute),
+      ofPair: limit('pair-actions', limits.pairActionsPerMinute),
+      blocks: limit('blocks', limits.blocksPerMinute)
+    }),
+    logins: limit('logins', limits.loginsPerMinute)
+  }
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+/** What a proxy does with a piece of data: lets it pass, swallows it, or breaks the connection instead. */
+export type Verdict = 'pass' | 'swallow' | 'break'
+
+/** Sees every piece of data before it passes. */
+export type Inspector = (data: Buffer, from: 'client' | 'server') => Verdict | Promise<Verdict>
+
+/** Stands between the service and PostgreSQL, and breaks their connections at the very moment that a test wants. */
+export class TcpProxy implements AsyncDisposable {
+  /** Where the service finds the database. */
+  readonly url: string
+  inspect: Inspector = () => 'pass'
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #isRefusing = false
+
+  private constructor(server: Server, target: URL) {
+    this.#server = server
+    const url = new URL(target)
+    url.port = String((server.address() as AddressInfo).port)
+    this.url = url.href
+    server.on('connection', client => {
+      if (this.#isRefusing) client.destroy()
+      else this.#join(client, connect(Number(target.port), target.hostname))
+    })
+  }
+
+  static async start(target: string): Promise<TcpProxy> {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new TcpProxy(server, new URL(target))
+  }
+
+  /** Breaks all connections, and every new one at once. */
+  refuse(): void {
+    this.#isRefusing = true
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  accept(): void {
+    this.#isRefusing = false
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.refuse()
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    await closed
+  }
+
+  #join(client: Socket, server: Socket): void {
+    for (const [from, to, name] of [[client, server, 'client'] as const, [server, client, 'server'] as const]) {
+      this.#sockets.add(from)
+      from.on('error', () => {})
+      from.on('close', () => {
+        this.#sockets.delete(from)
+        to.destroy()
+      })
+      from.on('data', async data => {
+        from.pause()
+        const verdict = await this.inspect(data, name)
+        if (verdict === 'break') from.destroy()
+        else if (verdict === 'pass') to.write(data)
+        from.resume()
+      })
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
+import { newUser, Stores } from './stores.ts'
+
+describeEachDatabase('The event log', kind => {
+  let stores: Stores
+  beforeAll(async () => {
+    stores = await Stores.open(kind)
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+
+  const request = () => stores.act(newUser(), 'request', newUser())
+  const latest = () => stores.log.latest()
+
+  test('is empty at first', async () => {
+    const { log } = stores
+    expect(await latest()).toBe(0)
+    expect(await log.after(0, [], 10)).toMatchObject({ events: [], nextTransaction: 0 })
+    expect(await log.missed(newUser(), 0, 10)).toEqual([])
+  })
+
+  test('holds every event as it was answered, in the order of the numbers', async () => {
+    const start = await latest()
+    const [alice, bob] = [newUser(), newUser()]
+    const events = [
+      await stores.act(alice, 'request', bob, { message: 'a\0b' }),
+      await stores.act(bob, 'accept', alice),
+      await stores.act(alice, 'delete', bob),
+      await stores.act(bob, 'block', alice),
+      await stores.act(bob, 'unblock', alice)
+    ]
+    const view = await stores.log.after(start, [], 10)
+    expect(view.events).toEqual(events)
+    expect(view.events.map(({ previous }) => previous)).toEqual(['none', 'requested', 'accepted', 'deleted', 'deleted'])
+    expect(await latest()).toBe(events.at(-1)?.seq)
+  })
+
+  test('is read in parts, with those of the missing numbers that are there', async () => {
+    const start = await latest()
+    const events = []
+    for (let i = 0; i < 6; i++) events.push(await request())
+    const seqs = events.map(event => event!.seq)
+    const { log } = stores
+    expect((await log.after(start, [], 4)).events).toEqual(events.slice(0, 4))
+    expect((await log.after(seqs[3]!, [], 4)).events).toEqual(events.slice(4))
+    const view = await log.after(seqs[3]!, [seqs[0]!, seqs[2]!, 1_000_000_000], 1)
+    expect(view.events).toEqual([events[0], events[2], events[4]])
+    expect((await log.after(seqs[5]!, [], 4)).events).toEqual([])
+  })
+
+  test('tells one user what others did to them since a number', async () => {
+    const [alice, bob, carol] = [newUser(), newUser(), newUser()]
+    const events = [
+      await stores.act(alice, 'request', bob),
+      await stores.act(bob, 'request', carol),
+      await stores.act(carol, 'reject', bob),
+      await stores.act(alice, 'cancel', bob),
+      await stores.act(carol, 'request', bob)
+    ]
+    const { log } = stores
+    const toBob = [events[0], events[2], events[3], events[4]]
+    expect(await log.missed(bob, 0, 10)).toEqual(toBob)
+    expect(await log.missed(bob, 0, 2)).toEqual(toBob.slice(0, 2))
+    expect(await log.missed(bob, events[2]!.seq, 10)).toEqual(toBob.slice(2))
+    expect(await log.missed(bob, events[4]!.seq, 10)).toEqual([])
+    expect(await log.missed(alice, 0, 10)).toEqual([])
+  })
+})
+
+describeWithPostgres('A view of the log', () => {
+  let stores: Stores
+  beforeAll(async () => {
+    stores = await Stores.open('postgres')
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+
+  const act = () => stores.act(newUser(), 'request', newUser())
+
+  describe('with transactions that are open', () => {
+    test('says that whoever has a missing number still runs, until it has ended', async () => {
+      await using slow = await stores.hold()
+      await using other = await stores.hold()
+      const late = await slow.act(newUser(), 'request', newUser())
+      await other.identify()
+      const early = await act()
+      const view = await stores.log.after(late.seq - 1, [], 10)
+      expect(view.events).toEqual([early])
+      expect(view.oldestRunning).toBeLessThan(view.nextTransaction)
+      const still = await stores.log.after(early!.seq, [late.seq], 10)
+      expect([still.events, still.oldestRunning]).toEqual([[], view.oldestRunning])
+      await slow.end('commit')
+      const one = await stores.log.after(early!.seq, [late.seq], 10)
+      expect(one.events).toEqual([late])
+      expect(one.oldestRunning).toBeLessThan(view.nextTransaction)
+      await other.end('rollback')
+      expect((await stores.log.after(early!.seq, [], 10)).oldestRunning).toBeGreaterThanOrEqual(view.nextTransaction)
+    })
+
+    test('takes an id of its own only when something is new', async () => {
+      const event = await act()
+      const idsUsed = async (): Promise<number> => {
+        const [row] = await stores.query<[number]>('select pg_snapshot_xmax(pg_current_snapshot())::text::bigint')
+        return row![0]
+      }
+      const before = await idsUsed()
+      for (let i = 0; i < 5; i++) await stores.log.after(event!.seq, [1, 2, 3], 10)
+      expect(await idsUsed()).toBe(before)
+      await stores.log.after(event!.seq - 1, [], 10)
+      expect(await idsUsed()).toBe(before + 1)
+    })
+  })
+})
