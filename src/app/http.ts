@@ -12,6 +12,9 @@ import { createRouter } from '../rest/router.ts'
 import { sessionRoutes } from '../rest/session.ts'
 import type { Social } from './social.ts'
 
+/** A client that reads nothing for so long is gone. Longer than any answer takes, also a long poll of Matrix. */
+const SILENCE_MS = 120_000
+
 interface HttpFoundation {
   readonly config: Config
   readonly logger: Logger
@@ -32,6 +35,7 @@ export async function createHttp(foundation: HttpFoundation): Promise<FastifyIns
     publicUrl: config.publicHttpUrl ?? '/',
     bodyLimit: config.http.bodyLimitBytes,
     requestTimeoutMs: config.http.requestTimeoutMs,
+    silenceMs: SILENCE_MS,
     graceMs: config.shutdownGraceMs,
     corsOrigins: config.http.corsOrigins,
     trustedProxies: config.trustedProxies

@@ -7,6 +7,7 @@ import { countingObserver } from '../rpc/observer.ts'
 import type { ErrorReporter } from '../rpc/service.ts'
 import { SocketServer } from '../rpc/socket-server.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
+import { UserLimits } from '../rpc/user-limits.ts'
 import { friendshipsService, type V1Context } from '../rpc/v1.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1-codec.ts'
 import { socialService, type V2Context } from '../rpc/v2.ts'
@@ -38,7 +39,10 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
   const { friends, sessions, presence, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent
+  const { maxConnectionsPerUser, callsPerSecond } = config.rpc
+  const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
+    limits,
     friends,
     sessions,
     updates,
@@ -47,7 +51,7 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
     report,
     updateSent
   })
-  const v2 = socialService({ ...social, report, updateSent })
+  const v2 = socialService({ ...social, limits, report, updateSent })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
@@ -56,12 +60,12 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
     observer: countingObserver(metrics),
     onError: report,
     openPlain: () => {
-      const users = new SocketUsers(presence)
+      const users = new SocketUsers(presence, limits)
       return { services: [v1], context: { users }, dispose: () => users.dispose() }
     },
     handshake: async headers => {
       const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const users = new SocketUsers(presence)
+      const users = new SocketUsers(presence, limits)
       const [begin, dispose] = [() => users.seen(address), () => users.dispose()]
       return { services: [v2], context: { address, signer }, begin, dispose }
     }

@@ -49,8 +49,8 @@ export class LogBus implements Bus {
   private constructor(options: LogBusOptions) {
     this.#options = options
     this.#leaveChannel = options.channel.subscribe(message => {
-      if (message.kind !== 'sessions-ended') this.#wake()
-      if (message.kind !== 'wake') this.#tell(message)
+      if (message.kind === 'wake' || message.kind === 'messages-lost') this.#wake()
+      if (message.kind === 'sessions-ended' || message.kind === 'messages-lost') this.#tell(message)
     })
   }
 

@@ -2,8 +2,15 @@ import type { Address } from '../domain/address.ts'
 
 export type PresenceListener = (address: Address, online: boolean) => void
 
-/** Who is online: every user with an open connection, and for a short grace those who just lost their last one. */
-export class Presence {
+/** Who is online, for whoever shows it to others. */
+export interface OnlineUsers {
+  isOnline(address: Address): boolean
+  /** Tells of everybody who comes online or goes. @returns how to stop listening */
+  onChange(listener: PresenceListener): () => void
+}
+
+/** Who is online here: every user with an open connection, and for a short grace those who just lost their last one. */
+export class Presence implements OnlineUsers {
   readonly #graceMs: number
   readonly #connections = new Map<Address, number>()
   /** Users without a connection whose grace is not over. */
@@ -17,6 +24,11 @@ export class Presence {
 
   isOnline(address: Address): boolean {
     return this.#connections.has(address) || this.#leaving.has(address)
+  }
+
+  /** Everybody who is online here, in no order. */
+  users(): Address[] {
+    return [...this.#connections.keys(), ...this.#leaving.keys()]
   }
 
   /** Counts a connection of a user. @returns how to take it back, which may be called again */
@@ -34,7 +46,6 @@ export class Presence {
     }
   }
 
-  /** @returns how to stop listening */
   onChange(listener: PresenceListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { parseAddress } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
-import type { Channel, ChannelListener, ChannelMessage } from './channel.ts'
+import { type Channel, type ChannelListener, type ChannelMessage, MAX_MESSAGE_LENGTH } from './channel.ts'
+import { channelMessage } from './channel-messages.ts'
 import { connectRedis } from './redis.ts'
 
 interface RedisChannelOptions {
@@ -17,25 +17,9 @@ interface RedisChannelOptions {
 const PROBE_MS = 1000
 /** Without any message for so long the connection is taken for dead, though it looks alive; in milliseconds. */
 const SILENCE_MS = 3000
-const MAX_MESSAGE_LENGTH = 65_536
 
-const address = z.string().transform((text, context) => {
-  const parsed = parseAddress(text)
-  if (!parsed) context.addIssue('not an address')
-  return parsed ?? z.NEVER
-})
-const envelope = z.object({
-  from: z.string().max(100),
-  message: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('probe') }),
-    z.object({ kind: z.literal('wake') }),
-    z.object({
-      kind: z.literal('sessions-ended'),
-      address,
-      tokenHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(10_000)
-    })
-  ])
-})
+const probe = z.object({ kind: z.literal('probe') })
+const envelope = z.object({ from: z.string().max(100), message: probe.or(channelMessage) })
 
 /**
  * The channel over Redis publish/subscribe. It never waits for Redis and keeps nothing for it: what is sent while Redis
@@ -43,7 +27,8 @@ const envelope = z.object({
  */
 export class RedisChannel implements Channel {
   readonly #options: RedisChannelOptions
-  readonly #instance = randomUUID()
+  /** How every message of this instance begins: those that come back are not worth reading. */
+  readonly #ownBeginning = `{"from":"${randomUUID()}","message":`
   readonly #publisher: Redis
   readonly #subscriber: Redis
   readonly #listeners = new Set<ChannelListener>()
@@ -90,7 +75,7 @@ export class RedisChannel implements Channel {
 
   #publish(message: ChannelMessage | { readonly kind: 'probe' }): void {
     if (this.#publisher.status !== 'ready') return
-    const text = JSON.stringify({ from: this.#instance, message })
+    const text = `${this.#ownBeginning}${JSON.stringify(message)}}`
     this.#publisher.publish(this.#options.topic, text).catch(() => undefined) // seen by the probe
   }
 
@@ -104,11 +89,10 @@ export class RedisChannel implements Channel {
   #heardAgain(): void {
     this.#isListening = true
     this.#lastHeard = performance.now()
-    if (this.#wasListening) {
-      this.#options.logger.info('Redis is connected again')
-      for (const listener of this.#listeners) listener({ kind: 'messages-lost' })
-    }
+    if (this.#wasListening) this.#options.logger.info('Redis is connected again')
     this.#wasListening = true
+    // The first time too: what others said since this instance was started was not heard.
+    this.#tell({ kind: 'messages-lost' })
   }
 
   #fellSilent(): void {
@@ -129,16 +113,26 @@ export class RedisChannel implements Channel {
 
   #receive(text: string): void {
     this.#lastHeard = performance.now()
-    const parsed = parse(text)
-    if (!parsed || parsed.from === this.#instance || parsed.message.kind === 'probe') return
-    for (const listener of this.#listeners) listener(parsed.message)
+    if (text.startsWith(this.#ownBeginning)) return
+    const message = parse(text)
+    if (message && message.kind !== 'probe') this.#tell(message)
+  }
+
+  #tell(message: Parameters<ChannelListener>[0]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(message)
+      } catch (error) {
+        this.#options.logger.error({ err: error }, 'A message of another instance could not be taken')
+      }
+    }
   }
 }
 
-function parse(text: string): z.infer<typeof envelope> | null {
+function parse(text: string): z.infer<typeof envelope>['message'] | null {
   if (text.length > MAX_MESSAGE_LENGTH) return null
   try {
-    return envelope.safeParse(JSON.parse(text)).data ?? null
+    return envelope.safeParse(JSON.parse(text)).data?.message ?? null
   } catch {
     return null
   }

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { SocialError } from '../domain/errors.ts'
-import { MatrixError } from './errors.ts'
+import { MatrixError } from '../matrix/matrix-error.ts'
 
 /** The token of `Authorization: Bearer …`, or null. */
 export function bearerOf(request: FastifyRequest): string | null {

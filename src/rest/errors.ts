@@ -1,19 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, SocialError } from '../domain/errors.ts'
+import { MatrixError } from '../matrix/matrix-error.ts'
 import { InputError } from './input.ts'
-
-/** An error of the Matrix client-server API, with its own HTTP status and errcode. */
-export class MatrixError extends Error {
-  override readonly name = 'MatrixError'
-  readonly status: number
-  readonly errcode: string
-
-  constructor(status: number, errcode: string, message: string) {
-    super(message)
-    this.status = status
-    this.errcode = errcode
-  }
-}
 
 /** All that a client is told about why it did not get what it asked for, in either kind of body. */
 export interface Refusal {

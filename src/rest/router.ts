@@ -5,6 +5,7 @@ import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
+import { closeInTime } from './closing.ts'
 import { describeRoutes } from './docs.ts'
 import { refusalOf } from './errors.ts'
 import { validatorCompiler } from './input.ts'
@@ -18,6 +19,8 @@ export interface RouterOptions {
   readonly bodyLimit: number
   /** Longest time that a request may take to arrive in full, in milliseconds. */
   readonly requestTimeoutMs: number
+  /** Longest time for which nothing moves on a connection while a request is answered, in milliseconds. */
+  readonly silenceMs: number
   /** Longest time that a close waits for requests that are being answered, in milliseconds. */
   readonly graceMs: number
   /** Origins of browsers that may call; `*` is all. */
@@ -26,8 +29,6 @@ export interface RouterOptions {
   readonly trustedProxies: readonly string[]
 }
 
-/** A connection on which nothing moves for so long is dead, or reads nothing; longer than any answer takes. */
-const SILENCE_MS = 120_000
 /** How often requests that do not get anywhere are looked for, in milliseconds. */
 const CHECK_MS = 1_000
 /** Longer than that of the usual load balancers: the one in front of a connection should be the one that ends it. */
@@ -46,17 +47,22 @@ const HEADERS = {
 
 /** The HTTP server without routes: what every route has in common. */
 export async function createRouter(options: RouterOptions): Promise<FastifyInstance> {
-  const { logger, metrics, bodyLimit, requestTimeoutMs, graceMs, corsOrigins, trustedProxies } = options
+  const { logger, metrics, bodyLimit, requestTimeoutMs, silenceMs, graceMs, corsOrigins, trustedProxies } = options
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id).headers(HEADERS)
     count(metrics, request, reply)
   }
   const app = Fastify({
     bodyLimit,
-    requestTimeout: requestTimeoutMs,
-    connectionTimeout: SILENCE_MS,
+    connectionTimeout: silenceMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { connectionsCheckingInterval: Math.min(CHECK_MS, requestTimeoutMs) },
+    // Fastify sets the first after the server is made, and Node then keeps the second for the body.
+    requestTimeout: requestTimeoutMs,
+    http: {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, requestTimeoutMs)
+    },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: () => randomUUID(),
     // What still comes on an open connection while the server closes is answered, and is the last of its connection.
@@ -111,15 +117,3 @@ function count(metrics: Metrics, request: FastifyRequest, { raw }: FastifyReply)
 
 /** As nginx has it: no answer was sent, because nobody was there any more. */
 const CLIENT_WENT_AWAY = 499
-
-/** Lets a close end: connections are not kept after their answer, and what takes longer than the grace is cut off. */
-function closeInTime(app: FastifyInstance, graceMs: number): void {
-  let timer: NodeJS.Timeout | undefined
-  app.addHook('preClose', async () => {
-    timer = setTimeout(() => app.server.closeAllConnections(), graceMs)
-  })
-  app.addHook('onSend', async (_, reply) => {
-    if (timer) reply.header('connection', 'close')
-  })
-  app.addHook('onClose', async () => clearTimeout(timer))
-}

@@ -22,9 +22,12 @@ interface Handler<Request, Response, Context, Result> {
  */
 export class Boundary<Context> {
   readonly #report: ErrorReporter
+  readonly #admit: (call: Call<Context>) => void
 
-  constructor(report: ErrorReporter) {
+  /** @param admit throws a SocialError to refuse a call before it is looked at */
+  constructor(report: ErrorReporter, admit: (call: Call<Context>) => void = () => undefined) {
     this.#report = report
+    this.#admit = admit
   }
 
   unary<Request, Response>(
@@ -50,11 +53,13 @@ export class Boundary<Context> {
     const { method, refuse, handle } = handler
     const encode = (response: Response): Uint8Array => method.responseType.encode(response).finish()
     const failed = (error: unknown, call: Call<Context>): Response => refuse(this.#failed(error, call, method.name))
+    const admit = this.#admit
     return {
       kind: 'stream',
       name: method.name,
       run: async function* (payload, call) {
         try {
+          admit(call)
           for await (const response of handle(decode(method, payload), call)) yield encode(response)
         } catch (error) {
           yield encode(failed(error, call))
@@ -69,6 +74,7 @@ export class Boundary<Context> {
     call: Call<Context>,
     handle: (request: Request, call: Call<Context>) => Promise<Response>
   ): Promise<Response> {
+    this.#admit(call)
     return handle(decode(method, payload), call)
   }
 

@@ -14,6 +14,7 @@ import { Boundary } from './boundary.ts'
 import { actionOf, addressOf } from './fields.ts'
 import { type Call, type ErrorReporter, type Service, underway } from './service.ts'
 import type { SocketUsers } from './socket-users.ts'
+import type { UserLimits } from './user-limits.ts'
 import {
   encodeEvents,
   encodeRequests,
@@ -36,6 +37,7 @@ export interface V1Parts {
   readonly friends: Friends
   readonly sessions: Sessions
   readonly updates: Updates
+  readonly limits: UserLimits
   /** Users in one element of a stream. */
   readonly streamPageSize: number
   /** Users, or requests each way, of one answer. */
@@ -55,6 +57,7 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
     const session = await sessions.authenticate(tokenOf(token))
     call.connection.authenticated()
     call.connection.context.users.seen(session.address)
+    parts.limits.call(session.address)
     return session
   }
 

@@ -9,6 +9,7 @@ import type { Settings } from '../social/settings.ts'
 import type { Updates } from '../social/updates.ts'
 import type { Boundary } from './boundary.ts'
 import type { Call, ErrorReporter } from './service.ts'
+import type { UserLimits } from './user-limits.ts'
 
 /** Who is at the other end of a v2 socket: the handshake told. */
 export interface V2Context {
@@ -26,6 +27,7 @@ export interface V2Parts {
   readonly connectivity: Connectivity
   readonly profiles: Profiles
   readonly updates: Updates
+  readonly limits: UserLimits
   readonly report: ErrorReporter
   /** Told of every update that is handed to a client. */
   readonly updateSent: (action: PairAction) => void

@@ -2,7 +2,7 @@ import { Boundary } from './boundary.ts'
 import type { Service } from './service.ts'
 import { pairProcedures, settingsProcedures } from './v2-actions.ts'
 import { listProcedures } from './v2-lists.ts'
-import type { V2Context, V2Parts } from './v2-parts.ts'
+import { caller, type V2Context, type V2Parts } from './v2-parts.ts'
 import { unservedProcedures } from './v2-unserved.ts'
 import { updateProcedures } from './v2-updates.ts'
 
@@ -10,7 +10,7 @@ export type { V2Context }
 
 /** `SocialService` of protocol v2: its user is known by the socket. */
 export function socialService(parts: V2Parts): Service<V2Context> {
-  const boundary = new Boundary<V2Context>(parts.report)
+  const boundary = new Boundary<V2Context>(parts.report, call => parts.limits.call(caller(call)))
   const procedures = [
     ...listProcedures(parts, boundary),
     ...pairProcedures(parts, boundary),

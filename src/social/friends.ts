@@ -1,7 +1,7 @@
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
-import { decide, type Intent, type Pair, type PairStatus, statusOf } from '../domain/friendship.ts'
+import { decide, type Intent, type Pair, statusOf } from '../domain/friendship.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import { type Exposure, maySee } from '../domain/policy.ts'
 import type { Bus } from '../realtime/bus.ts'
@@ -48,16 +48,20 @@ export class Friends {
     }
     const { friendships, bus, limits, now } = this.#parts
     await limits.take(intent)
-    let inDoubt: Pair | null = null
+    let inDoubt: { readonly before: Pair; readonly next: Omit<Pair, 'version'> } | null = null
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const pair = await friendships.read(intent.actor, intent.target)
-      const decision = decide(pair, intent, now())
-      if (decision.kind === 'keep') {
-        const event = lastEvent(pair, intent, statusOf(inDoubt ?? pair))
-        // The connection broke after our own write: it is committed, and nobody was told yet.
-        if (inDoubt) bus.publish(event)
-        return event
+      if (inDoubt && pair.version !== inDoubt.before.version) {
+        // Ours may be what changed the pair, even if the other has answered it since.
+        const event = await friendships.written(intent, inDoubt.before, inDoubt.next)
+        if (event) {
+          bus.publish(event)
+          return event
+        }
+        inDoubt = null
       }
+      const decision = decide(pair, intent, now())
+      if (decision.kind === 'keep') return lastEvent(pair, intent)
       try {
         const event = await friendships.swap(intent, pair, decision.next, decision.counts)
         if (event) {
@@ -66,7 +70,7 @@ export class Friends {
         }
       } catch (error) {
         if (!(error instanceof ConnectionLostError) || inDoubt) throw error
-        inDoubt = pair
+        inDoubt = { before: pair, next: decision.next }
       }
     }
     throw new SocialError('conflict', 'The friendship changes too fast, try again')
@@ -127,9 +131,10 @@ export class Friends {
   }
 }
 
-/** The event that brought the pair to where it is, as the one who did it (again) is answered. */
-function lastEvent(pair: Pair, { actor, target, action }: Intent, previous: PairStatus): PairEvent {
+/** The event that brought the pair to where it is, as the one who does it again is answered. */
+function lastEvent(pair: Pair, { actor, target, action }: Intent): PairEvent {
   const at = (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
+  const previous = statusOf(pair)
   return { kind: 'pair', seq: pair.version, actor, target, action, previous, message: pair.message, at }
 }
 

@@ -6,6 +6,7 @@ import { SocialError } from '../domain/errors.ts'
 import type { Bus } from '../realtime/bus.ts'
 import type { RateLimit } from '../realtime/rate-limit.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
+import type { Authenticator, SessionHolder } from './authenticator.ts'
 
 export type { Session }
 
@@ -39,7 +40,7 @@ export interface LoginRequest {
 }
 
 /** Who is logged in, with which token, for how long. */
-export class Sessions {
+export class Sessions implements Authenticator {
   readonly #parts: SessionsParts
   readonly #tokens: Tokens<Session>
 
@@ -98,7 +99,7 @@ export class Sessions {
   }
 
   /** Ends one session, on every instance. */
-  async logout(session: Session): Promise<void> {
+  async logout(session: SessionHolder): Promise<void> {
     await this.#parts.store.end(session.tokenHash)
     this.#announceEnd(session.address, [session.tokenHash])
   }

@@ -80,6 +80,13 @@ const swap = (outbox: boolean): Statement => ({
   ), ${consequences(outbox)}`
 })
 
+/** Whether something that a user did to another is in the log, after a version of their pair. */
+const WRITTEN = {
+  name: 'pair-written',
+  text: `select seq from pair_event where case when actor_is_lo then hi else lo end = $1 and seq > $2
+    and lo = $3 and hi = $4 and action = $5::smallint and acted_at = $6::bigint order by seq limit 1`
+}
+
 /** SQLSTATE that the database function `over_limit` raises. */
 const OVER_LIMIT = '53400'
 
@@ -113,7 +120,6 @@ export class FriendshipStore {
   async swap(intent: Intent, before: Pair, next: Next, counts: readonly CountChange[]): Promise<PairEvent | null> {
     const { actor, target, action } = intent
     const { lo, hi } = orderedPair(actor, target)
-    const previous = statusOf(before)
     const since = (user: Address): number | null => next.blockedBy.get(user) ?? null
     const delta = (user: Address): [number, number] => {
       const change = counts.find(count => count.user === user)
@@ -121,15 +127,29 @@ export class FriendshipStore {
     }
     const values = [
       ...[lo, hi, ACTION_CODE[action], actor === lo, next.at, toBytes(next.message), since(lo), since(hi)],
-      ...[STATUS_CODE[previous], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing]
+      ...[STATUS_CODE[statusOf(before)], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing]
     ]
     const statement = before.version === 0 ? this.#insert : this.#swap
     if (before.version !== 0) values.push(before.version)
     const [row] = await this.#db.rows<[seq: number]>(statement, values).catch(asLimitError)
-    return row
-      ? { kind: 'pair', seq: row[0], actor, target, action, previous, message: next.message, at: next.at }
-      : null
+    return row ? toEvent(row[0], intent, before, next) : null
   }
+
+  /**
+   * What became of a swap whose connection broke, once the pair is not at `before.version` any more.
+   * @returns the event as it is in the log, or null when it was not done, which it then never will be
+   */
+  async written(intent: Intent, before: Pair, next: Next): Promise<PairEvent | null> {
+    const { actor, target, action } = intent
+    const { lo, hi } = orderedPair(actor, target)
+    const values = [target, before.version, lo, hi, ACTION_CODE[action], next.at]
+    const [row] = await this.#db.rows<[seq: number]>(WRITTEN, values, { idempotent: true })
+    return row ? toEvent(row[0], intent, before, next) : null
+  }
+}
+
+function toEvent(seq: number, { actor, target, action }: Intent, before: Pair, { message, at }: Next): PairEvent {
+  return { kind: 'pair', seq, actor, target, action, previous: statusOf(before), message, at }
 }
 
 function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairRow, lo: Address, hi: Address): Pair {

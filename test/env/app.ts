@@ -3,6 +3,7 @@ import { type App, createApp, type Overrides } from '../../src/app.ts'
 import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
+import { type Folder, freshDataDir } from './databases.ts'
 import { until } from './until.ts'
 
 export type V1Client = Awaited<ReturnType<typeof createSocialClient>>
@@ -31,21 +32,30 @@ const TEST_SETTINGS = {
 /** The real service on free ports, with whatever the test opens against it. */
 export class Env implements AsyncDisposable {
   readonly app: App
+  readonly #folder: Folder | null
   readonly #opened: (() => void | Promise<void>)[] = []
 
-  private constructor(app: App) {
+  private constructor(app: App, folder: Folder | null) {
     this.app = app
+    this.#folder = folder
   }
 
   /**
-   * Starts the service, on an embedded database in memory unless `settings` has a `DATABASE_URL`.
+   * Starts the service, on an embedded database that is gone afterwards unless `settings` names another.
    * @param settings environment variables, over those of a test
    */
   static async start(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
-    const config = readConfig({ ...TEST_SETTINGS, ...settings })
     const logger = createLogger({ level: 'error', format: 'json' })
-    const inMemory = settings['DATABASE_URL'] === undefined && settings['DATA_DIR'] === undefined
-    return new Env(await createApp(config, { logger, inMemory, ...overrides }))
+    const isNamed = 'DATABASE_URL' in settings || 'DATA_DIR' in settings
+    const folder = isNamed ? null : await freshDataDir()
+    const database = folder ? { DATA_DIR: folder.path } : {}
+    try {
+      const config = readConfig({ ...TEST_SETTINGS, ...database, ...settings })
+      return new Env(await createApp(config, { logger, ...overrides }), folder)
+    } catch (error) {
+      await folder?.[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** Logs a wallet in, a new one unless one is given: another device of the same user. */
@@ -71,6 +81,7 @@ export class Env implements AsyncDisposable {
   async stop(): Promise<void> {
     for (const close of this.#opened.splice(0)) await close()
     await this.app.stop()
+    await this.#folder?.[Symbol.asyncDispose]()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

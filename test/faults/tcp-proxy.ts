@@ -4,8 +4,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** What a proxy does with a piece of data: lets it pass, swallows it, or breaks the connection instead. */
 export type Verdict = 'pass' | 'swallow' | 'break'
 
-/** Sees every piece of data before it passes. */
-export type Inspector = (data: Buffer, from: 'client' | 'server') => Verdict | Promise<Verdict>
+/** Sees every piece of data before it passes; each connection has a number. */
+export type Inspector = (data: Buffer, from: 'client' | 'server', connection: number) => Verdict | Promise<Verdict>
 
 /** Stands between the service and PostgreSQL, and breaks their connections at the very moment that a test wants. */
 export class TcpProxy implements AsyncDisposable {
@@ -15,6 +15,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #isRefusing = false
+  #connections = 0
 
   private constructor(server: Server, target: URL) {
     this.#server = server
@@ -51,6 +52,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #join(client: Socket, server: Socket): void {
+    const connection = ++this.#connections
     for (const [from, to, name] of [[client, server, 'client'] as const, [server, client, 'server'] as const]) {
       this.#sockets.add(from)
       from.on('error', () => {})
@@ -60,7 +62,7 @@ export class TcpProxy implements AsyncDisposable {
       })
       from.on('data', async data => {
         from.pause()
-        const verdict = await this.inspect(data, name)
+        const verdict = await this.inspect(data, name, connection)
         if (verdict === 'break') from.destroy()
         else if (verdict === 'pass') to.write(data)
         from.resume()

@@ -48,6 +48,7 @@ class Instance implements AsyncDisposable {
 
 /** A channel whose other end is the test. */
 class TestChannel implements Channel {
+  readonly isConnected = true
   readonly sent: ChannelMessage[] = []
   receive: ChannelListener = () => undefined
 

@@ -90,8 +90,8 @@ export class Stores implements AsyncDisposable {
     return this.db.rows<Row>({ name: `test ${text}`.slice(0, 60), text }, values, { idempotent: true })
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#fresh[Symbol.asyncDispose]()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fresh[Symbol.asyncDispose]()
   }
 }
 

@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import { type Address, parseAddress } from '../domain/address.ts'
+import type { SessionsEnded } from '../domain/events.ts'
+
+/** Users in one message: whoever has more to tell sends several. */
+export const MAX_USERS = 500
+/** Messages in which an instance tells of all its users. */
+export const MAX_PARTS = 20_000
+/** Instances and the number of what they told so far are in every message about presence, so that a loss is noticed. */
+interface FromInstance {
+  readonly instance: string
+  /** How many changes the instance has told of. */
+  readonly version: number
+}
+
+/** Users who came to an instance or left it: one more change. */
+export interface PresenceChange extends FromInstance {
+  readonly kind: 'presence-change'
+  readonly online: readonly Address[]
+  readonly offline: readonly Address[]
+}
+
+/** Everybody who is on an instance, in parts that follow directly upon each other. */
+export interface PresenceWhole extends FromInstance {
+  readonly kind: 'presence-whole'
+  readonly part: number
+  readonly parts: number
+  readonly online: readonly Address[]
+}
+
+/** Says that an instance is alive. */
+export interface PresenceBeat extends FromInstance {
+  readonly kind: 'presence-beat'
+}
+
+/** The last word of an instance that ends in good order. */
+interface PresenceBye {
+  readonly kind: 'presence-bye'
+  readonly instance: string
+}
+
+/** Asks an instance, or with null every one, to tell all that it knows of its users. */
+interface PresenceWanted {
+  readonly kind: 'presence-wanted'
+  readonly of: string | null
+}
+
+/** Where a user is (ADR-246): as the client wrote it, each part of at most {@link MAX_POSITION_TEXT} characters. */
+export interface WorldPosition {
+  readonly realm?: string | undefined
+  readonly x?: string | undefined
+  readonly y?: string | undefined
+}
+
+/** Where users of an instance are, as each of them said `ageMs` milliseconds ago. */
+export interface PositionsTold {
+  readonly kind: 'positions'
+  readonly positions: readonly {
+    readonly user: Address
+    readonly ageMs: number
+    readonly position: WorldPosition
+  }[]
+}
+
+/** What instances say to each other beside the log: to look at it, and what is not in it. */
+export type ChannelMessage =
+  | { readonly kind: 'wake' }
+  | SessionsEnded
+  | PresenceChange
+  | PresenceWhole
+  | PresenceBeat
+  | PresenceBye
+  | PresenceWanted
+  | PositionsTold
+
+/** Characters of one part of a position. */
+export const MAX_POSITION_TEXT = 256
+
+const address = z.string().transform((text, context) => {
+  const parsed = parseAddress(text)
+  if (!parsed) context.addIssue('not an address')
+  return parsed ?? z.NEVER
+})
+const users = z.array(address).max(MAX_USERS)
+const positionText = z.string().max(MAX_POSITION_TEXT).optional()
+const instance = z.string().min(1).max(100)
+const from = { instance, version: z.int().nonnegative() }
+const kind = <Kind extends string>(name: Kind) => ({ kind: z.literal(name) })
+
+/** What another instance sent. */
+export const channelMessage = z.discriminatedUnion('kind', [
+  z.object(kind('wake')),
+  z.object({
+    ...kind('sessions-ended'),
+    address,
+    tokenHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(10_000)
+  }),
+  z.object({ ...kind('presence-change'), ...from, online: users, offline: users }),
+  z.object({
+    ...kind('presence-whole'),
+    ...from,
+    part: z.int().nonnegative(),
+    parts: z.int().positive().max(MAX_PARTS),
+    online: users
+  }),
+  z.object({ ...kind('presence-beat'), ...from }),
+  z.object({ ...kind('presence-bye'), instance }),
+  z.object({ ...kind('presence-wanted'), of: instance.nullable() }),
+  z.object({
+    ...kind('positions'),
+    positions: z
+      .array(
+        z.object({
+          user: address,
+          ageMs: z.number().nonnegative(),
+          position: z.object({ realm: positionText, x: positionText, y: positionText })
+        })
+      )
+      .max(MAX_USERS)
+  })
+]) satisfies z.ZodType<ChannelMessage>

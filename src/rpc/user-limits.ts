@@ -1,0 +1,48 @@
+import { LRUCache } from 'lru-cache'
+import type { Address } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+
+interface UserLimitsOptions {
+  /** Sockets of one user at a time. */
+  readonly connections: number
+  /** Calls of one user within a second. */
+  readonly callsPerSecond: number
+}
+
+/** Users whose calls are counted at a time: whoever has not called for longest is forgotten first. */
+const COUNTED_USERS = 50_000
+
+/** What one user may have and do on this instance, over all of their sockets. */
+export class UserLimits {
+  readonly #options: UserLimitsOptions
+  readonly #connections = new Map<Address, number>()
+  readonly #calls = new LRUCache<Address, { second: number; count: number }>({ max: COUNTED_USERS })
+
+  constructor(options: UserLimitsOptions) {
+    this.#options = options
+  }
+
+  /** Counts a socket, until it is taken back. @throws SocialError `too_many_requests`; then it is not counted */
+  connect(address: Address): () => void {
+    const open = this.#connections.get(address) ?? 0
+    if (open >= this.#options.connections)
+      throw new SocialError('too_many_requests', 'Too many connections of this user')
+    this.#connections.set(address, open + 1)
+    return () => this.#disconnect(address)
+  }
+
+  /** Counts a call. @throws SocialError `too_many_requests` */
+  call(address: Address): void {
+    const second = Math.floor(performance.now() / 1000)
+    const calls = this.#calls.get(address)
+    if (calls?.second !== second) this.#calls.set(address, { second, count: 1 })
+    else if (calls.count < this.#options.callsPerSecond) calls.count += 1
+    else throw new SocialError('too_many_requests', 'Too many calls, try again in a second', 1000)
+  }
+
+  #disconnect(address: Address): void {
+    const open = this.#connections.get(address) ?? 0
+    if (open > 1) this.#connections.set(address, open - 1)
+    else this.#connections.delete(address)
+  }
+}

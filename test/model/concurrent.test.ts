@@ -1,0 +1,135 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Address } from '../../src/domain/address.ts'
+import type { PairEvent } from '../../src/domain/events.ts'
+import { collect, Env, type Inbox, type V1Event, type V1User } from '../env/app.ts'
+import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
+import { Clock, IN_A_HURRY } from '../env/service.ts'
+import { until } from '../env/until.ts'
+import { LogReader } from '../faults/log-reader.ts'
+import { inWords, send } from './deeds.ts'
+import { type Answered, explain } from './explanation.ts'
+import { ACTIONS, type Deed, eventOf, keyOf, type Relation, STRANGERS } from './reference.ts'
+import { SEED } from './seed.ts'
+
+const USERS = 3
+const DEVICES = 2
+
+/** Deeds of one moment: who, from which device, does what to whom. Few users and many deeds, so that they meet. */
+const moment = fc.record({
+  wait: fc.constantFrom(0, 5_000, 10_001),
+  deeds: fc.array(
+    fc.record({
+      actor: fc.nat(USERS - 1),
+      device: fc.nat(DEVICES - 1),
+      distance: fc.integer({ min: 1, max: USERS - 1 }),
+      action: fc.constantFrom('request', 'accept', ...ACTIONS),
+      message: fc.constantFrom(undefined, 'hi')
+    }),
+    { minLength: 2, maxLength: 8 }
+  )
+})
+type Moment = typeof moment extends fc.Arbitrary<infer T> ? T : never
+
+type Requests = NonNullable<NonNullable<Awaited<ReturnType<V1User['client']['getRequestEvents']>>>['incoming']>
+
+interface Member {
+  readonly address: Address
+  readonly devices: readonly V1User[]
+  readonly inboxes: readonly Inbox[]
+}
+
+describeWithPostgres('Users who act at the same instant, each on several sockets', () => {
+  const clock = new Clock()
+  let env: Env
+  let log: LogReader
+  beforeAll(async () => {
+    const url = await freshPostgres()
+    env = await Env.start({ DATABASE_URL: url, ...IN_A_HURRY }, clock)
+    log = await LogReader.open(url)
+  })
+  afterAll(async () => {
+    await env.stop()
+    await log[Symbol.asyncDispose]()
+  })
+
+  async function member(): Promise<Member> {
+    const first = await env.login()
+    const devices = [first]
+    while (devices.length < DEVICES) devices.push(await env.login(first))
+    return { address: first.address, devices, inboxes: await Promise.all(devices.map(device => env.updates(device))) }
+  }
+
+  async function live(moments: readonly Moment[]): Promise<void> {
+    // A login is only good at the time that it is.
+    clock.at = Date.now()
+    const all = await Promise.all(Array.from({ length: USERS }, member))
+    const start = (await log.all()).at(-1)?.seq ?? 0
+    const relations = new Map<string, Relation>()
+    let seen = start
+    for (const { wait, deeds } of moments) {
+      clock.at += wait
+      const sent = deeds.map(async ({ actor, device, distance, action, message }): Promise<Answered> => {
+        const [from, to] = [all[actor]!, all[(actor + distance) % USERS]!]
+        const told = action === 'request' ? message : undefined
+        const deed: Deed = { actor: from.address, target: to.address, action, message: told, at: clock.at }
+        return { deed, answer: await send(from.devices[device]!, deed) }
+      })
+      const answered = await Promise.all(sent)
+      const events = (await log.all()).filter(({ seq }) => seq > seen)
+      seen = events.at(-1)?.seq ?? seen
+      for (const key of new Set(answered.map(({ deed }) => keyOf(deed.actor, deed.target)))) {
+        const ofPair = answered.filter(({ deed }) => keyOf(deed.actor, deed.target) === key)
+        const logged = events.filter(({ actor, target }) => keyOf(actor, target) === key)
+        const after = explain(relations.get(key) ?? STRANGERS, ofPair, logged)
+        expect({ after, ofPair, logged }).not.toMatchObject({ after: null })
+        relations.set(key, after!)
+      }
+    }
+    for (const each of all) await checkLists(each, all, relations)
+    const events = (await log.all()).filter(({ seq }) => seq > start)
+    for (const each of all) await checkPushes(each, events)
+    for (const { devices } of all) for (const { client } of devices) client.disconnect()
+  }
+
+  async function checkLists({ address, devices }: Member, all: Member[], relations: Map<string, Relation>) {
+    const { client } = devices[0]!
+    const others = all.map(each => each.address).filter(other => other !== address)
+    const relation = (other: Address): Relation => relations.get(keyOf(address, other)) ?? STRANGERS
+    expect(await collect(client.getFriends())).toEqual(others.filter(other => relation(other).friends).sort())
+    const asked = others.flatMap(other => relation(other).asked ?? [])
+    const requests = await client.getRequestEvents()
+    const ofOthers = (from: readonly Deed[]) => from.map(({ actor, target }) => (actor === address ? target : actor))
+    const listed = (list: Requests | undefined) => list?.items.map(({ user }) => user?.address).sort()
+    expect(listed(requests?.incoming)).toEqual(ofOthers(asked.filter(({ target }) => target === address)).sort())
+    expect(listed(requests?.outgoing)).toEqual(ofOthers(asked.filter(({ actor }) => actor === address)).sort())
+  }
+
+  /** Each device was told what the log says, once, and of each other user in the order of the log. */
+  async function checkPushes({ address, inboxes }: Member, events: readonly PairEvent[]): Promise<void> {
+    const expected = events.filter(({ target }) => target === address)
+    for (const { events: told } of inboxes) {
+      await until(() => told.length >= expected.length, 'everything that is in the log is told')
+      for (const actor of new Set(expected.map(event => event.actor))) {
+        const ofActor = (event: V1Event) => Object.values(event).some(body => body?.user?.address === actor)
+        expect(told.filter(ofActor).map(inWords)).toEqual(
+          expected.filter(event => event.actor === actor).map(event => inWords(pushOf(event)))
+        )
+      }
+      expect(told).toHaveLength(expected.length)
+    }
+  }
+
+  test(`are answered as if they had acted one after the other, and told what the log says (seed ${SEED})`, async () => {
+    await fc.assert(fc.asyncProperty(fc.array(moment, { minLength: 2, maxLength: 6 }), live), {
+      seed: SEED,
+      numRuns: 25,
+      endOnFailure: true
+    })
+  })
+})
+
+function pushOf({ actor, action, target, message, at }: PairEvent): V1Event {
+  if (action === 'block' || action === 'unblock') throw new Error('Nobody blocks here')
+  return eventOf({ actor, action, target, message: message ?? undefined, at }, actor)
+}
