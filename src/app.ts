@@ -2,6 +2,8 @@ import type { AddressInfo } from 'node:net'
 import { createBus } from './app/bus.ts'
 import { Cleanups } from './app/cleanups.ts'
 import { createHttp } from './app/http.ts'
+import { createMatrix } from './app/matrix.ts'
+import { startMatrixOutbox } from './app/matrix-outbox.ts'
 import { createRpc, PROCEDURES } from './app/rpc.ts'
 import { createSocial } from './app/social.ts'
 import type { Config } from './config.ts'
@@ -62,8 +64,8 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   })
   const db = cleanups.add('database', await openDatabase(config, overrides, logger), it => it.close())
   await migrate(db, MIGRATIONS)
-  const { bus, log, checks } = await createBus({ config, logger, db }, cleanups)
-  const social = createSocial({ config, logger, db, bus, log, metrics, now }, cleanups)
+  const { bus, log, channel, checks } = await createBus({ config, logger, db }, cleanups)
+  const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)
   await social.updates.start()
   const sweeper = setInterval(() => {
     const sweeps = [social.sessions.sweep(), social.updates.sweep()]
@@ -71,14 +73,17 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   }, SWEEP_MS)
   cleanups.add('sweeper', sweeper, clearInterval)
 
+  const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)
+  startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
+
   let serving = false
   const http = await createHttp({
-    ...{ config, logger, metrics, social },
+    ...{ config, logger, metrics, social, matrix },
     checks: { database: () => db.ping(), ...checks },
     isServing: () => serving
   })
   cleanups.add('http', http, it => it.close())
-  const rpc = createRpc({ config, logger, metrics, social, now })
+  const rpc = createRpc({ config, logger, metrics, social, matrix, now })
   cleanups.add('rpc', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
   const rpcPort = await rpc.listen()
   await http.listen({ host: config.host, port: config.httpPort })
@@ -89,7 +94,10 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
-    subscribers: address => social.subscriptions.sizeOf(address) + social.connectivity.sizeOf(address),
+    subscribers: address => {
+      const { subscriptions, connectivity, friendPresence } = social
+      return subscriptions.sizeOf(address) + connectivity.sizeOf(address) + friendPresence.sizeOf(address)
+    },
     stop: () => {
       serving = false
       return cleanups.run()

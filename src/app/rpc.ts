@@ -10,8 +10,10 @@ import { SocketUsers } from '../rpc/socket-users.ts'
 import { UserLimits } from '../rpc/user-limits.ts'
 import { friendshipsService, type V1Context } from '../rpc/v1.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1-codec.ts'
+import { PRESENCE_METHODS } from '../rpc/v1-presence-codec.ts'
 import { socialService, type V2Context } from '../rpc/v2.ts'
 import { METHODS as V2_METHODS } from '../rpc/v2-codec.ts'
+import type { Matrix } from './matrix.ts'
 import type { Social } from './social.ts'
 
 interface RpcFoundation {
@@ -19,12 +21,15 @@ interface RpcFoundation {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly social: Social
+  readonly matrix: Matrix
   /** Unix milliseconds. */
   readonly now: () => number
 }
 
 /** Every procedure of both protocols, by its name. */
-export const PROCEDURES = [...Object.values(V1_METHODS), ...Object.values(V2_METHODS)].map(({ name }) => name)
+export const PROCEDURES = [V1_METHODS, PRESENCE_METHODS, V2_METHODS]
+  .flatMap(methods => Object.values<{ name: string }>(methods))
+  .map(({ name }) => name)
 
 /** What a v2 client signs to open its socket. */
 const HANDSHAKE = { method: 'get', path: '/' }
@@ -35,16 +40,18 @@ const PENDING_FRAMES = 16
 const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
-export function createRpc({ config, logger, metrics, social, now }: RpcFoundation): SocketServer<V1Context, V2Context> {
-  const { friends, sessions, presence, updates, verifier } = social
+export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2Context> {
+  const { config, logger, metrics, social, matrix, now } = foundation
+  const { friends, friendPresence, presence, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent
-  const { maxConnectionsPerUser, callsPerSecond } = config.rpc
+  const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
     limits,
     friends,
-    sessions,
+    friendPresence,
+    sessions: matrix.authenticator,
     updates,
     streamPageSize: config.rpc.friendsPageSize,
     maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
@@ -60,12 +67,12 @@ export function createRpc({ config, logger, metrics, social, now }: RpcFoundatio
     observer: countingObserver(metrics),
     onError: report,
     openPlain: () => {
-      const users = new SocketUsers(presence, limits)
+      const users = new SocketUsers(presence, limits, positionLifetimeMs)
       return { services: [v1], context: { users }, dispose: () => users.dispose() }
     },
     handshake: async headers => {
       const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const users = new SocketUsers(presence, limits)
+      const users = new SocketUsers(presence, limits, positionLifetimeMs)
       const [begin, dispose] = [() => users.seen(address), () => users.dispose()]
       return { services: [v2], context: { address, signer }, begin, dispose }
     }

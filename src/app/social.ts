@@ -3,11 +3,12 @@ import type { Config } from '../config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { Profiles } from '../profiles/profiles.ts'
+import type { Channel } from '../realtime/channel.ts'
 import type { LogBus } from '../realtime/log-bus.ts'
-import { Presence } from '../realtime/presence.ts'
 import { Subscriptions } from '../realtime/subscriptions.ts'
 import { Blocks } from '../social/blocks.ts'
 import { Connectivity } from '../social/connectivity.ts'
+import { FriendPresence } from '../social/friend-presence.ts'
 import { Friends } from '../social/friends.ts'
 import { Sessions } from '../social/sessions.ts'
 import { Settings } from '../social/settings.ts'
@@ -22,6 +23,7 @@ import { SessionStore } from '../storage/sessions.ts'
 import { SettingsStore } from '../storage/settings.ts'
 import type { Cleanups } from './cleanups.ts'
 import { createLimits } from './limits.ts'
+import { createPresence } from './presence.ts'
 
 interface SocialFoundation {
   readonly config: Config
@@ -29,6 +31,7 @@ interface SocialFoundation {
   readonly db: Database
   readonly bus: LogBus
   readonly log: EventLog
+  readonly channel: Channel
   readonly metrics: Metrics
   /** Unix milliseconds. */
   readonly now: () => number
@@ -38,7 +41,7 @@ interface SocialFoundation {
 export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
-  const { config, logger, db, bus, log, metrics, now } = foundation
+  const { config, logger, db, bus, log, channel, metrics, now } = foundation
   const { limits, tokens, ethereum, catalyst, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
@@ -72,7 +75,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   })
   const profiles = new Profiles({ url: catalyst?.url ?? null, timeoutMs: catalyst?.timeoutMs ?? 0, logger, now })
   cleanups.add('profiles', profiles, it => it.close())
-  const presence = cleanups.add('presence', new Presence(rpc.presenceGraceMs), it => it.close())
+  const presence = createPresence({ config, channel, metrics }, cleanups)
   const subscriptions = cleanups.add('subscriptions', new Subscriptions(bus, rpc.streamQueueSize), it => it.close())
   const updates = new Updates({
     subscriptions,
@@ -89,24 +92,23 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return
     const report = (error: unknown) => logger.warn({ err: error }, 'Sessions could not be checked again')
-    sessions.checkAgain(subscriptions.sessions()).catch(report)
+    sessions.checkAgain([...subscriptions.sessions(), ...friendPresence.sessions()]).catch(report)
   })
-  const connectivity = new Connectivity({
-    lists,
-    friendships,
-    presence,
-    bus,
-    queueSize: rpc.streamQueueSize,
-    maxFriends: limits.maxFriends
-  })
+  const { online, positions } = presence
+  const circles = { lists, friendships, bus, maxFriends: limits.maxFriends }
+  const connectivity = new Connectivity({ ...circles, presence: online, queueSize: rpc.streamQueueSize })
   cleanups.add('connectivity', connectivity, it => it.close())
+  const friendPresence = new FriendPresence({ ...circles, presence: online, positions })
+  cleanups.add('friend presence', friendPresence, it => it.close())
   return {
     friends,
     sessions,
     settings: new Settings(settings),
     blocks: new Blocks(new BlockLists(db), friends),
     connectivity,
-    presence,
+    friendPresence,
+    presence: presence.local,
+    online,
     profiles,
     subscriptions,
     updates,

@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { type App, createApp } from '../app.ts'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
+import { SocialError } from '../domain/errors.ts'
 import { createLogger } from '../observability/logger.ts'
 import { DataInUseError } from '../storage/data-lock.ts'
+import { SchemaError } from '../storage/migrator.ts'
 
 /**
  * Runs the service until SIGINT or SIGTERM, then lets what is open finish; a second signal ends it at once.
@@ -20,14 +22,38 @@ export async function serve(): Promise<number> {
     app = await createApp(config, { logger })
     console.log(banner(config, app))
   } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof DataInUseError)) throw error
-    console.error(error.message)
+    const advice = adviceOn(error)
+    if (advice === null) throw error
+    console.error(advice)
     return 1
   }
   if (!stopping.signal.aborted) await once(stopping.signal, 'abort')
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+  endAtNextSignal()
   await app.stop()
   return 0
+}
+
+/** A terminal and a program that runs this one may both pass on the same signal: that is one, not two. */
+const SAME_SIGNAL_MS = 300
+
+function endAtNextSignal(): void {
+  const firstAt = performance.now()
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1)
+    })
+  }
+}
+
+/** What to tell whoever started the service of why it does not; null of what nobody foresaw. */
+function adviceOn(error: unknown): string | null {
+  if (error instanceof ConfigError || error instanceof DataInUseError || error instanceof SchemaError) {
+    return error.message
+  }
+  if (error instanceof SocialError) return 'The database cannot be reached: is it running, and is DATABASE_URL right?'
+  const { code, port } = error as { code?: unknown; port?: unknown }
+  if (code === 'EADDRINUSE') return `Port ${port} is in use: stop what listens there, or set HTTP_PORT or RPC_PORT.`
+  return null
 }
 
 function banner({ database, dataDir, matrix, environment }: Config, { httpUrl, rpcUrl }: App): string {

@@ -2,14 +2,25 @@ import type { Reading } from './reading.ts'
 import { SETTINGS, type SettingName } from './settings.ts'
 
 /** How the Matrix homeserver is used. */
-type Matrix = { readonly homeserverUrl: string; readonly roomOn: 'request' | 'accept' } & (
-  | { readonly mode: 'passthrough' }
+type Matrix = {
+  readonly homeserverUrl: string
+  readonly roomOn: 'request' | 'accept'
+  readonly allowPrivateRooms: boolean
+  readonly timeoutMs: number
+} & (
+  | { readonly mode: 'passthrough'; readonly tokenKey: string | null }
   | { readonly mode: 'appservice'; readonly asToken: string; readonly hsToken: string; readonly tokenKey: string }
 )
 
 const DATABASE_PARTS = ['DB_HOST', 'DB_USER', 'DB_PASSWORD', 'DB_NAME'] as const
-const APPSERVICE_ONLY = ['MATRIX_AS_TOKEN', 'MATRIX_HS_TOKEN', 'MATRIX_TOKEN_KEY'] as const
-const HOMESERVER_ONLY = ['MATRIX_HOMESERVER_URL', 'MATRIX_ROOM_ON'] as const
+const APPSERVICE_ONLY = ['MATRIX_AS_TOKEN', 'MATRIX_HS_TOKEN'] as const
+const HOMESERVER_ONLY = [
+  'MATRIX_HOMESERVER_URL',
+  'MATRIX_TOKEN_KEY',
+  'MATRIX_ROOM_ON',
+  'MATRIX_ALLOW_PRIVATE_ROOMS',
+  'MATRIX_TIMEOUT'
+] as const
 
 /** DATABASE_URL, or what the parts make; null for the embedded database. */
 export function databaseUrl(reading: Reading): string | null {
@@ -46,9 +57,11 @@ export function matrix(reading: Reading): Matrix | null {
   }
   const homeserver = {
     homeserverUrl: needed(reading, 'MATRIX_HOMESERVER_URL', reason),
-    roomOn: reading.values.MATRIX_ROOM_ON
+    roomOn: reading.values.MATRIX_ROOM_ON,
+    allowPrivateRooms: reading.values.MATRIX_ALLOW_PRIVATE_ROOMS,
+    timeoutMs: reading.values.MATRIX_TIMEOUT
   }
-  if (mode === 'passthrough') return { mode, ...homeserver }
+  if (mode === 'passthrough') return { mode, ...homeserver, tokenKey: reading.values.MATRIX_TOKEN_KEY }
   return {
     mode,
     ...homeserver,
@@ -58,7 +71,7 @@ export function matrix(reading: Reading): Matrix | null {
   }
 }
 
-type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | (typeof APPSERVICE_ONLY)[number]
+type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | 'MATRIX_TOKEN_KEY' | (typeof APPSERVICE_ONLY)[number]
 
 /** The value of a setting that another one makes necessary. Empty when it has none, which is then a mistake. */
 function needed({ values, sources, mistakes }: Reading, name: TextName, reason: string): string {

@@ -31,6 +31,11 @@ export function choice<const T extends string>(...values: readonly T[]): Kind<T>
   return { schema: z.enum(values), allowed: `one of ${values.join(', ')}` }
 }
 
+export const flag: Kind<boolean> = {
+  schema: z.enum(['true', 'false']).transform(text => text === 'true'),
+  allowed: 'true or false'
+}
+
 /** Text that is taken as it is, when it matches. */
 export function text(pattern: RegExp, allowed: string): Kind<string> {
   return { schema: z.string().regex(pattern), allowed }

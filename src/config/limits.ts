@@ -120,5 +120,10 @@ export const RPC_LIMITS = {
     kind: duration('0ms', '10m'),
     default: '5s',
     about: 'Time for which a user who lost the last connection still counts as online.'
+  },
+  POSITION_LIFETIME: {
+    kind: duration('10ms', '1d'),
+    default: '2m',
+    about: 'Time after which a user who sends positions (ADR-246) is gone without another one.'
   }
 } satisfies Definitions

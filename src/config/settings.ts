@@ -1,10 +1,10 @@
 import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
 import { addressRanges, baseUrl, choice, duration, origins, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
+import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 
 const port = whole(0, 65_535)
 const token = text(/^\S+$/, 'text without white space')
-const longToken = text(/^\S{32,}$/, 'at least 32 characters without white space')
 const hostAndPort = text(/^(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i, 'host or host:port')
 
 const SERVICE = {
@@ -123,31 +123,6 @@ const OUTSIDE = {
   CATALYST_TIMEOUT: { kind: duration('10ms', '1m'), default: '2s', about: 'Longest wait for names and pictures.' }
 } satisfies Definitions
 
-const MATRIX = {
-  MATRIX_MODE: {
-    kind: choice('standalone', 'appservice', 'passthrough'),
-    default: 'standalone',
-    about: 'Without a homeserver, in front of one that trusts this service, or of one with its own Decentraland login.'
-  },
-  MATRIX_HOMESERVER_URL: {
-    kind: baseUrl('http', 'https'),
-    aliases: ['SYNAPSE_URL'],
-    about: 'The homeserver; needed unless `MATRIX_MODE` is `standalone`.'
-  },
-  MATRIX_AS_TOKEN: { kind: token, secret: true, about: '`as_token` of the registration; needed in `appservice` mode.' },
-  MATRIX_HS_TOKEN: { kind: token, secret: true, about: '`hs_token` of the registration; needed in `appservice` mode.' },
-  MATRIX_TOKEN_KEY: {
-    kind: longToken,
-    secret: true,
-    about: 'Key that encrypts the tokens of the homeserver in the database; needed in `appservice` mode.'
-  },
-  MATRIX_ROOM_ON: {
-    kind: choice('request', 'accept'),
-    default: 'request',
-    about: 'What makes the room of two users: the friendship request or its acceptance.'
-  }
-} satisfies Definitions
-
 /** Every setting, under the headings of the operator's documentation. */
 export const SETTING_GROUPS = {
   'The service': SERVICE,
@@ -156,10 +131,20 @@ export const SETTING_GROUPS = {
   'Other services': OUTSIDE,
   Limits: LIMITS,
   'Limits of the WebSocket RPC': RPC_LIMITS,
-  Matrix: MATRIX
+  Matrix: MATRIX,
+  'Limits of Matrix': MATRIX_LIMITS
 } satisfies Record<string, Definitions>
 
-export const SETTINGS = { ...SERVICE, ...DATABASE, ...OBSERVABILITY, ...OUTSIDE, ...LIMITS, ...RPC_LIMITS, ...MATRIX }
+export const SETTINGS = {
+  ...SERVICE,
+  ...DATABASE,
+  ...OBSERVABILITY,
+  ...OUTSIDE,
+  ...LIMITS,
+  ...RPC_LIMITS,
+  ...MATRIX,
+  ...MATRIX_LIMITS
+}
 
 export type SettingName = keyof typeof SETTINGS
 

@@ -18,7 +18,9 @@ export interface Call {
   /** What errors call it. */
   readonly operation: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** What follows `/_matrix/client/v3/`, each part as it is, not encoded. */
+  /** Of the API; `v3` unless given. */
+  readonly version?: 'v1' | 'v3'
+  /** What follows the version, each part as it is, not encoded. */
   readonly path: readonly string[]
   readonly query?: Readonly<Record<string, string>>
   readonly body?: JsonObject
@@ -53,7 +55,7 @@ export class HomeserverHttp {
 
   constructor({ url, timeoutMs, connections }: HomeserverHttpOptions) {
     const { origin, pathname } = new URL(url)
-    this.#prefix = `${pathname.replace(/\/+$/, '')}/_matrix/client/v3/`
+    this.#prefix = `${pathname.replace(/\/+$/, '')}/_matrix/client/`
     this.#timeoutMs = timeoutMs
     this.#maxOpen = connections * (1 + MAX_WAITING)
     this.#pool = new Pool(origin, {
@@ -96,10 +98,10 @@ export class HomeserverHttp {
     }
   }
 
-  async #send({ method, path, query, body, token }: Call): Promise<Answer> {
+  async #send({ method, version = 'v3', path, query, body, token }: Call): Promise<Answer> {
     const request: Dispatcher.RequestOptions = {
       method,
-      path: this.#prefix + path.map(encodeSegment).join('/'),
+      path: this.#prefix + [version, ...path.map(encodeSegment)].join('/'),
       headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
       // Covers the whole call: the deadlines of undici start anew with each part of the answer.
       signal: AbortSignal.timeout(this.#timeoutMs),

@@ -27,6 +27,7 @@ const MEMBERS = z.object({
   chunk: z.array(z.object({ state_key: z.string(), content: z.object({ membership: MEMBERSHIP }) }))
 })
 const MEMBER = z.object({ membership: MEMBERSHIP })
+const DISPLAY_NAME = z.object({ displayname: z.string().nullish() })
 const PRESENCE = z.object({ presence: z.enum(['online', 'unavailable', 'offline']), status_msg: z.string().nullish() })
 
 /**
@@ -50,6 +51,12 @@ export class HomeserverUser {
     this.#userId = userId
     this.#ids = ids
     this.#call = call
+  }
+
+  async getDisplayName(): Promise<string | null> {
+    const path = ['profile', this.#userId, 'displayname']
+    const profile = await ifFailedAs('not_found', null, this.#get('getDisplayName', path, DISPLAY_NAME))
+    return profile?.displayname ?? null
   }
 
   /** Also what makes the user appear in the user directory. */

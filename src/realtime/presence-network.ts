@@ -174,7 +174,7 @@ export class PresenceNetwork implements OnlineUsers {
 
   /** Who was heard before has all the time again; what was missed is asked for. */
   #recover(): void {
-    if (this.#remotes.size > 0) this.#settledAt = performance.now() + this.#settleMs
+    this.#settledAt = performance.now() + this.#settleMs
     for (const remote of this.#remotes.values()) remote.silentBeats = 0
     this.#ask(null)
     this.#announcer.beat()

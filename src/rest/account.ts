@@ -2,14 +2,14 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { EXPOSURES } from '../domain/policy.ts'
 import type { UserSettings } from '../domain/settings.ts'
-import type { Sessions } from '../social/sessions.ts'
+import type { Authenticator } from '../social/authenticator.ts'
 import type { Settings } from '../social/settings.ts'
 import { requireSession } from './authentication.ts'
 import { socialToken } from './bearer.ts'
 import { answers, WITH_TOKEN } from './schemas.ts'
 
 interface AccountRoutesParts {
-  readonly sessions: Sessions
+  readonly sessions: Authenticator
   readonly settings: Settings
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Session, Sessions } from '../social/sessions.ts'
+import type { Authenticator, SessionHolder } from '../social/authenticator.ts'
 
 /**
  * Asks for a valid token on every route of this scope, before anything else of a request is looked at: a stranger
@@ -9,12 +9,12 @@ import type { Session, Sessions } from '../social/sessions.ts'
  */
 export function requireSession(
   app: Parameters<FastifyPluginAsyncZod>[0],
-  sessions: Sessions,
+  sessions: Authenticator,
   tokenOf: (request: FastifyRequest) => string
-): (request: FastifyRequest) => Session {
+): (request: FastifyRequest) => SessionHolder {
   app.decorateRequest('session', null)
   app.addHook('onRequest', async request => {
     request.setDecorator('session', await sessions.authenticate(tokenOf(request)))
   })
-  return request => request.getDecorator<Session>('session')
+  return request => request.getDecorator<SessionHolder>('session')
 }

@@ -4,8 +4,8 @@ import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { FRIENDSHIP_ACTIONS } from '../domain/friendship.ts'
 import type { MatrixIds } from '../matrix/ids.ts'
+import type { Authenticator } from '../social/authenticator.ts'
 import type { Friends } from '../social/friends.ts'
-import type { Sessions } from '../social/sessions.ts'
 import { requireSession } from './authentication.ts'
 import { matrixToken } from './bearer.ts'
 import { readAnyBodyAsJson } from './json-body.ts'
@@ -13,7 +13,7 @@ import { matrixAnswers, WITH_TOKEN } from './schemas.ts'
 
 interface FriendshipStateParts {
   readonly friends: Friends
-  readonly sessions: Sessions
+  readonly sessions: Authenticator
   readonly ids: MatrixIds
 }
 

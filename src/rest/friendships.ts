@@ -4,15 +4,15 @@ import { z } from 'zod'
 import { type Address, parseUserId } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { type Page, pageOf } from '../domain/page.ts'
+import type { Authenticator } from '../social/authenticator.ts'
 import type { Friends, PendingRequest } from '../social/friends.ts'
-import type { Sessions } from '../social/sessions.ts'
 import { requireSession } from './authentication.ts'
 import { socialToken } from './bearer.ts'
 import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from './schemas.ts'
 
 interface FriendshipRoutesParts {
   readonly friends: Friends
-  readonly sessions: Sessions
+  readonly sessions: Authenticator
   /** Items of one answer. */
   readonly maxPageSize: number
 }

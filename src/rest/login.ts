@@ -5,17 +5,18 @@ import { parseUserId } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { MatrixIds } from '../matrix/ids.ts'
 import { MatrixError } from '../matrix/matrix-error.ts'
-import type { Sessions } from '../social/sessions.ts'
+import type { LoginSessions } from '../social/authenticator.ts'
 import { readAnyBodyAsJson } from './json-body.ts'
-import { matrixAnswers, NOTHING } from './schemas.ts'
+import { matrixAnswers } from './schemas.ts'
 
 interface LoginRoutesParts {
-  readonly sessions: Sessions
+  readonly sessions: LoginSessions
   readonly ids: MatrixIds
+  /** Of the client-server API, such as `v3`. */
+  readonly prefixes: readonly string[]
 }
 
 const LOGIN_TYPE = 'm.login.decentraland'
-const MATRIX_VERSIONS = ['r0.6.1', 'v1.1', 'v1.2', 'v1.3', 'v1.4', 'v1.5', 'v1.6']
 
 const LOGIN = z.object({
   type: z.literal(LOGIN_TYPE),
@@ -42,31 +43,23 @@ const LOGGED_IN = z.object({
   home_server: z.string()
 })
 const FLOWS = z.object({ flows: z.array(z.object({ type: z.string() })) })
-const VERSIONS = z.object({ versions: z.array(z.string()), unstable_features: NOTHING })
 
 /** Logging in, in the shape of the Matrix client-server API, with or without a homeserver behind. */
-export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesParts> = async (app, { sessions, ids }) => {
+export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesParts> = async (app, { sessions, ids, prefixes }) => {
   readAnyBodyAsJson(app)
   const describe = (summary: string) => ({ summary, tags: ['session'] })
 
-  const versions = matrixAnswers('What is spoken here', VERSIONS)
-  app.get(
-    '/_matrix/client/versions',
-    { schema: { ...describe('Versions of the Matrix client-server API'), response: versions } },
-    async () => ({ versions: MATRIX_VERSIONS, unstable_features: {} })
-  )
-
-  for (const version of ['r0', 'v3']) {
+  for (const prefix of prefixes) {
     const flows = matrixAnswers('The only one', FLOWS)
     app.get(
-      `/_matrix/client/${version}/login`,
+      `/_matrix/client/${prefix}/login`,
       { schema: { ...describe('Ways to log in'), response: flows } },
       async () => ({ flows: [{ type: LOGIN_TYPE }] })
     )
 
     const response = matrixAnswers('A new session', LOGGED_IN)
     app.post(
-      `/_matrix/client/${version}/login`,
+      `/_matrix/client/${prefix}/login`,
       {
         schema: { ...describe('Log in with a Decentraland auth chain'), body: LOGIN, response },
         preValidation: async request => checkLoginType(request.body)

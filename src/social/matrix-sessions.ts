@@ -3,18 +3,20 @@ import { LRUCache } from 'lru-cache'
 import type { TokenSeal } from '../auth/token-seal.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
+import type { Accounts } from '../matrix/accounts.ts'
 import type { HomeserverClient } from '../matrix/client.ts'
 import { ifFailedAs } from '../matrix/errors.ts'
 import type { Bus } from '../realtime/bus.ts'
 import type { MatrixSessionStore } from '../storage/matrix-sessions.ts'
-import type { SessionHolder } from './authenticator.ts'
+import type { LoginSessions, SessionHolder } from './authenticator.ts'
 import type { LoginRequest, Session, Sessions } from './sessions.ts'
 
 interface MatrixSessionsParts {
   readonly sessions: Sessions
   readonly store: MatrixSessionStore
   readonly seal: TokenSeal
-  readonly homeserver: HomeserverClient
+  readonly homeserver: Pick<HomeserverClient, 'loginAs' | 'logout'>
+  readonly accounts: Accounts
   readonly bus: Bus
   /** Tokens held in memory. */
   readonly tokenCacheSize: number
@@ -29,7 +31,7 @@ const WAIT_MS = 3_000
  * Sessions of ours, each with one of its own on the homeserver whose token never leaves the service. That one is made
  * at the login, or on first use when the homeserver was away by then; it has the same device, and ends with ours.
  */
-export class MatrixSessions {
+export class MatrixSessions implements LoginSessions {
   readonly #parts: MatrixSessionsParts
   readonly #tokens: LRUCache<string, string>
   /** Sessions that are being found or made, so that each is made once. */
@@ -43,6 +45,10 @@ export class MatrixSessions {
       if (event.kind === 'sessions-ended') this.#forget(event.tokenHashes)
       if (event.kind === 'messages-lost') this.#forgetAll()
     })
+  }
+
+  authenticate(token: string): Promise<SessionHolder> {
+    return this.#parts.sessions.authenticate(token)
   }
 
   /** As {@link Sessions.login}; also succeeds while the homeserver is away. */
@@ -104,21 +110,13 @@ export class MatrixSessions {
   }
 
   async #make({ tokenHash, address, deviceId }: SessionHolder): Promise<string> {
-    const { homeserver, store, seal } = this.#parts
-    const { token } =
-      (await ifFailedAs('not_found', null, homeserver.loginAs(address, deviceId))) ??
-      (await this.#join(address, deviceId))
+    const { homeserver, accounts, store, seal } = this.#parts
+    const known = await ifFailedAs('not_found', null, homeserver.loginAs(address, deviceId))
+    if (known === null) await accounts.ensure(address)
+    const { token } = known ?? (await homeserver.loginAs(address, deviceId))
     if (await store.save(tokenHash, seal.close(token, tokenHash))) return token
     await this.#endOnHomeserver([token])
     throw new SocialError('unauthorized', 'The session has ended')
-  }
-
-  /** Makes the account of a user who comes to the homeserver for the first time. */
-  async #join(address: Address, deviceId: string) {
-    const { homeserver } = this.#parts
-    await homeserver.register(address)
-    await homeserver.as(address).setDisplayName(address)
-    return homeserver.loginAs(address, deviceId)
   }
 
   #opened(tokenHash: Buffer, sealed: Buffer | null): string | null {

@@ -6,7 +6,7 @@ import { SocialError } from '../domain/errors.ts'
 import type { Bus } from '../realtime/bus.ts'
 import type { RateLimit } from '../realtime/rate-limit.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
-import type { Authenticator, SessionHolder } from './authenticator.ts'
+import type { LoginSessions, SessionHolder } from './authenticator.ts'
 
 export type { Session }
 
@@ -40,7 +40,7 @@ export interface LoginRequest {
 }
 
 /** Who is logged in, with which token, for how long. */
-export class Sessions implements Authenticator {
+export class Sessions implements LoginSessions {
   readonly #parts: SessionsParts
   readonly #tokens: Tokens<Session>
 
@@ -83,7 +83,8 @@ export class Sessions implements Authenticator {
     }
     const proof = {
       id: createHash('sha256').update(`${owner}:${timestamp}:${signatureId}`).digest(),
-      expiresAt: signedAt + LOGIN_WINDOW_MS
+      // For longer than the login is current: another instance, whose clock may be ahead, sweeps too.
+      expiresAt: signedAt + 2 * LOGIN_WINDOW_MS
     }
     const ended = await store.start(session, proof)
     if (!ended) throw new SocialError('forbidden', 'This signature was used before')

@@ -18,7 +18,6 @@ export class EmbeddedEngine {
   readonly #worker: Worker
   readonly #lock: DataLock | null
   readonly #exited: Promise<unknown>
-  readonly #connections = new Set<Duplex>()
   #hasExited = false
   #isClosing = false
 
@@ -30,7 +29,6 @@ export class EmbeddedEngine {
     this.#exited.then(() => {
       this.#hasExited = true
       if (!this.#isClosing) logger.error('The embedded database has stopped, the service must be started again')
-      for (const connection of this.#connections) connection.destroy(stopped())
     })
   }
 
@@ -61,8 +59,6 @@ export class EmbeddedEngine {
       port2.close()
       return connection.destroy(stopped())
     }
-    this.#connections.add(connection)
-    connection.once('close', () => this.#connections.delete(connection))
     this.#worker.postMessage(port2, [port2])
     return connection
   }
@@ -88,6 +84,7 @@ class PortStream extends Duplex {
     port.on('message', (answer: Uint8Array[]) => {
       for (const bytes of answer) this.push(bytes)
     })
+    // Also when the engine dies, however it does.
     port.on('close', () => this.destroy())
   }
 

@@ -11,7 +11,8 @@ export interface EventLogView {
   readonly nextTransaction: number
 }
 
-type EventRow = [
+/** One event, in the order of {@link EVENT_COLUMNS}. */
+export type EventRow = [
   seq: number | null,
   lo: Address,
   hi: Address,
@@ -22,7 +23,7 @@ type EventRow = [
   message: Buffer | null
 ]
 
-const COLUMNS = 'seq, lo, hi, action, previous, actor_is_lo, acted_at, message'
+export const EVENT_COLUMNS = 'seq, lo, hi, action, previous, actor_is_lo, acted_at, message'
 // The snapshot is that of the statement, so that it says exactly which transactions the rows could not show. But it does
 // not know the highest id that was given: its end is that of the last transaction that has ended, and one that runs may
 // be beyond it and yet have a lower number than an event that is seen. So a statement that finds something new takes an
@@ -30,11 +31,11 @@ const COLUMNS = 'seq, lo, hi, action, previous, actor_is_lo, acted_at, message'
 const AFTER = {
   name: 'log-after',
   text: `select pg_snapshot_xmin(now)::text::bigint,
-      case when seq > $1 then pg_current_xact_id()::text::bigint else 0 end, ${COLUMNS}
+      case when seq > $1 then pg_current_xact_id()::text::bigint else 0 end, ${EVENT_COLUMNS}
     from pg_current_snapshot() now left join (
-      (select ${COLUMNS} from pair_event where seq = any($2::bigint[]))
+      (select ${EVENT_COLUMNS} from pair_event where seq = any($2::bigint[]))
       union all
-      (select ${COLUMNS} from pair_event where seq > $1 order by seq limit $3)
+      (select ${EVENT_COLUMNS} from pair_event where seq > $1 order by seq limit $3)
     ) events on true order by seq`
 }
 const LATEST = {
@@ -44,7 +45,7 @@ const LATEST = {
 const TARGET = 'case when actor_is_lo then hi else lo end'
 const MISSED = {
   name: 'log-missed',
-  text: `select ${COLUMNS} from pair_event where ${TARGET} = $1 and seq > $2 order by seq limit $3`
+  text: `select ${EVENT_COLUMNS} from pair_event where ${TARGET} = $1 and seq > $2 order by seq limit $3`
 }
 
 /** What happened to pairs, in the order of its numbers: the truth that every push repeats. */
@@ -80,7 +81,8 @@ export class EventLog {
   }
 }
 
-function toEvent([seq, lo, hi, action, previous, actorIsLo, at, message]: EventRow): PairEvent | null {
+/** @returns null for a row of nulls, as an outer join makes it */
+export function toEvent([seq, lo, hi, action, previous, actorIsLo, at, message]: EventRow): PairEvent | null {
   if (seq === null) return null
   return {
     kind: 'pair',

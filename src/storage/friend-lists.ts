@@ -35,10 +35,16 @@ const isBlocked = (lo: string, hi: string): string => `exists (select 1 from pai
   where lo = ${lo} and hi = ${hi} and (blocked_by_lo is not null or blocked_by_hi is not null))`
 
 // A page of addresses travels as one string: they all have one length, and a row for each costs more to send and parse.
+// Each of the two scans has the order of the addresses and ends with the page. Left to itself, the planner takes nobody to
+// have many friends, and sorts all of them.
 const FRIENDS = {
   name: 'friends',
-  text: `select (select friends from user_count where address = $1), string_agg(friend, '' order by friend)
-    from (select friend from (${friendsOf('$1')}) f order by friend limit $2 offset $3) page`
+  text: `select (select friends from user_count where address = $1), string_agg(friend, '' order by friend) from (
+      (select lo as friend from pair where hi = $1 and last_action = 2 order by lo limit $2::bigint + $3::bigint)
+      union all
+      (select hi from pair where lo = $1 and last_action = 2 order by hi limit $2::bigint + $3::bigint)
+      order by friend limit $2 offset $3
+    ) page`
 }
 const FRIEND_COUNT = { name: 'friend-count', text: 'select friends from user_count where address = $1' }
 const counted = (name: string, friends: string): Statement => ({

@@ -53,7 +53,7 @@ const consequences = (outbox: boolean): string => `
 
 /** What Matrix is to follow, in the order of the pair. */
 const OUTBOXED = `, outboxed as (
-    insert into matrix_outbox (seq, lo, hi, due_at) select version, $1, $2, $5::bigint from changed
+    insert into matrix_outbox (seq, lo, hi) select version, $1, $2 from changed
   )`
 
 /**

@@ -4,12 +4,17 @@ import type { Database } from './database.ts'
 
 export type Migrations = Readonly<Record<string, Migration>>
 
+/** The database cannot be used by this release; the message says what to do. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError'
+}
+
 const OLDEST_VERSION = 130_000
 
 /**
  * Brings the schema up to date: each migration once, in the order of the names, all in one transaction, under a lock
  * of the database, so that several instances may start at once.
- * @throws Error when PostgreSQL is older than 13, or when a newer release has migrated the database before
+ * @throws SchemaError when PostgreSQL is older than 13, or when a newer release has migrated the database before
  */
 export async function migrate(database: Database, migrations: Migrations): Promise<void> {
   await database.maintain(async client => {
@@ -28,7 +33,7 @@ async function refuseOldServer(client: PoolClient): Promise<void> {
   )
   const [server] = rows
   if (server && server.number < OLDEST_VERSION) {
-    throw new Error(`PostgreSQL ${server.version} is too old: version 13 or newer is needed`)
+    throw new SchemaError(`PostgreSQL ${server.version} is too old: version 13 or newer is needed`)
   }
 }
 
@@ -38,7 +43,7 @@ async function refuseNewerSchema(client: PoolClient, migrations: Migrations): Pr
   const { rows } = await applied.catch(() => ({ rows: [] }))
   const unknown = rows.map(({ name }) => name).filter(name => !(name in migrations))
   if (unknown.length > 0) {
-    throw new Error(
+    throw new SchemaError(
       `The database was migrated by a newer release, which knows ${unknown.join(', ')}: run that release or a later one`
     )
   }

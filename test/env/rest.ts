@@ -3,13 +3,31 @@ import { connect } from 'node:net'
 import { Authenticator } from '@dcl/crypto'
 import type { Overrides } from '../../src/app.ts'
 import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createMetrics } from '../../src/observability/metrics.ts'
+import { createRouter, type RouterOptions } from '../../src/rest/router.ts'
 import { Env } from './app.ts'
-import { freshPostgres, postgresUrl } from './databases.ts'
+import { freshPostgres, postgresUrl, silent } from './databases.ts'
 
 /** Starts the service on the database that is ready first: a new one on PostgreSQL, or one in memory. */
 export async function startService(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
   const database = postgresUrl === null ? {} : { DATABASE_URL: await freshPostgres(), DATABASE_POOL_SIZE: '4' }
   return Env.start({ ...database, ...settings }, overrides)
+}
+
+/** The HTTP server alone, for routes of a test. */
+export function startRouter(options: Partial<RouterOptions> = {}): ReturnType<typeof createRouter> {
+  return createRouter({
+    logger: silent,
+    metrics: createMetrics({ procedures: [], codes: [], events: [], beginnings: [] }),
+    publicUrl: '/',
+    bodyLimit: 1024,
+    requestTimeoutMs: 60_000,
+    silenceMs: 60_000,
+    graceMs: 0,
+    corsOrigins: '*',
+    trustedProxies: [],
+    ...options
+  })
 }
 
 /** What came back over HTTP. */

@@ -5,11 +5,12 @@ import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { until } from './until.ts'
 
-/** The user that a program runs as, and its folder. */
+/** The user that a program runs as, its folder, and variables beside those of this process. */
 interface Surroundings {
   readonly uid?: number
   readonly gid?: number
   readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A server program that a test starts, stops in every way, and starts again. */
@@ -28,7 +29,8 @@ export class ServerProcess {
 
   async start(): Promise<void> {
     const [program = '', ...args] = this.#command
-    const child = spawn(program, args, { ...this.#surroundings, stdio: ['ignore', 'pipe', 'pipe'] })
+    const env = { ...process.env, ...this.#surroundings.env }
+    const child = spawn(program, args, { ...this.#surroundings, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#output = ''
     for (const stream of [child.stdout, child.stderr]) {
@@ -46,13 +48,19 @@ export class ServerProcess {
     this.#child?.kill(signal)
   }
 
-  /** Ends it with a signal and waits until it has ended. */
-  async stop(signal: NodeJS.Signals): Promise<void> {
+  /** What it printed last. */
+  get output(): string {
+    return this.#output
+  }
+
+  /** Ends it with a signal and waits until it has ended. @returns its exit code; null when the signal ended it */
+  async stop(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
     const ended = once(child, 'exit')
     child.kill(signal)
-    await ended
+    const [code] = await ended
+    return code
   }
 }
 

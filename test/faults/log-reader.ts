@@ -1,4 +1,4 @@
-import { type Address, orderedPair } from '../../src/domain/address.ts'
+import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { Database } from '../../src/storage/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
@@ -25,10 +25,10 @@ export class LogReader implements AsyncDisposable {
     return (await this.all()).filter(({ actor, target }) => isPair(actor, target, a, b))
   }
 
-  async rows(a: Address, b: Address): Promise<number> {
-    const { lo, hi } = orderedPair(a, b)
-    const statement = { name: 'rows', text: 'select count(*) from pair where lo = $1 and hi = $2' }
-    const [row] = await this.db.rows<[number]>(statement, [lo, hi], { idempotent: true })
+  /** Rows of a table. */
+  async count(table: 'pair' | 'pair_event'): Promise<number> {
+    const statement = { name: `count ${table}`, text: `select count(*) from ${table}` }
+    const [row] = await this.db.rows<[number]>(statement, [], { idempotent: true })
     return row?.[0] ?? 0
   }
 

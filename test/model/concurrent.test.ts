@@ -7,9 +7,10 @@ import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
 import { Clock, IN_A_HURRY } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { LogReader } from '../faults/log-reader.ts'
+import { pushes } from '../faults/pushes.ts'
 import { inWords, send } from './deeds.ts'
 import { type Answered, explain } from './explanation.ts'
-import { ACTIONS, type Deed, eventOf, keyOf, type Relation, STRANGERS } from './reference.ts'
+import { ACTIONS, type Deed, keyOf, type Relation, STRANGERS } from './reference.ts'
 import { SEED } from './seed.ts'
 
 const USERS = 3
@@ -57,7 +58,9 @@ describeWithPostgres('Users who act at the same instant, each on several sockets
     const first = await env.login()
     const devices = [first]
     while (devices.length < DEVICES) devices.push(await env.login(first))
-    return { address: first.address, devices, inboxes: await Promise.all(devices.map(device => env.updates(device))) }
+    const inboxes: Inbox[] = []
+    for (const device of devices) inboxes.push(await env.updates(device))
+    return { address: first.address, devices, inboxes }
   }
 
   async function live(moments: readonly Moment[]): Promise<void> {
@@ -112,9 +115,7 @@ describeWithPostgres('Users who act at the same instant, each on several sockets
       await until(() => told.length >= expected.length, 'everything that is in the log is told')
       for (const actor of new Set(expected.map(event => event.actor))) {
         const ofActor = (event: V1Event) => Object.values(event).some(body => body?.user?.address === actor)
-        expect(told.filter(ofActor).map(inWords)).toEqual(
-          expected.filter(event => event.actor === actor).map(event => inWords(pushOf(event)))
-        )
+        expect(told.filter(ofActor).map(inWords)).toEqual(pushes(expected.filter(event => event.actor === actor)))
       }
       expect(told).toHaveLength(expected.length)
     }
@@ -128,8 +129,3 @@ describeWithPostgres('Users who act at the same instant, each on several sockets
     })
   })
 })
-
-function pushOf({ actor, action, target, message, at }: PairEvent): V1Event {
-  if (action === 'block' || action === 'unblock') throw new Error('Nobody blocks here')
-  return eventOf({ actor, action, target, message: message ?? undefined, at }, actor)
-}

@@ -24,10 +24,10 @@ function recorder() {
   return { lines, of, logger: createLogger({ level: 'info', format: 'json', destination }) }
 }
 
-async function start(settings: Record<string, string> = {}) {
+async function start() {
   const log = recorder()
   const url = await freshPostgres()
-  const env = await Env.start({ DATABASE_URL: url, ...settings }, { logger: log.logger })
+  const env = await Env.start({ DATABASE_URL: url }, { logger: log.logger })
   return { env, log, url, rest: new Rest(env.app.httpUrl) }
 }
 
@@ -85,28 +85,6 @@ describeWithPostgres('what nobody foresaw', () => {
       await parts.rest.post('/_matrix/client/r0/login', {})
     ]
     for (const answer of foreseen) expect(parts.log.of(answer)).toEqual([])
-  })
-})
-
-describeWithPostgres('the word of a proxy on who calls', () => {
-  const FORWARDED = { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' }
-
-  it.each<[string, Record<string, string>, string]>([
-    ['is not taken from anybody', {}, '127.0.0.1'],
-    ['is not taken from one that is not trusted', { TRUSTED_PROXIES: '10.0.0.0/8' }, '127.0.0.1'],
-    ['is taken from one that is trusted, about the last hop', { TRUSTED_PROXIES: '127.0.0.0/8' }, '203.0.113.9'],
-    ['is taken along a chain', { TRUSTED_PROXIES: '127.0.0.1,203.0.113.0/24' }, '198.51.100.1']
-  ])('%s', async (_, settings, client) => {
-    const { env, log, url, rest } = await start(settings)
-    try {
-      const alice = await rest.login()
-      await alice.rest.put('/v1/account/config', { config: { friends: 'FRIENDS', friendsCount: 'FRIENDS' } })
-      await corrupt(url, 'update user_settings set friends_exposure = 99')
-      const answer = await alice.rest.get('/v1/account/config', FORWARDED)
-      expect(log.of(answer)).toMatchObject([{ client }])
-    } finally {
-      await env.stop()
-    }
   })
 })
 

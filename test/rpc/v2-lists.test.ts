@@ -5,7 +5,7 @@ import { collect, Env, type V1User } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
 import { startService } from '../env/rest.ts'
 import { connectV2, type V2Device } from '../env/v2.ts'
-import { startCatalyst } from '../profiles/catalyst-server.ts'
+import { catalystProfile, startCatalyst } from '../profiles/catalyst-server.ts'
 
 const someone = (number: number): string => `0x${number.toString(16).padStart(40, '0')}`
 
@@ -80,10 +80,14 @@ describeWithPostgres('lists of a thousand friends', () => {
   const FRIENDS = Array.from({ length: 1100 }, (_, at) => someone(at + 1))
   const MUTUAL = FRIENDS.slice(0, 1050)
   const other = someone(5000)
+  const picture = (id: string) => `https://pictures.example/${'x'.repeat(1900)}/${id}`
+  const name = (id: string) => `${'n'.repeat(150)}${id}`
 
   beforeAll(async () => {
     const url = await freshPostgres()
     catalyst = await startCatalyst()
+    catalyst.onCall = ids =>
+      ids.map(id => catalystProfile(id, { name: name(id), avatar: { snapshots: { face256: picture(id) } } }))
     env = await Env.start({ DATABASE_URL: url, CATALYST_URL: catalyst.url })
     alice = await connectV2(env)
     onV1 = await env.login(alice)
@@ -152,12 +156,6 @@ describeWithPostgres('lists of a thousand friends', () => {
   })
 
   it('come with profiles, however long these are', async () => {
-    const picture = (id: string) => `https://pictures.example/${'x'.repeat(1900)}/${id}`
-    const name = (id: string) => `${'n'.repeat(150)}${id}`
-    catalyst.onCall = ids =>
-      ids.map(id => ({
-        avatars: [{ userId: id, name: name(id), hasClaimedName: true, avatar: { snapshots: { face256: picture(id) } } }]
-      }))
     const { friends } = await alice.service.getFriends({})
     expect(friends).toHaveLength(1000)
     const last = (await alice.service.getFriends({ pagination: { limit: 100, offset: 1000 } })).friends

@@ -1,4 +1,5 @@
 import {
+  SocialServiceDefinition,
   UpsertFriendshipPayload as UpsertFriendship,
   type UpsertFriendshipPayload
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'

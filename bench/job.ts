@@ -1,0 +1,28 @@
+import type { Watched } from './cpu.ts'
+import type { WorkloadName } from './load/workloads.ts'
+import type { WorldSize } from './world.ts'
+
+/** One measurement, as the process that raises the load is told of it. */
+export interface Job {
+  readonly workload: WorkloadName
+  readonly seconds: number
+  readonly size: WorldSize
+  readonly watched: Watched
+  readonly urls: { readonly http: string; readonly rpc: string; readonly database: string }
+}
+
+/** What came of it. */
+export interface Measurement {
+  /** Operations per second. */
+  readonly rate: number
+  /** Milliseconds that half of the operations, and ninety-nine of a hundred, took at most. */
+  readonly p50: number
+  readonly p99: number
+  /** CPU time of one operation in milliseconds: in the server, in PostgreSQL, and in the load generator itself. */
+  readonly cpu: { readonly server: number; readonly postgres: number; readonly load: number }
+  /** Memory of the server for each socket that is held open, where that is what is measured. */
+  readonly bytesPerSocket?: number
+}
+
+/** What the process of a job sends back. */
+export type Report = { readonly measurement: Measurement } | { readonly error: string }

@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { decide } from '../../src/domain/friendship.ts'
+import type { Database } from '../../src/storage/database.ts'
+import { FriendLists } from '../../src/storage/friend-lists.ts'
+import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { SessionStore } from '../../src/storage/sessions.ts'
+import { bareDatabase, connectBare } from '../bare-database.ts'
+import type { Job, Measurement } from '../job.ts'
+import { tokenHashOf } from '../users.ts'
+import { COUPLES, crowd, crowdSize, listener, spouse } from '../world.ts'
+import { cycle, type Lane, lanes, measure, timed } from './lane.ts'
+import { befriendings, MESSAGE } from './steps.ts'
+
+/*
+ * What a service that costs nothing would reach: the same statements through the same driver, on as many connections,
+ * from a process that does nothing else.
+ */
+
+const WHOLE = { limit: 2000, offset: 0 }
+const LIMITS = { friends: 2000, outgoing: 500 }
+const HOUR_MS = 3_600_000
+const SAMPLE = 1_000
+
+type RawJob = Pick<Job, 'urls' | 'size' | 'seconds' | 'watched'>
+
+async function raw({ urls, size, seconds, watched }: RawJob, make: (db: Database, lane: number) => Lane) {
+  const all = await lanes(size.connections, async lane => make(bareDatabase(await connectBare(urls.database)), lane))
+  return measure(all, seconds, { ...watched, server: process.pid })
+}
+
+export function updates(job: Job): Promise<Measurement> {
+  return raw(job, (db, lane) => {
+    const store = new FriendshipStore(db, LIMITS, false)
+    const next = cycle(befriendings('raw-updates', lane))
+    return timed(async () => {
+      const { actor, target, action } = next()
+      const message = action === 'request' ? MESSAGE : null
+      const intent = { actor: actor.address, target: target.address, action, message }
+      const pair = await store.read(intent.actor, intent.target)
+      const decision = decide(pair, intent, Date.now())
+      if (decision.kind === 'keep') throw new Error('Nothing was to be done')
+      await store.swap(intent, pair, decision.next, decision.counts)
+    })
+  })
+}
+
+export function friends(job: Job): Promise<Measurement> {
+  const owners = Array.from({ length: SAMPLE }, (_, at) => crowd(at % crowdSize(job.size)).address)
+  return raw(job, db => {
+    const lists = new FriendLists(db)
+    const next = cycle(owners)
+    return timed(() => lists.friends(next(), WHOLE))
+  })
+}
+
+export function mutualFriends(job: Job): Promise<Measurement> {
+  const couples = Array.from({ length: COUPLES }, (_, at) => [spouse(at, 'left'), spouse(at, 'right')] as const)
+  return raw(job, db => {
+    const lists = new FriendLists(db)
+    const next = cycle(couples)
+    return timed(() => {
+      const [left, right] = next()
+      return lists.mutualFriends(left.address, right.address, WHOLE)
+    })
+  })
+}
+
+export function logins(job: Job): Promise<Measurement> {
+  const owners = Array.from({ length: SAMPLE }, (_, at) => crowd(at % crowdSize(job.size)).address)
+  return raw(job, db => {
+    const store = new SessionStore(db, 50)
+    const next = cycle(owners)
+    return timed(() => {
+      const now = Date.now()
+      const proof = { id: createHash('sha256').update(randomBytes(32)).digest(), expiresAt: now + HOUR_MS }
+      const session = { tokenHash: randomBytes(32), deviceId: 'bench', createdAt: now, expiresAt: now + HOUR_MS }
+      return store.start({ ...session, address: next() }, proof)
+    })
+  })
+}
+
+export function tokenChecks(job: Job): Promise<Measurement> {
+  const hashes = Array.from({ length: SAMPLE }, (_, at) => tokenHashOf(listener(at % job.size.sockets)))
+  return raw(job, db => {
+    const store = new SessionStore(db, 50)
+    const next = cycle(hashes)
+    return timed(() => store.find(next(), Date.now()))
+  })
+}

@@ -1,0 +1,104 @@
+import {
+  MutualFriendsPayload,
+  Payload,
+  SubscribeFriendshipEventsUpdatesResponse,
+  UpdateFriendshipPayload,
+  UpdateFriendshipResponse,
+  UsersResponse
+} from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
+import type { Job, Measurement } from '../job.ts'
+import type { User } from '../users.ts'
+import { COMMON_FRIENDS, COUPLES, crowd, crowdSize, FRIENDS_OF_EACH, listener, spouse } from '../world.ts'
+import { caseOf, expectCase, UserLists } from './answers.ts'
+import { request, SUBSCRIPTION } from './frames.ts'
+import { cycle, lanes, measure, timed } from './lane.ts'
+import { type Procedures, RpcSocket } from './rpc-socket.ts'
+import { befriendings, bodyOf, type Step } from './steps.ts'
+
+/** Users whose lists one lane asks for. */
+const LISTS_OF_LANE = 50
+
+const UPDATED = caseOf(UpdateFriendshipResponse.encode({ response: { $case: 'event', event: {} } }))
+
+const authToken = ({ token }: User): Payload => ({ synapseToken: token })
+
+async function connect(url: string): Promise<{ socket: RpcSocket; procedures: Procedures }> {
+  const socket = await RpcSocket.open(url)
+  return { socket, procedures: await socket.load('FriendshipsService') }
+}
+
+/** Updates of friendships, each acknowledged before the next. */
+export async function updates({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+  const all = await lanes(size.connections, async lane => {
+    const { socket, procedures } = await connect(urls.rpc)
+    const id = procedures.get('UpdateFriendshipEvent')!
+    const next = cycle(befriendings('v1-updates', lane).map(step => request(id, updatePayload(step))))
+    return timed(async () => expectCase(await socket.call(next()), UPDATED))
+  })
+  return measure(all, seconds, watched)
+}
+
+function updatePayload(step: Step): Uint8Array {
+  return UpdateFriendshipPayload.encode({ event: { body: bodyOf(step) }, authToken: authToken(step.actor) }).finish()
+}
+
+/** Lists of a hundred friends, in the pages in which they are streamed. */
+export async function friends({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+  const all = await lanes(size.connections, async lane => {
+    const owners = Array.from({ length: LISTS_OF_LANE }, (_, at) =>
+      crowd((lane * LISTS_OF_LANE + at) % crowdSize(size))
+    )
+    const payloads = owners.map(owner => Payload.encode(authToken(owner)).finish())
+    return listing(urls.rpc, 'GetFriends', payloads, FRIENDS_OF_EACH)
+  })
+  return measure(all, seconds, watched)
+}
+
+/** Friends that two users with five hundred each have in common. */
+export async function mutualFriends({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+  const payloads = Array.from({ length: COUPLES }, (_, couple) => {
+    const { address } = spouse(couple, 'right')
+    const viewer = authToken(spouse(couple, 'left'))
+    return MutualFriendsPayload.encode({ user: { address }, authToken: viewer }).finish()
+  })
+  const all = await lanes(size.connections, () => listing(urls.rpc, 'GetMutualFriends', payloads, COMMON_FRIENDS))
+  return measure(all, seconds, watched)
+}
+
+async function listing(url: string, procedure: string, payloads: readonly Uint8Array[], length: number) {
+  const { socket, procedures } = await connect(url)
+  const id = procedures.get(procedure)!
+  const next = cycle(payloads.map(payload => request(id, payload)))
+  const lists = new UserLists(length, answer => {
+    const { response } = UsersResponse.decode(answer)
+    return response?.$case === 'users' ? response.users.users.length : 0
+  })
+  return timed(async () => lists.check(await socket.collect(next())))
+}
+
+/** Connects and subscribes, as a user who was not here before. @returns the open socket */
+export async function subscribe(url: string, user: User): Promise<RpcSocket> {
+  const { socket, procedures } = await connect(url)
+  const payload = Payload.encode(authToken(user)).finish()
+  await socket.subscribe(
+    request(procedures.get('SubscribeFriendshipEventsUpdates')!, payload, SUBSCRIPTION),
+    update => {
+      throw new Error(`Told of something: ${JSON.stringify(SubscribeFriendshipEventsUpdatesResponse.decode(update))}`)
+    }
+  )
+  return socket
+}
+
+/** Clients that connect, load the service, subscribe, and go. */
+export async function arrivals({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+  let arrived = 0
+  const all = await lanes(size.connections, async () => async () => {
+    if (arrived === size.sockets) return null
+    const from = performance.now()
+    const socket = await subscribe(urls.rpc, listener(arrived++))
+    const duration = performance.now() - from
+    socket.end()
+    return duration
+  })
+  return measure(all, seconds, watched)
+}

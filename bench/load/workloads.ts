@@ -1,0 +1,28 @@
+import type { Job, Measurement } from '../job.ts'
+import { idleSockets } from './idle-sockets.ts'
+import * as raw from './raw.ts'
+import * as rest from './rest.ts'
+import * as v1 from './v1.ts'
+import * as v2 from './v2.ts'
+
+/** Everything that can be measured. */
+export const WORKLOADS = {
+  'v1-updates': v1.updates,
+  'v1-friends': v1.friends,
+  'v1-mutual-friends': v1.mutualFriends,
+  'v1-arrivals': v1.arrivals,
+  'idle-sockets': idleSockets,
+  'rest-friends': rest.friends,
+  'rest-logins': rest.logins,
+  'v2-handshakes': v2.handshakes,
+  'v2-friends': v2.friends,
+  'v2-updates': v2.updates,
+  'v2-pushes': v2.pushes,
+  'raw-updates': raw.updates,
+  'raw-friends': raw.friends,
+  'raw-mutual-friends': raw.mutualFriends,
+  'raw-logins': raw.logins,
+  'raw-token-checks': raw.tokenChecks
+} satisfies Record<string, (job: Job) => Promise<Measurement>>
+
+export type WorkloadName = keyof typeof WORKLOADS

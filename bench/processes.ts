@@ -1,0 +1,115 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/env/server-process.ts'
+import { until } from '../test/env/until.ts'
+import type { Job, Measurement, Report } from './job.ts'
+
+const SERVICE = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const LOAD = fileURLToPath(new URL('./load/main.ts', import.meta.url))
+
+/** Limits that a few clients on one machine would reach: what they cost is measured, that they hold is not. */
+const UNLIMITED = Object.fromEntries(
+  [
+    'MAX_CONNECTIONS_PER_IP',
+    'CALLS_PER_SECOND',
+    'ACTIONS_PER_MINUTE',
+    'PAIR_ACTIONS_PER_MINUTE',
+    'LOGINS_PER_MINUTE'
+  ].map(name => [name, '1000000'])
+)
+
+interface ServiceOptions {
+  readonly databaseUrl: string
+  readonly connections: number
+  readonly sockets: number
+  /** Where a CPU profile goes, with its name, when one is wanted. */
+  readonly profile?: { readonly folder: string; readonly name: string }
+}
+
+/** The service as an operator runs it: a process of its own, configured by its environment. */
+export class Service implements AsyncDisposable {
+  readonly pid: number
+  readonly httpUrl: string
+  readonly rpcUrl: string
+  readonly #process: ChildProcess
+  readonly #folder: string
+
+  private constructor(process: ChildProcess, pid: number, folder: string, ports: { http: number; rpc: number }) {
+    this.pid = pid
+    this.httpUrl = `http://127.0.0.1:${ports.http}`
+    this.rpcUrl = `ws://127.0.0.1:${ports.rpc}`
+    this.#process = process
+    this.#folder = folder
+  }
+
+  static async start({ databaseUrl, connections, sockets, profile }: ServiceOptions): Promise<Service> {
+    const folder = await mkdtemp(join(tmpdir(), 'social-bench-'))
+    const ports = { http: await freePort(), rpc: await freePort() }
+    const settings = {
+      HOST: '127.0.0.1',
+      HTTP_PORT: String(ports.http),
+      RPC_PORT: String(ports.rpc),
+      DATABASE_URL: databaseUrl,
+      DATABASE_POOL_SIZE: String(connections),
+      MAX_CONNECTIONS: String(sockets + 1_000),
+      ...UNLIMITED,
+      LOG_LEVEL: 'warn',
+      SHUTDOWN_GRACE: '2s'
+    }
+    const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}`] : []
+    const env = { PATH: process.env['PATH'], ...settings }
+    // In a folder of its own, where no .env is read.
+    const child = spawn(process.execPath, [...flags, SERVICE], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'ignore', 'inherit']
+    })
+    const service = new Service(child, child.pid!, folder, ports)
+    try {
+      await until(() => service.#isReady(), 'the service is ready')
+    } catch (error) {
+      await service[Symbol.asyncDispose]()
+      throw error
+    }
+    return service
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null) {
+      const ended = once(this.#process, 'exit')
+      this.#process.kill('SIGTERM')
+      await ended
+    }
+    await rm(this.#folder, { recursive: true })
+  }
+
+  async #isReady(): Promise<boolean> {
+    if (this.#process.exitCode !== null) throw new Error(`The service ended with ${this.#process.exitCode}`)
+    return fetch(`${this.httpUrl}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false
+    )
+  }
+}
+
+/**
+ * Has a job done by a process that does nothing else.
+ * @throws Error with what went wrong there; AbortError
+ */
+export async function perform(job: Job, signal: AbortSignal): Promise<Measurement> {
+  const child = fork(LOAD)
+  try {
+    child.send(job)
+    const ended = once(child, 'exit', { signal }).then(([code]): Report => ({ error: `It ended with ${code}` }))
+    const told = once(child, 'message', { signal }).then(([report]) => report as Report)
+    const report = await Promise.race([told, ended])
+    if ('error' in report) throw new Error(`${job.workload}: ${report.error}`)
+    return report.measurement
+  } finally {
+    child.kill()
+  }
+}

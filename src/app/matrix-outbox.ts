@@ -1,0 +1,55 @@
+import type { Config } from '../config.ts'
+import { HomeserverClient } from '../matrix/client.ts'
+import { createOutbox, type OutboxPace } from '../matrix/outbox.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import type { Bus } from '../realtime/bus.ts'
+import type { Database } from '../storage/database.ts'
+import type { Cleanups } from './cleanups.ts'
+
+interface OutboxFoundation {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly db: Database
+  readonly bus: Bus
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+const PACE: OutboxPace = {
+  lanes: 8,
+  pollMs: 1_000,
+  leaseMs: 60_000,
+  callMs: 10_000,
+  pairBackoff: { firstMs: 1_000, maxMs: 300_000 },
+  awayBackoff: { firstMs: 1_000, maxMs: 30_000 }
+}
+/** What one pair asks of the homeserver at the same time: something for each of its users, and of its room. */
+const CALLS_OF_PAIR = 3
+
+/** Keeps a homeserver that knows this service as its application service in step with what is committed. */
+export function startMatrixOutbox(foundation: OutboxFoundation, cleanups: Cleanups): void {
+  const { config, logger, metrics, db, bus, now } = foundation
+  if (config.matrix?.mode !== 'appservice') return
+  const { homeserverUrl, asToken, roomOn } = config.matrix
+  // Connections of its own, so that a long outbox never stands in the way of a login.
+  const homeserver = new HomeserverClient({
+    url: homeserverUrl,
+    serverName: config.serverName,
+    asToken,
+    timeoutMs: PACE.callMs,
+    connections: PACE.lanes * CALLS_OF_PAIR
+  })
+  cleanups.add('homeserver of the outbox', homeserver, it => it.close())
+  const worker = createOutbox({
+    ...{ homeserver, asToken, db, roomOn, logger, now },
+    registry: metrics.registry,
+    pace: PACE
+  })
+  cleanups.add('outbox', worker, it => it.stop(config.shutdownGraceMs))
+  bus.subscribe(event => {
+    if (event.kind === 'pair') worker.wake()
+  })
+  worker.start()
+}

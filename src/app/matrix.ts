@@ -1,0 +1,134 @@
+import type { FastifyInstance } from 'fastify'
+import { TokenSeal } from '../auth/token-seal.ts'
+import type { Config } from '../config.ts'
+import { Accounts } from '../matrix/accounts.ts'
+import { HomeserverClient } from '../matrix/client.ts'
+import { MatrixIds } from '../matrix/ids.ts'
+import { PairRooms } from '../matrix/pair-rooms.ts'
+import { passingGate, swappingGate } from '../matrix/proxy/gate.ts'
+import { matrixProxy } from '../matrix/proxy/proxy.ts'
+import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
+import { SessionRules } from '../matrix/rules/sessions.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Bus } from '../realtime/bus.ts'
+import { friendshipStateRoutes } from '../rest/friendship-state.ts'
+import { loginRoutes } from '../rest/login.ts'
+import { sessionRoutes } from '../rest/session.ts'
+import { versionRoutes } from '../rest/versions.ts'
+import type { Authenticator } from '../social/authenticator.ts'
+import { HomeserverSessions } from '../social/homeserver-sessions.ts'
+import { MatrixSessions } from '../social/matrix-sessions.ts'
+import type { Database } from '../storage/database.ts'
+import { MatrixSessionStore } from '../storage/matrix-sessions.ts'
+import type { Cleanups } from './cleanups.ts'
+import { createProxy } from './proxy.ts'
+import type { Social } from './social.ts'
+
+interface MatrixFoundation {
+  readonly config: Config
+  readonly logger: Logger
+  readonly db: Database
+  readonly bus: Bus
+  readonly social: Social
+}
+
+/** What there is of Matrix in the configured mode. */
+export interface Matrix {
+  /** Knows whose access tokens they are. */
+  readonly authenticator: Authenticator
+  /** Adds the routes under `/_matrix`. */
+  register(app: FastifyInstance): Promise<void>
+}
+
+type Mode<Name> = Extract<NonNullable<Config['matrix']>, { mode: Name }>
+
+/** Connections for calls of the service itself, beside those that hand requests on. */
+const CONNECTIONS = 32
+
+export function createMatrix(foundation: MatrixFoundation, cleanups: Cleanups): Matrix {
+  const { matrix } = foundation.config
+  if (matrix === null) return standalone(foundation)
+  if (matrix.mode === 'appservice') return appservice(foundation, matrix, cleanups)
+  return passthrough(foundation, matrix, cleanups)
+}
+
+/** No homeserver: logins and friendships, and nothing else of Matrix. */
+function standalone({ config, social }: MatrixFoundation): Matrix {
+  const { sessions, friends } = social
+  const ids = new MatrixIds(config.serverName)
+  return {
+    authenticator: sessions,
+    register: async app => {
+      const prefixes = ['r0', 'v3']
+      await app.register(versionRoutes)
+      await app.register(loginRoutes, { sessions, ids, prefixes })
+      await app.register(sessionRoutes, { sessions, ids, prefixes })
+      await app.register(friendshipStateRoutes, { friends, sessions, ids })
+    }
+  }
+}
+
+/** A homeserver that trusts this service: who logs in here is somebody there. */
+function appservice(foundation: MatrixFoundation, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
+  const { config, logger, db, bus, social } = foundation
+  const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
+  const accounts = new Accounts(homeserver)
+  const sessions = new MatrixSessions({
+    sessions: social.sessions,
+    store: new MatrixSessionStore(db),
+    seal: new TokenSeal(matrix.tokenKey, 'matrix-session'),
+    homeserver,
+    accounts,
+    bus,
+    tokenCacheSize: config.tokens.cacheSize,
+    onError: (error, what) => logger.warn({ err: error }, `A session could not be ${what} on the homeserver`)
+  })
+  const { ids } = homeserver
+  const proxy = createProxy({ ...foundation, matrix, pairRooms: new PairRooms(homeserver, accounts) }, cleanups)
+  return {
+    authenticator: sessions,
+    register: async app => {
+      const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
+      await app.register(loginRoutes, { sessions, ids, prefixes })
+      await app.register(sessionRoutes, { sessions, ids, prefixes })
+      await app.register(matrixProxy, { ...proxy, gate: swappingGate(sessions), routes: ROUTES })
+    }
+  }
+}
+
+/** A homeserver that checks logins itself. */
+function passthrough(foundation: MatrixFoundation, matrix: Mode<'passthrough'>, cleanups: Cleanups): Matrix {
+  const { config, bus, social } = foundation
+  const homeserver = createClient(config, null, matrix, cleanups)
+  const sessions = new HomeserverSessions({
+    homeserver,
+    bus,
+    tokenKey: matrix.tokenKey,
+    cacheSize: config.tokens.cacheSize,
+    streams: () => social.subscriptions.sessions()
+  })
+  const proxy = createProxy({ ...foundation, matrix, pairRooms: null }, cleanups)
+  const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
+  return {
+    authenticator: sessions,
+    register: async app => {
+      await app.register(matrixProxy, {
+        ...proxy,
+        gate: passingGate(sessions),
+        routes: [...SESSION_ROUTES, ...ROUTES],
+        rules: { ...proxy.rules, logout, logoutAll },
+        publicRules: { ...proxy.publicRules, login }
+      })
+    }
+  }
+}
+
+function createClient(
+  { serverName }: Config,
+  asToken: string | null,
+  { homeserverUrl, timeoutMs }: NonNullable<Config['matrix']>,
+  cleanups: Cleanups
+): HomeserverClient {
+  const options = { url: homeserverUrl, timeoutMs, connections: CONNECTIONS, serverName, asToken }
+  return cleanups.add('homeserver', new HomeserverClient(options), it => it.close())
+}

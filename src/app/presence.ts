@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { Counter, Gauge } from 'prom-client'
+import type { Config } from '../config.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import type { Channel } from '../realtime/channel.ts'
+import { Presence } from '../realtime/presence.ts'
+import { PresenceNetwork } from '../realtime/presence-network.ts'
+import { WorldPositions } from '../realtime/world-positions.ts'
+import type { Cleanups } from './cleanups.ts'
+
+/** How often an instance says that it is alive, in milliseconds: the users of one that crashed are gone after four. */
+const BEAT_MS = 5000
+
+interface PresenceFoundation {
+  readonly config: Config
+  readonly channel: Channel
+  readonly metrics: Metrics
+}
+
+/** Who is online here, who is online on any instance, and where in the world they are. */
+export function createPresence({ config, channel, metrics }: PresenceFoundation, cleanups: Cleanups) {
+  const instance = randomUUID()
+  const { presenceGraceMs: graceMs, positionLifetimeMs: lifetimeMs } = config.rpc
+  const messages = new Counter({
+    name: 'social_presence_messages_total',
+    help: 'Messages between instances about who is online where',
+    labelNames: ['direction'],
+    registers: [metrics.registry]
+  })
+  for (const direction of ['sent', 'received']) messages.inc({ direction }, 0)
+  const onMessage = (direction: 'sent' | 'received'): void => messages.inc({ direction })
+
+  const local = cleanups.add('presence', new Presence(graceMs), it => it.close())
+  const online = new PresenceNetwork({ instance, local, channel, graceMs, beatMs: BEAT_MS, onMessage })
+  cleanups.add('presence of all instances', online, it => it.close())
+  const positions = new WorldPositions({ instance, presence: online, channel, lifetimeMs, onMessage })
+  cleanups.add('positions', positions, it => it.close())
+  countUsers(metrics, local, online)
+  return { local, online, positions }
+}
+
+function countUsers({ registry }: Metrics, local: Presence, online: PresenceNetwork): void {
+  new Gauge({
+    name: 'social_users_online',
+    help: 'Users who are online, on this instance and on all that it knows of',
+    labelNames: ['on'],
+    registers: [registry],
+    collect() {
+      this.set({ on: 'instance' }, local.users().length)
+      this.set({ on: 'all' }, online.size)
+    }
+  })
+  new Gauge({
+    name: 'social_instances',
+    help: 'Instances that this one knows to be alive, itself included',
+    registers: [registry],
+    collect() {
+      this.set(online.instances)
+    }
+  })
+}

@@ -1,0 +1,65 @@
+import type { Config } from '../config.ts'
+import { HomeserverHttp } from '../matrix/http.ts'
+import { MatrixIds } from '../matrix/ids.ts'
+import type { ProxyParts } from '../matrix/proxy/proxy.ts'
+import { Slots } from '../matrix/proxy/slots.ts'
+import { Upstream } from '../matrix/proxy/upstream.ts'
+import type { PairRooms } from '../matrix/rules/create-room.ts'
+import { DirectEvents, FollowedEvents } from '../matrix/rules/friendship-events.ts'
+import { Rooms } from '../matrix/rules/rooms.ts'
+import { createRules, mediaRule } from '../matrix/rules/rules.ts'
+import type { Logger } from '../observability/logger.ts'
+import { matrixToken } from '../rest/bearer.ts'
+import type { Cleanups } from './cleanups.ts'
+import type { Social } from './social.ts'
+
+interface ProxyFoundation {
+  readonly config: Config
+  readonly matrix: NonNullable<Config['matrix']>
+  readonly logger: Logger
+  readonly social: Social
+  /** Null where this service is no application service, and clients make these rooms themselves. */
+  readonly pairRooms: PairRooms | null
+}
+
+/** Connections for what rules have to ask the homeserver. */
+const CONNECTIONS = 32
+
+/** What every proxy in front of a homeserver has. */
+export function createProxy(foundation: ProxyFoundation, cleanups: Cleanups): Omit<ProxyParts, 'gate' | 'routes'> {
+  const { config, matrix, logger, social, pairRooms } = foundation
+  const { homeserverUrl: url, timeoutMs } = matrix
+  const ids = new MatrixIds(config.serverName)
+  const http = cleanups.add('rules', new HomeserverHttp({ url, timeoutMs, connections: CONNECTIONS }), it => it.close())
+  const upstream = new Upstream({
+    url,
+    connectTimeoutMs: timeoutMs,
+    onChange: isAway => (isAway ? logger.warn('The homeserver is away') : logger.info('The homeserver is back'))
+  })
+  cleanups.add('upstream', upstream, it => it.close())
+  const rooms = new Rooms(http, ids)
+  return {
+    rules: createRules({
+      ids,
+      rooms,
+      friends: social.friends,
+      settings: social.settings,
+      channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
+      allowPrivateRooms: matrix.allowPrivateRooms,
+      pairRooms,
+      friendshipEvents: pairRooms ? new FollowedEvents(rooms, ids) : new DirectEvents(rooms)
+    }),
+    publicRules: { media: mediaRule(ids) },
+    upstream,
+    slots: new Slots({ total: config.proxy.maxRequests, perUser: config.proxy.maxRequestsPerUser }),
+    limits: {
+      bodyBytes: {
+        read: config.http.bodyLimitBytes,
+        json: config.proxy.bodyLimitBytes,
+        media: config.proxy.mediaLimitBytes
+      },
+      timeoutMs
+    },
+    tokenOf: matrixToken
+  }
+}

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http'
+import type { JsonObject } from '../http.ts'
+import { MatrixError } from '../matrix-error.ts'
+
+/**
+ * The body of a request as it comes, up to `limit` bytes.
+ * @throws MatrixError `M_TOO_LARGE`, at once when the client announces more
+ */
+export function passingBody(message: IncomingMessage, limit: number): AsyncIterable<Buffer> {
+  if (Number(message.headers['content-length'] ?? 0) > limit) throw tooLarge()
+  return bounded(message, limit)
+}
+
+/**
+ * The body of a request, which must be a JSON object; empty is as good as `{}`.
+ * @throws MatrixError `M_TOO_LARGE`, `M_NOT_JSON`, `M_BAD_JSON`
+ */
+export async function readJson(message: IncomingMessage, limit: number): Promise<JsonObject> {
+  const chunks: Buffer[] = []
+  for await (const chunk of passingBody(message, limit)) chunks.push(chunk)
+  const text = Buffer.concat(chunks).toString()
+  const value = text === '' ? {} : parsed(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MatrixError(400, 'M_BAD_JSON', 'The body must be an object')
+  }
+  return value as JsonObject
+}
+
+async function* bounded(message: IncomingMessage, limit: number): AsyncGenerator<Buffer> {
+  let size = 0
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > limit) throw tooLarge()
+    yield chunk
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new MatrixError(400, 'M_NOT_JSON', 'The body is not JSON')
+  }
+}
+
+function tooLarge(): MatrixError {
+  return new MatrixError(413, 'M_TOO_LARGE', 'The body is too large')
+}

@@ -1,0 +1,158 @@
+import type { FastifyRequest } from 'fastify'
+import { SocialError } from '../../domain/errors.ts'
+import type { SessionHolder } from '../../social/authenticator.ts'
+import { CONTENT } from '../answers.ts'
+import type { JsonObject } from '../http.ts'
+import type { Verdict } from '../rules/rule.ts'
+import { passingBody } from './body.ts'
+import type { Exchange } from './exchange.ts'
+import type { Gate } from './gate.ts'
+import { answerHeaders, requestHeaders } from './headers.ts'
+import { formatPath } from './path.ts'
+import type { Match, Route } from './routes.ts'
+import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
+
+/** Who sent a request. */
+export interface Visitor {
+  readonly holder: SessionHolder
+  /** Of the homeserver. */
+  readonly token: string
+}
+
+/** A request that is on the list, on its way to the homeserver. */
+export interface Passage extends Match {
+  readonly request: FastifyRequest
+  readonly prefix: string
+  readonly parts: readonly string[]
+  readonly query: URLSearchParams
+  /** Null where nobody needs to be known. */
+  readonly visitor: Visitor | null
+  readonly exchange: Exchange
+}
+
+/** How a request goes on; its body is null when it was not read. */
+export type Forwarding = Omit<Extract<Verdict, { kind: 'forward' }>, 'body'> & { readonly body: JsonObject | null }
+
+/** What the client is answered. */
+export interface Forwarded {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: UpstreamAnswer['body'] | JsonObject
+}
+
+export interface ForwarderParts {
+  readonly gate: Gate
+  readonly upstream: Upstream
+  readonly limits: ForwarderLimits
+}
+
+export interface ForwarderLimits {
+  /** Bytes of JSON and of media that pass through. */
+  readonly bodyBytes: Readonly<Record<'json' | 'media', number>>
+  /** Longest time of an exchange of JSON, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Longest time that a long poll may ask for, and what the homeserver may need beyond it, in milliseconds. */
+const MAX_POLL_MS = 60_000
+const POLL_GRACE_MS = 45_000
+/** Longest time for media, in milliseconds. */
+const MEDIA_MS = 10 * 60_000
+
+/** Hands requests on to the homeserver, and its answers back. */
+export class Forwarder {
+  readonly #parts: ForwarderParts
+
+  constructor(parts: ForwarderParts) {
+    this.#parts = parts
+  }
+
+  /** @throws SocialError `unavailable`; MatrixError for a body that is too large */
+  async forward(passage: Passage, forwarding: Forwarding): Promise<Forwarded> {
+    const { exchange, visitor, query, route } = passage
+    exchange.limit(route.answer === 'poll' ? boundPoll(query) + POLL_GRACE_MS : this.#deadlineMs(route))
+    let status: number | null = null
+    try {
+      const answer = await this.#send(this.#requestOf(passage, forwarding), visitor)
+      if (!isFromHomeserver(answer, route)) {
+        await answer.body.dump()
+        throw unavailable()
+      }
+      status = answer.status
+      const { amend } = forwarding
+      if (amend && status === 200) return { status, headers: {}, body: amend(await readJson(answer)) }
+      return { status, headers: answerHeaders(answer.headers), body: answer.body }
+    } finally {
+      forwarding.done?.(status)
+    }
+  }
+
+  #requestOf(passage: Passage, forwarding: Forwarding): UpstreamRequest {
+    const { request, prefix, visitor, query, exchange } = passage
+    const search = query.size > 0 ? `?${query}` : ''
+    const { headers, body } = this.#bodyOf(passage, forwarding.body)
+    return {
+      method: request.method,
+      path: formatPath({ prefix, parts: forwarding.parts ?? passage.parts }) + search,
+      headers: {
+        ...requestHeaders(request, visitor?.token ?? null),
+        ...headers,
+        // What is to be read here must not come compressed.
+        ...(forwarding.amend && { 'accept-encoding': 'identity' })
+      },
+      body,
+      signal: exchange.signal
+    }
+  }
+
+  /** Tries once more with another token when the homeserver has forgotten the one that we have for the visitor. */
+  async #send(request: UpstreamRequest, visitor: Visitor | null): Promise<UpstreamAnswer> {
+    const { gate, upstream } = this.#parts
+    const answer = await upstream.request(request)
+    if (answer.status !== 401 || visitor === null) return answer
+    const renewed = await gate.renewedTokenOf(visitor.holder, visitor.token)
+    if (renewed === null) return answer
+    await answer.body.dump()
+    // What went through once is gone.
+    if (request.body !== null && !Buffer.isBuffer(request.body)) throw unavailable()
+    return upstream.request({ ...request, headers: { ...request.headers, authorization: `Bearer ${renewed}` } })
+  }
+
+  #bodyOf({ request, route }: Passage, read: JsonObject | null): Pick<UpstreamRequest, 'headers' | 'body'> {
+    if (read) return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(read)) }
+    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+    const isThere = length !== undefined || encoding !== undefined
+    if (!isThere || route.body === 'none' || route.body === 'read') return { headers: {}, body: null }
+    const body = passingBody(request.raw, this.#parts.limits.bodyBytes[route.body])
+    return { headers: length === undefined ? {} : { 'content-length': length }, body }
+  }
+
+  #deadlineMs({ answer, body }: Route): number {
+    return answer === 'media' || body === 'media' ? MEDIA_MS : this.#parts.limits.timeoutMs
+  }
+}
+
+/** Lets a long poll wait for no longer than we do. @returns how long that is */
+function boundPoll(query: URLSearchParams): number {
+  const wanted = Number(query.get('timeout') ?? 0)
+  const timeout = wanted >= 0 ? Math.min(Math.floor(wanted), MAX_POLL_MS) : 0
+  query.set('timeout', String(timeout))
+  return timeout
+}
+
+/** Whether it is not the word of something on the way, such as the error page of a load balancer. */
+function isFromHomeserver({ status, headers }: UpstreamAnswer, { answer }: Route): boolean {
+  if (status === 304 || (answer === 'media' && status >= 200 && status < 300)) return true
+  return /^application\/json\b/i.test(String(headers['content-type']))
+}
+
+/** The JSON of an answer that is known to be small. */
+async function readJson({ body }: UpstreamAnswer): Promise<JsonObject> {
+  const { data } = CONTENT.safeParse(await body.json())
+  if (data === undefined) throw unavailable()
+  return data
+}
+
+function unavailable(): SocialError {
+  return new SocialError('unavailable', 'The homeserver does not answer, try again')
+}

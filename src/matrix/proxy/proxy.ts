@@ -1,0 +1,133 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { JsonObject } from '../http.ts'
+import { MatrixError } from '../matrix-error.ts'
+import { FORWARD, type PublicRule, type Rule, type Verdict } from '../rules/rule.ts'
+import { readJson } from './body.ts'
+import { Exchange } from './exchange.ts'
+import { publicFailure } from './failures.ts'
+import { Forwarder, type Passage, type Visitor } from './forwarder.ts'
+import type { Gate } from './gate.ts'
+import { parsePath } from './path.ts'
+import { matchRoute, type Route, type RuleName } from './routes.ts'
+import type { Slots } from './slots.ts'
+import type { Upstream } from './upstream.ts'
+
+export interface ProxyParts {
+  readonly routes: readonly Route[]
+  /** Of requests of users. */
+  readonly rules: Readonly<Partial<Record<RuleName, Rule>>>
+  /** Of requests of anyone. */
+  readonly publicRules: Readonly<Partial<Record<RuleName, PublicRule>>>
+  readonly gate: Gate
+  readonly upstream: Upstream
+  readonly slots: Slots
+  readonly limits: ProxyLimits
+  /** The token that a request carries. @throws MatrixError when it carries none */
+  readonly tokenOf: (request: FastifyRequest) => string
+}
+
+export interface ProxyLimits {
+  /** Bytes of a body that a rule reads, of other JSON, and of media. */
+  readonly bodyBytes: Readonly<Record<'read' | 'json' | 'media', number>>
+  /** Longest time of an exchange of JSON, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Everything under `/_matrix` that no other route serves: what the table allows goes to the homeserver. */
+export const matrixProxy: FastifyPluginAsync<ProxyParts> = async (app, parts) => {
+  const proxy = new MatrixProxy(parts)
+  // Bodies are left where they are: most of them only pass through.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_, payload, done) => done(null, payload))
+  app.addHook('preClose', async () => proxy.endPolls())
+  app.route({
+    method: ['GET', 'POST', 'PUT', 'DELETE'],
+    url: '/_matrix/*',
+    exposeHeadRoute: false,
+    schema: { hide: true },
+    handler: (request, reply) => proxy.handle(request, reply)
+  })
+}
+
+class MatrixProxy {
+  readonly #parts: ProxyParts
+  readonly #forwarder: Forwarder
+  readonly #polls = new Set<Exchange>()
+
+  constructor(parts: ProxyParts) {
+    this.#parts = parts
+    this.#forwarder = new Forwarder(parts)
+  }
+
+  async handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const url = request.raw.url ?? ''
+    const path = parsePath(url)
+    const match = path && matchRoute(this.#parts.routes, request.method, path)
+    if (!match) throw new MatrixError(404, 'M_UNRECOGNIZED', 'There is nothing here')
+    const exchange = new Exchange(reply)
+    if (match.route.answer === 'poll') this.#keep(exchange)
+    try {
+      const visitor = await this.#enter(match.route, request)
+      exchange.whenOver(this.#parts.slots.take(visitor?.holder.address ?? request.ip))
+      const query = queryOf(url, match.route)
+      return await this.#pass({ ...path, ...match, request, query, visitor, exchange }, reply)
+    } catch (error) {
+      if (!exchange.isOver) throw publicFailure(error)
+      reply.hijack()
+      return reply
+    }
+  }
+
+  /** Ends what would keep the server from closing for a minute. */
+  endPolls(): void {
+    for (const exchange of this.#polls) exchange.abort()
+  }
+
+  #keep(exchange: Exchange): void {
+    this.#polls.add(exchange)
+    exchange.whenOver(() => this.#polls.delete(exchange))
+  }
+
+  async #enter(route: Route, request: FastifyRequest): Promise<Visitor | null> {
+    if (route.access === 'anyone') return null
+    const { gate, tokenOf } = this.#parts
+    const token = tokenOf(request)
+    const holder = await gate.authenticate(token)
+    return { holder, token: await gate.tokenOf(holder, token) }
+  }
+
+  async #pass(passage: Passage, reply: FastifyReply): Promise<FastifyReply> {
+    const { request, route } = passage
+    const body = route.body === 'read' ? await readJson(request.raw, this.#parts.limits.bodyBytes.read) : null
+    const verdict = await this.#decide(passage, body ?? {})
+    if (verdict.kind === 'answer') return reply.code(verdict.status).send(verdict.body)
+    const answer = await this.#forwarder.forward(passage, { body, ...verdict })
+    return reply.code(answer.status).headers(answer.headers).send(answer.body)
+  }
+
+  #decide({ route, params, query, visitor }: Passage, body: JsonObject): Verdict | Promise<Verdict> {
+    if (route.rule === null) return FORWARD
+    const { rules, publicRules } = this.#parts
+    const call = { params, query, body }
+    if (visitor === null) return ruleOf(publicRules, route.rule)(call)
+    const { holder, token } = visitor
+    return ruleOf(rules, route.rule)({ ...call, holder, actor: holder.address, token })
+  }
+}
+
+/** A route whose rule is not there must not be open. */
+function ruleOf<R>(rules: Readonly<Partial<Record<RuleName, R>>>, name: RuleName): R {
+  const rule = rules[name]
+  if (!rule) throw new Error(`There is no rule ${name}`)
+  return rule
+}
+
+function queryOf(url: string, route: Route): URLSearchParams {
+  const given = new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))
+  const query = new URLSearchParams()
+  for (const name of route.query) {
+    const value = given.get(name)
+    if (value !== null) query.set(name, value)
+  }
+  return query
+}

@@ -1,0 +1,168 @@
+import type { PairEvent } from '../domain/events.ts'
+import { DATABASE_CLOCK } from './clock.ts'
+import type { Database } from './database.ts'
+import { EVENT_COLUMNS, type EventRow, toEvent } from './event-log.ts'
+
+/** An event that the homeserver is to follow, and that the caller alone may bring to it for a time. */
+export interface LeasedEvent {
+  readonly event: PairEvent
+  /** Tries before this one that count against it. */
+  readonly attempts: number
+  /** When the lease ends, by the clock of the database: no two leases of one event have the same. */
+  readonly heldUntil: number
+}
+
+/** What becomes of an event that could not be brought to the homeserver. */
+export interface Setback {
+  /** For so long nobody tries it, in milliseconds. */
+  readonly holdMs: number
+  /** Tries so far that count against it. */
+  readonly attempts: number
+  /** Without secrets: it is shown to operators. */
+  readonly error: string
+  /** Whether it waits for an operator from now on. */
+  readonly parked: boolean
+}
+
+/** An event that waits for an operator, and with it those of the same pair that came after it. */
+export interface ParkedEvent {
+  readonly event: PairEvent
+  readonly attempts: number
+  readonly error: string | null
+  /** How many events of the pair wait behind it. */
+  readonly waiting: number
+}
+
+export interface OutboxStats {
+  /** Events that the homeserver does not have yet, those that are parked included. */
+  readonly depth: number
+  readonly parked: number
+  /** When the oldest of them was acknowledged, unix milliseconds; null when there is none. */
+  readonly oldestAt: number | null
+}
+
+type LeasedRow = [heldUntil: number, attempts: number, ...EventRow]
+type ParkedRow = [attempts: number, error: string | null, waiting: number, ...EventRow]
+
+const LEASED = `select held_until, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
+
+const LEASE = {
+  name: 'outbox-lease',
+  text: `with first as (
+    select seq from matrix_outbox waiting
+    where not parked and held_until <= ${DATABASE_CLOCK} and not exists (
+      select from matrix_outbox earlier
+      where earlier.lo = waiting.lo and earlier.hi = waiting.hi and earlier.seq < waiting.seq
+    )
+    order by seq limit $1 for update skip locked
+  ),
+  leased as (
+    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $2::bigint where seq in (select seq from first)
+    returning seq, held_until, attempts
+  ) ${LEASED}`
+}
+const FINISH = {
+  name: 'outbox-finish',
+  text: `with done as (
+    delete from matrix_outbox where seq = $1 and held_until = $2 returning lo, hi
+  ),
+  next as (
+    select min(seq) as seq from matrix_outbox join done using (lo, hi) where seq > $1
+  ),
+  leased as (
+    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $3::bigint where seq = (select seq from next)
+    returning seq, held_until, attempts
+  ) ${LEASED}`
+}
+const POSTPONE = {
+  name: 'outbox-postpone',
+  text: `update matrix_outbox set held_until = ${DATABASE_CLOCK} + $3::bigint, attempts = $4, last_error = $5, parked = $6
+    where seq = $1 and held_until = $2`
+}
+const RELEASE = {
+  name: 'outbox-release',
+  text: 'update matrix_outbox set held_until = 0 where seq = $1 and held_until = $2'
+}
+const STATS = {
+  name: 'outbox-stats',
+  text: `select count(*), count(*) filter (where parked),
+    (select acted_at from pair_event where seq = (select min(seq) from matrix_outbox)) from matrix_outbox`
+}
+const PARKED = {
+  name: 'outbox-parked',
+  text: `select first.attempts, first.last_error,
+    (select count(*) from matrix_outbox later
+      where later.lo = first.lo and later.hi = first.hi and later.seq > first.seq),
+    event.* from matrix_outbox first
+    join (select ${EVENT_COLUMNS} from pair_event) event on event.seq = first.seq
+    where first.parked order by first.seq limit $1`
+}
+const RETRY = {
+  name: 'outbox-retry',
+  text: `with retried as (
+    update matrix_outbox set parked = false, attempts = 0, held_until = 0 where parked returning seq
+  ) select count(*) from retried`
+}
+
+/**
+ * What the homeserver still has to follow. The events of a pair are leased one after the other, in the order of the log,
+ * whatever the number of instances; those of different pairs side by side.
+ */
+export class OutboxStore {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** The first events of at most `limit` pairs that nobody has leased, oldest first. */
+  async lease(limit: number, leaseMs: number): Promise<LeasedEvent[]> {
+    return (await this.#db.rows<LeasedRow>(LEASE, [limit, leaseMs])).flatMap(toLeased)
+  }
+
+  /**
+   * Takes out an event that the homeserver has, and leases the next of the same pair.
+   * @returns null when there is no other, and when the lease was over: then it is somebody else's
+   */
+  async finish({ event, heldUntil }: LeasedEvent, leaseMs: number): Promise<LeasedEvent | null> {
+    const rows = await this.#db.rows<LeasedRow>(FINISH, [event.seq, heldUntil, leaseMs])
+    return rows.flatMap(toLeased)[0] ?? null
+  }
+
+  /** Gives back an event that could not be brought to the homeserver. */
+  async postpone({ event, heldUntil }: LeasedEvent, setback: Setback): Promise<void> {
+    const { holdMs, attempts, error, parked } = setback
+    await this.#db.rows(POSTPONE, [event.seq, heldUntil, Math.round(holdMs), attempts, error, parked])
+  }
+
+  /** Gives back an event as it was, for anybody to go on with at once. */
+  async release({ event, heldUntil }: LeasedEvent): Promise<void> {
+    await this.#db.rows(RELEASE, [event.seq, heldUntil])
+  }
+
+  async stats(): Promise<OutboxStats> {
+    const [row] = await this.#db.rows<[number, number, number | null]>(STATS, [], { idempotent: true })
+    const [depth = 0, parked = 0, oldestAt = null] = row ?? []
+    return { depth, parked, oldestAt }
+  }
+
+  /** The first `limit` events that wait for an operator, oldest first. */
+  async parked(limit: number): Promise<ParkedEvent[]> {
+    const rows = await this.#db.rows<ParkedRow>(PARKED, [limit], { idempotent: true })
+    return rows.flatMap(([attempts, error, waiting, ...row]) => {
+      const event = toEvent(row)
+      return event ? { event, attempts, error, waiting } : []
+    })
+  }
+
+  /** Lets everything that is parked be tried again. @returns how many events that are */
+  async retryParked(): Promise<number> {
+    const [row] = await this.#db.rows<[number]>(RETRY, [])
+    return row?.[0] ?? 0
+  }
+}
+
+function toLeased([heldUntil, attempts, ...row]: LeasedRow): LeasedEvent | [] {
+  const event = toEvent(row)
+  return event ? { event, attempts, heldUntil } : []
+}

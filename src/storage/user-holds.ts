@@ -1,0 +1,33 @@
+import type { Address } from '../domain/address.ts'
+import { DATABASE_CLOCK } from './clock.ts'
+import type { Database } from './database.ts'
+
+const TAKE = {
+  name: 'user-hold-take',
+  text: `insert into matrix_user_hold as present (address, held_until) values ($1, ${DATABASE_CLOCK} + $2::bigint)
+    on conflict (address) do update set held_until = excluded.held_until where present.held_until <= ${DATABASE_CLOCK}
+    returning held_until`
+}
+const END = { name: 'user-hold-end', text: 'delete from matrix_user_hold where address = $1 and held_until = $2' }
+
+/** Lets one at a time, of all instances, change what belongs to a user on the homeserver. */
+export class UserHolds {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /**
+   * Takes a user for `ms` milliseconds at most.
+   * @returns what ends the hold, or null when somebody else has the user
+   */
+  async take(user: Address, ms: number): Promise<number | null> {
+    const [row] = await this.#db.rows<[number]>(TAKE, [user, ms])
+    return row?.[0] ?? null
+  }
+
+  async end(user: Address, hold: number): Promise<void> {
+    await this.#db.rows(END, [user, hold])
+  }
+}

@@ -1,0 +1,115 @@
+import { Client } from 'pg'
+import type { Address } from '../../src/domain/address.ts'
+import type { FriendshipAction } from '../../src/domain/friendship.ts'
+import { ACTION_CODE, actionOf, fromBytes } from '../../src/storage/schema.ts'
+import type { Told } from '../env/device.ts'
+
+/** One row of the event log. */
+export interface Logged {
+  readonly seq: number
+  readonly actor: Address
+  readonly target: Address
+  readonly action: FriendshipAction
+  readonly message: string | null
+}
+
+/** What a client did, and what it knows of the outcome. */
+export interface Deed {
+  readonly actor: Address
+  readonly target: Address
+  readonly action: FriendshipAction
+  readonly message: string | null
+  readonly outcome: 'acknowledged' | 'refused' | 'in doubt'
+}
+
+/** The whole log, in the order of its numbers. */
+export async function readLog(databaseUrl: string): Promise<Logged[]> {
+  const client = new Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    const { rows } = await client.query('select * from pair_event order by seq')
+    return rows.map(({ seq, lo, hi, actor_is_lo, action, message }) => ({
+      seq: Number(seq),
+      actor: actor_is_lo ? lo : hi,
+      target: actor_is_lo ? hi : lo,
+      action: actionOf(action) as FriendshipAction,
+      message: fromBytes(message)
+    }))
+  } finally {
+    await client.end()
+  }
+}
+
+/** Mistakes in what became of the deeds: every request has a message of its own, by which it is found in the log. */
+export function checkDeeds(deeds: readonly Deed[], log: readonly Logged[]): string[] {
+  const mistakes: string[] = []
+  for (const deed of deeds) {
+    if (deed.action !== 'request') continue
+    const times = log.filter(({ message }) => message === deed.message).length
+    const allowed = { acknowledged: [1], refused: [0], 'in doubt': [0, 1] }[deed.outcome]
+    if (!allowed.includes(times))
+      mistakes.push(`${describe(deed)} was ${deed.outcome}, and is ${times} times in the log`)
+  }
+  return mistakes
+}
+
+/** Whether the log is what the rules allow: each event of a pair follows from the one before it. */
+export function checkLog(log: readonly Logged[]): string[] {
+  const after = new Map<string, Logged>()
+  const mistakes: string[] = []
+  for (const event of log) {
+    const pair = [event.actor, event.target].sort().join()
+    const before = after.get(pair)
+    const isAnswer = before?.action === 'request'
+    const allowed = {
+      request: !isAnswer && before?.action !== 'accept',
+      accept: isAnswer && before?.actor === event.target,
+      reject: isAnswer && before?.actor === event.target,
+      cancel: isAnswer && before?.actor === event.actor,
+      delete: before?.action === 'accept'
+    }[event.action]
+    if (!allowed) mistakes.push(`${describe(event)} follows ${before ? describe(before) : 'nothing'}`)
+    after.set(pair, event)
+  }
+  return mistakes
+}
+
+/**
+ * Mistakes in what a device was told of one other user, against what the log says that it should have been told since
+ * it first listened. It is told every event, in order, once; but
+ * - over a loss of the connection only the last event of the pair has to come, and
+ * - after one, the last event may be told again, whose acknowledgement was underway when the connection broke.
+ * Answers carry nothing to know them by, so all places in the log where the device can be are followed at once.
+ */
+export function checkHistory(told: readonly Told[], due: readonly Logged[]): string[] {
+  let places = new Set([0])
+  let isAfterLoss = false
+  for (const entry of told) {
+    if (entry === 'lost') {
+      isAfterLoss = true
+      continue
+    }
+    const first = Math.min(...places)
+    const reachable = (at: number): boolean => (isAfterLoss ? at >= first - 1 : places.has(at))
+    const next = due.flatMap((event, at) => (reachable(at) && isSame(event, entry) ? [at + 1] : []))
+    if (next.length === 0) return [`was told of ${describe(entry)}, but could only be told of what follows ${first}`]
+    places = new Set(next)
+    isAfterLoss = false
+  }
+  return places.has(due.length)
+    ? []
+    : [
+        `was not told of ${due
+          .slice(Math.max(...places))
+          .map(describe)
+          .join(', ')}`
+      ]
+}
+
+function isSame(a: Omit<Logged, 'seq' | 'target'>, b: Omit<Logged, 'seq' | 'target'>): boolean {
+  return a.actor === b.actor && a.action === b.action && a.message === b.message
+}
+
+function describe({ action, actor, message }: Omit<Logged, 'seq' | 'target'>): string {
+  return `${action} ${ACTION_CODE[action]} of ${actor.slice(0, 8)} ${message ?? ''}`.trim()
+}

@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import type { HomeserverAccess } from './matrix.ts'
+
+/** A request that reached the homeserver. */
+export interface Received {
+  readonly method: string
+  /** With its query, as it came. */
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+const TOKENS = /^\/_matrix\/client\/v3\/(register|login|logout)\b/
+
+/** Stands where a homeserver would, and remembers all that comes. It gives tokens to whomever the service vouches for. */
+export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
+  readonly serverName = 'localhost'
+  readonly asToken = 'as-secret'
+  readonly hsToken = 'hs-secret'
+  readonly url: string
+  /** What came for others than the service itself, oldest first. */
+  readonly received: Received[] = []
+  /** What everything else is answered. */
+  answer: Answer = (_, response) => sendJson(response, 200, {})
+  readonly #server: Server
+  #tokens = 0
+
+  private constructor(server: Server) {
+    this.#server = server
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server.on('request', (request, response) => void this.#handle(request, response))
+  }
+
+  static async start(): Promise<FakeHomeserver> {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new FakeHomeserver(server)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request
+    if (headers.authorization === `Bearer ${this.asToken}`) {
+      const body = JSON.parse((await buffer(request)).toString() || '{}')
+      const user = `@${body.identifier?.user}:${this.serverName}`
+      this.#tokens += 1
+      const session = { user_id: user, access_token: `homeserver-token-${this.#tokens}`, device_id: body.device_id }
+      return sendJson(response, 200, TOKENS.test(url) ? session : {})
+    }
+    const body = await buffer(request).catch(() => Buffer.alloc(0))
+    this.received.push({ method, url, headers, body })
+    this.answer(request, response)
+  }
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}

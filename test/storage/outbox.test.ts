@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Address } from '../../src/domain/address.ts'
+import type { PairEvent } from '../../src/domain/events.ts'
+import { decide, type PairAction } from '../../src/domain/friendship.ts'
+import type { Database } from '../../src/storage/database.ts'
+import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { type LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
+import { UserHolds } from '../../src/storage/user-holds.ts'
+import { describeEachDatabase } from '../env/databases.ts'
+import { until } from '../env/until.ts'
+import { newUser, newUsers, Stores } from './stores.ts'
+
+const LONG_MS = 60_000
+const AT = 1_700_000_000_000
+
+describeEachDatabase('the outbox', kind => {
+  let stores: Stores
+  let outbox: OutboxStore
+
+  beforeAll(async () => {
+    stores = await Stores.open(kind)
+    outbox = new OutboxStore(stores.db)
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+  beforeEach(() => stores.query('truncate matrix_outbox'))
+
+  const act = (actor: Address, action: PairAction, target: Address) => perform(stores.db, actor, action, target)
+  const lease = (limit = 10, ms = LONG_MS) => outbox.lease(limit, ms)
+  const leaseOne = async (ms = LONG_MS) => (await lease(1, ms))[0] as LeasedEvent
+
+  test('holds each event that was committed, as it is in the log', async () => {
+    const [alice, bob] = [newUser(), newUser()]
+    const event = await act(alice, 'request', bob)
+    expect(await lease()).toEqual([{ event, attempts: 0, heldUntil: expect.any(Number) }])
+  })
+
+  test('leases the first event of each pair alone, oldest first', async () => {
+    const [alice, bob, carol] = newUsers(3) as [Address, Address, Address]
+    const first = await act(alice, 'request', bob)
+    await act(bob, 'accept', alice)
+    const second = await act(alice, 'request', carol)
+    expect((await lease()).map(({ event }) => event)).toEqual([first, second])
+    expect(await lease()).toEqual([])
+  })
+
+  test('leases no more than it is asked for', async () => {
+    for (const user of newUsers(3)) await act(user, 'request', newUser())
+    expect(await lease(2)).toHaveLength(2)
+    expect(await lease(2)).toHaveLength(1)
+  })
+
+  test('goes on with the next event of a pair when one is finished', async () => {
+    const [alice, bob] = [newUser(), newUser()]
+    await act(alice, 'request', bob)
+    const accept = await act(bob, 'accept', alice)
+    const next = await outbox.finish(await leaseOne(), LONG_MS)
+    expect(next?.event).toEqual(accept)
+    expect(await lease()).toEqual([])
+    expect(await outbox.finish(next as LeasedEvent, LONG_MS)).toBeNull()
+    expect(await outbox.stats()).toEqual({ depth: 0, parked: 0, oldestAt: null })
+  })
+
+  test('gives an event to somebody else when its lease is over, and nothing of it to the first any more', async () => {
+    const [alice, bob] = [newUser(), newUser()]
+    await act(alice, 'request', bob)
+    await act(bob, 'accept', alice)
+    const lost = await leaseOne(1)
+    let taken: LeasedEvent | undefined
+    await until(async () => {
+      taken = await leaseOne()
+      return taken !== undefined
+    }, 'the lease is over')
+    expect(taken?.event).toEqual(lost.event)
+
+    expect(await outbox.finish(lost, LONG_MS)).toBeNull()
+    await outbox.release(lost)
+    await outbox.postpone(lost, { holdMs: 0, attempts: 9, error: 'late', parked: true })
+    expect(await lease()).toEqual([])
+    expect((await outbox.finish(taken as LeasedEvent, LONG_MS))?.event.action).toBe('accept')
+  })
+
+  test('gives back what was released, as it was', async () => {
+    await act(newUser(), 'request', newUser())
+    const leased = await leaseOne()
+    await outbox.release(leased)
+    expect(await leaseOne()).toMatchObject({ event: leased.event, attempts: 0 })
+  })
+
+  test('holds back what was postponed, and what comes after it', async () => {
+    const [alice, bob] = [newUser(), newUser()]
+    await act(alice, 'request', bob)
+    await act(bob, 'accept', alice)
+    await outbox.postpone(await leaseOne(), { holdMs: LONG_MS, attempts: 1, error: 'away', parked: false })
+    expect(await lease()).toEqual([])
+  })
+
+  test('remembers how often something was tried', async () => {
+    await act(newUser(), 'request', newUser())
+    await outbox.postpone(await leaseOne(), { holdMs: 0, attempts: 3, error: 'away', parked: false })
+    expect(await leaseOne()).toMatchObject({ attempts: 3 })
+  })
+
+  test('leaves what is parked, and what comes after it, until it is told otherwise', async () => {
+    const [alice, bob] = [newUser(), newUser()]
+    const request = await act(alice, 'request', bob)
+    const other = await act(newUser(), 'request', newUser())
+    await act(bob, 'accept', alice)
+    await outbox.postpone(await leaseOne(), { holdMs: 0, attempts: 3, error: 'forbidden', parked: true })
+
+    expect((await lease()).map(({ event }) => event)).toEqual([other])
+    expect(await outbox.parked(10)).toEqual([{ event: request, attempts: 3, error: 'forbidden', waiting: 1 }])
+    expect(await outbox.stats()).toEqual({ depth: 3, parked: 1, oldestAt: AT })
+
+    expect(await outbox.retryParked()).toBe(1)
+    expect(await outbox.parked(10)).toEqual([])
+    expect(await lease()).toEqual([{ event: request, attempts: 0, heldUntil: expect.any(Number) }])
+  })
+
+  test('shares pairs among many who lease at the same time, each event once', async () => {
+    const committed: (PairEvent | null)[] = []
+    for (const user of newUsers(40)) {
+      const other = newUser()
+      committed.push(await act(user, 'request', other), await act(other, 'accept', user))
+    }
+    const seen: number[] = []
+    const work = async (): Promise<void> => {
+      for (let leased = await lease(3); leased.length > 0; leased = await lease(3)) {
+        for (const first of leased) {
+          let one: LeasedEvent | null = first
+          while (one) {
+            seen.push(one.event.seq)
+            one = await outbox.finish(one, LONG_MS)
+          }
+        }
+      }
+    }
+    await Promise.all([work(), work(), work(), work()])
+    expect(seen.toSorted((a, b) => a - b)).toEqual(committed.map(event => event?.seq))
+  })
+
+  test('lets one at a time have a user', async () => {
+    const holds = new UserHolds(stores.db)
+    const user = newUser()
+    const hold = (await holds.take(user, LONG_MS)) as number
+    expect(await holds.take(user, LONG_MS)).toBeNull()
+    expect(await holds.take(newUser(), LONG_MS)).not.toBeNull()
+    await holds.end(user, hold)
+    expect(await holds.take(user, LONG_MS)).not.toBeNull()
+  })
+
+  test('lets somebody else have a user who was never given back, and does not take them away again', async () => {
+    const holds = new UserHolds(stores.db)
+    const user = newUser()
+    const lost = (await holds.take(user, 1)) as number
+    await until(async () => (await holds.take(user, LONG_MS)) !== null, 'the hold is over')
+    await holds.end(user, lost)
+    expect(await holds.take(user, LONG_MS)).toBeNull()
+  })
+})
+
+async function perform(db: Database, actor: Address, action: PairAction, target: Address) {
+  const store = new FriendshipStore(db, { friends: 1000, outgoing: 1000 }, true)
+  const intent = { actor, target, action, message: null }
+  const before = await store.read(actor, target)
+  const decision = decide(before, intent, AT)
+  if (decision.kind === 'keep') throw new Error('It was so already')
+  return store.swap(intent, before, decision.next, decision.counts)
+}

@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeWithPostgres } from '../env/databases.ts'
+import { calls, explain, fill, STARS } from './plans.ts'
+import { Stores } from './stores.ts'
+
+const CALLS = await calls()
+
+describeWithPostgres('On a hundred thousand pairs', () => {
+  let stores: Stores
+  beforeAll(async () => {
+    stores = await Stores.open('postgres')
+    await fill(stores.db)
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+
+  describe('no table is read as a whole', () => {
+    test.each(CALLS.map(call => [call.statement.name, call] as const))('by %s', async (_, call) => {
+      const { scanned, buffers } = await explain(stores.url, call)
+      expect(scanned).toEqual([])
+      // The rows of the pairs alone fill more than a thousand pages.
+      expect(buffers).toBeLessThan(300)
+    })
+
+    test('or it would be noticed', async () => {
+      const whole = { name: 'whole', text: 'select * from pair where last_action = $1 or acted_at = $2' }
+      const { scanned, buffers } = await explain(stores.url, { statement: whole, values: [2, 0] })
+      expect(scanned).toEqual(['pair'])
+      expect(buffers).toBeGreaterThan(1000)
+    })
+  })
+
+  test('a page of friends costs what the page costs, also of a user with thousands', async () => {
+    const { statement } = CALLS.find(call => call.statement.name === 'friends')!
+    const cost = async (limit: number, offset: number): Promise<number> =>
+      (await explain(stores.url, { statement, values: [STARS[0], limit, offset] })).buffers
+    const [page, whole] = [await cost(20, 0), await cost(4000, 0)]
+    expect(page).toBeLessThanOrEqual(30)
+    expect(await cost(20, 100)).toBeLessThanOrEqual(60)
+    expect(whole).toBeGreaterThan(5 * page)
+  })
+})

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto'
+import { Client } from 'pg'
+import { type Address, parseAddress } from '../../src/domain/address.ts'
+import { NO_PAIR } from '../../src/domain/friendship.ts'
+import { DEFAULT_SETTINGS } from '../../src/domain/settings.ts'
+import { BlockLists } from '../../src/storage/blocks.ts'
+import type { Database, Statement } from '../../src/storage/database.ts'
+import { EventLog } from '../../src/storage/event-log.ts'
+import { FriendLists } from '../../src/storage/friend-lists.ts'
+import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { SessionStore } from '../../src/storage/sessions.ts'
+import { SettingsStore } from '../../src/storage/settings.ts'
+
+/** A statement as a store sends it, with the values of one call. */
+export interface Call {
+  readonly statement: Statement
+  readonly values: readonly unknown[]
+}
+
+/** What PostgreSQL says of one step of a plan, as far as the tests read it. */
+interface Step {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Shared Hit Blocks': number
+  readonly 'Shared Read Blocks': number
+  readonly Plans?: readonly Step[]
+}
+
+export interface Plan {
+  /** Tables that were read from their beginning to their end. */
+  readonly scanned: readonly string[]
+  /** Pages of 8 kB that were looked at. */
+  readonly buffers: number
+}
+
+/** Users by their number: 1 … {@link USERS}. */
+export const USERS = 20_000
+export const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
+/** Two users with more friends and requests than anybody may have. */
+export const STARS = [userOf(USERS + 1), userOf(USERS + 2)] as const
+
+/**
+ * A hundred thousand pairs: every user has up to ten neighbours, and six in ten pairs are friends. The two stars are
+ * friends with each fifth user, and asked each seventh.
+ */
+const ROWS = [
+  `insert into pair
+    select '0x' || lpad(to_hex(n), 40, '0'), '0x' || lpad(to_hex(n + d), 40, '0'), (n * 5 + d),
+      case d when 4 then 1 when 5 then 6 else 2 end, n % 2 = 0, n, null, case when d = 5 then n end, null
+    from generate_series(1, ${USERS - 5}) n, generate_series(1, 5) d`,
+  `insert into pair
+    select '0x' || lpad(to_hex(n), 40, '0'), '0x' || lpad(to_hex(star), 40, '0'), 200000 + n,
+      case when n % 5 = 0 then 2 else 1 end, star % 2 = 0, n, null, null, null
+    from generate_series(1, ${USERS}) n, generate_series(${USERS + 1}, ${USERS + 2}) star where n % 5 = 0 or n % 7 = 0`,
+  `insert into pair_event select row_number() over (order by version, hi), lo, hi, last_action, 0, actor_is_lo, acted_at, null
+    from pair`,
+  `insert into user_count select user_address, 1, 1 from (select lo from pair union select hi from pair) u (user_address)`,
+  `insert into user_settings select address, 1, 1, 1, 1, 1 from user_count`,
+  `insert into session select sha256(address::bytea), address, 'device', 1, 1000000000 + row_number() over ()
+    from user_count`,
+  `insert into used_login select sha256(address::bytea), 1000000000 + row_number() over () from user_count`,
+  `select setval('pair_event_seq', 200000 + ${USERS})`,
+  `vacuum analyze`
+]
+
+export async function fill(db: Database): Promise<void> {
+  for (const [i, text] of ROWS.entries()) await db.rows({ name: `fill-${i}`, text }, [])
+}
+
+/** Every statement that the stores send, with the values that they send for users in the midst of the table. */
+export async function calls(): Promise<Call[]> {
+  const all: Call[] = []
+  const rows = async (statement: Statement, values: readonly unknown[]) => {
+    all.push({ statement, values })
+    return []
+  }
+  const db = { rows } as unknown as Database
+  const [alice, bob] = [userOf(5_000), userOf(5_001)]
+  const page = { limit: 20, offset: 0 }
+  const lists = new FriendLists(db)
+  await lists.friends(alice, page)
+  await lists.friendCount(alice)
+  await lists.visibleFriends(alice, bob, page)
+  await lists.mutualFriends(alice, bob, page)
+  await lists.closeness(alice, bob)
+  await lists.requests(alice, 'incoming', page)
+  await lists.requests(alice, 'outgoing', page)
+  const blocks = new BlockLists(db)
+  await blocks.blocked(alice, page)
+  await blocks.status(alice)
+  const settings = new SettingsStore(db)
+  await settings.read(alice)
+  await settings.messageSettings(alice, [bob, userOf(7_000), userOf(100)])
+  await settings.change(alice, DEFAULT_SETTINGS).catch(() => undefined)
+  const log = new EventLog(db)
+  await log.after(50_000, [10, 20_000, 49_999], 100)
+  await log.latest()
+  await log.missed(alice, 100, 100)
+  for (const outbox of [false, true]) {
+    const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 }, outbox)
+    const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
+    const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
+    const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0 }))
+    await friendships.read(alice, bob)
+    await friendships.swap(intent, NO_PAIR, next, counts)
+    await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
+    await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
+  }
+  const sessions = new SessionStore(db, 50)
+  const tokenHash = randomBytes(32)
+  await sessions.start(
+    { tokenHash, address: alice, deviceId: 'phone', createdAt: 1, expiresAt: 2 },
+    { id: tokenHash, expiresAt: 2 }
+  )
+  await sessions.find(tokenHash, 1)
+  await sessions.alive([tokenHash], 1)
+  await sessions.end(tokenHash)
+  await sessions.endAll(alice)
+  await sessions.sweep(1_000_000_020)
+  return all
+}
+
+/** Runs a statement by its generic plan, which is the one that serves every value; what it writes is taken back. */
+export async function explain(url: string, { statement, values }: Call): Promise<Plan> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query('set plan_cache_mode = force_generic_plan')
+    await client.query(`prepare it as ${statement.text}`)
+    await client.query('begin')
+    const execute = values.length === 0 ? 'execute it' : `execute it (${values.map(literal).join()})`
+    const { rows } = await client.query(`explain (analyze, buffers, format json) ${execute}`)
+    await client.query('rollback')
+    const root: Step = rows[0]['QUERY PLAN'][0].Plan
+    const steps = flatten(root)
+    return {
+      scanned: steps.flatMap(step => (step['Node Type'].endsWith('Seq Scan') ? [step['Relation Name'] ?? '?'] : [])),
+      buffers: root['Shared Hit Blocks'] + root['Shared Read Blocks']
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+function flatten(step: Step): Step[] {
+  return [step, ...(step.Plans ?? []).flatMap(flatten)]
+}
+
+function literal(value: unknown): string {
+  if (value === null) return 'null'
+  if (Buffer.isBuffer(value)) return `'\\x${value.toString('hex')}'`
+  if (Array.isArray(value)) return `'{${value.map(element).join()}}'`
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `'${value}'`
+}
+
+function element(value: unknown): string {
+  return Buffer.isBuffer(value) ? `"\\\\x${value.toString('hex')}"` : String(value)
+}
