@@ -5,7 +5,10 @@ import type { Measurement } from '../job.ts'
 /** Does one operation. @returns how long it took in milliseconds, or null when there is nothing left to do */
 export type Lane = () => Promise<number | null>
 
-const WARM_UP_SECONDS = 2
+/** What the code of the server runs often it compiles anew, so that a warm-up is a matter of time and of operations. */
+const WARM_UP = { seconds: 2, operations: 3_000, atMostSeconds: 15 }
+/** More than any lanes of ours do in a second what has to be signed beforehand. */
+const STOCK_PER_SECOND = 1_500
 /** After so long without an answer, in milliseconds, none is waited for any more. */
 const STALL_MS = 10_000
 
@@ -20,7 +23,7 @@ export function timed(operation: () => Promise<unknown>): Lane {
 
 /** Runs all lanes side by side, each one operation after the other: first to warm up, then to measure. */
 export async function measure(lanes: readonly Lane[], seconds: number, watched: Watched): Promise<Measurement> {
-  await runFor(WARM_UP_SECONDS, lanes)
+  await run(lanes, WARM_UP)
   return observe(lanes, seconds, watched)
 }
 
@@ -28,7 +31,7 @@ export async function measure(lanes: readonly Lane[], seconds: number, watched: 
 export async function observe(lanes: readonly Lane[], seconds: number, watched: Watched): Promise<Measurement> {
   const before = cpuTimes(watched)
   const from = performance.now()
-  const durations = await runFor(seconds, lanes)
+  const durations = await run(lanes, { seconds })
   const elapsed = performance.now() - from
   const after = cpuTimes(watched)
 
@@ -47,20 +50,29 @@ export async function observe(lanes: readonly Lane[], seconds: number, watched: 
   }
 }
 
+interface Span {
+  readonly seconds: number
+  /** Before so many, it is not over before `atMostSeconds`. */
+  readonly operations?: number
+  readonly atMostSeconds?: number
+}
+
 /** @throws Error when no operation ends for a long time */
-async function runFor(seconds: number, lanes: readonly Lane[]): Promise<number[]> {
-  const end = performance.now() + seconds * 1000
+async function run(lanes: readonly Lane[], span: Span): Promise<number[]> {
+  const { seconds, operations = 0, atMostSeconds = seconds } = span
+  const from = performance.now()
   const durations: number[] = []
-  const run = async (lane: Lane): Promise<void> => {
-    while (performance.now() < end) {
+  const runLane = async (lane: Lane): Promise<void> => {
+    for (let passed = 0; passed < (durations.length < operations ? atMostSeconds : seconds); ) {
       const duration = await lane()
       if (duration === null) return
       durations.push(duration)
+      passed = (performance.now() - from) / 1000
     }
   }
   const over = new AbortController()
   try {
-    await Promise.race([Promise.all(lanes.map(run)), stall(durations, over.signal)])
+    await Promise.race([Promise.all(lanes.map(runLane)), stall(durations, over.signal)])
   } finally {
     over.abort()
   }
@@ -82,4 +94,9 @@ export function lanes(connections: number, make: (lane: number) => Promise<Lane>
 export function cycle<Item>(items: readonly Item[]): () => Item {
   let at = 0
   return () => items[at++ % items.length]!
+}
+
+/** What is to be made before a measurement, so that there is enough of it. */
+export function stock<Item>(seconds: number, make: (at: number) => Item): Item[] {
+  return Array.from({ length: STOCK_PER_SECOND * (WARM_UP.seconds + seconds) }, (_, at) => make(at))
 }

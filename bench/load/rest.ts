@@ -3,10 +3,7 @@ import { loginBody, user } from '../users.ts'
 import { crowd, crowdSize, FRIENDS_OF_EACH } from '../world.ts'
 import { UserLists } from './answers.ts'
 import { HttpSocket, httpRequest } from './http-socket.ts'
-import { cycle, lanes, measure, timed } from './lane.ts'
-
-/** Logins that are signed beforehand for each second: more than can be verified. */
-const STOCK_PER_SECOND = 1_500
+import { cycle, lanes, measure, stock, timed } from './lane.ts'
 
 /** Users whose lists one lane asks for. */
 const LISTS_OF_LANE = 50
@@ -29,7 +26,7 @@ export async function friends({ urls, size, seconds, watched }: Job): Promise<Me
 
 /** Logins. Each is another wallet, whose signatures were made beforehand. */
 export async function logins({ urls, size, seconds, watched }: Job): Promise<Measurement> {
-  const stock = Array.from({ length: STOCK_PER_SECOND * seconds }, (_, at) =>
+  const requests = stock(seconds, at =>
     httpRequest(
       'POST /_matrix/client/r0/login',
       { 'content-type': 'application/json' },
@@ -38,8 +35,8 @@ export async function logins({ urls, size, seconds, watched }: Job): Promise<Mea
   )
   const all = await lanes(size.connections, async () => {
     const socket = new HttpSocket(urls.http)
-    const login = timed(() => socket.send(stock.pop()!))
-    return async () => (stock.length > 0 ? login() : null)
+    const login = timed(() => socket.send(requests.pop()!))
+    return async () => (requests.length > 0 ? login() : null)
   })
   return measure(all, seconds, watched)
 }

@@ -11,12 +11,9 @@ import { handshakeMessage, type User, user } from '../users.ts'
 import { crowd, FRIENDS_OF_EACH } from '../world.ts'
 import { caseOf, expectCase, UserLists } from './answers.ts'
 import { request, SUBSCRIPTION } from './frames.ts'
-import { cycle, type Lane, lanes, measure, timed } from './lane.ts'
+import { cycle, type Lane, lanes, measure, stock, timed } from './lane.ts'
 import { type Procedures, RpcSocket } from './rpc-socket.ts'
 import { askings, befriendings, bodyOf, type Step } from './steps.ts'
-
-/** Handshakes that are signed beforehand for each second: more than can be verified. */
-const STOCK_PER_SECOND = 1_500
 
 const ACCEPTED = caseOf(
   UpsertFriendshipResponse.encode({
@@ -43,9 +40,9 @@ async function connectAll(url: string, users: Iterable<User>): Promise<Map<strin
 
 /** Clients that connect, are verified, and go. Each is another wallet, whose signatures were made beforehand. */
 export async function handshakes({ urls, size, seconds, watched }: Job): Promise<Measurement> {
-  const stock = Array.from({ length: STOCK_PER_SECOND * seconds }, (_, at) => handshakeMessage(user(`visitor ${at}`)))
+  const messages = stock(seconds, at => handshakeMessage(user(`visitor ${at}`)))
   const all = await lanes(size.connections, async () => async () => {
-    const handshake = stock.pop()
+    const handshake = messages.pop()
     if (handshake === undefined) return null
     const from = performance.now()
     const socket = await RpcSocket.open(urls.rpc, handshake)

@@ -13,8 +13,11 @@ export type Check = () => void
 
 export interface OutboxWorkerParts {
   readonly store: OutboxStore
-  /** Makes the homeserver follow an event. It calls `check` before each call, or few of them. */
-  readonly follow: (event: PairEvent, check: Check) => Promise<void>
+  /**
+   * Makes the homeserver follow an event. It calls `check` before each call, or few of them.
+   * @param attempts tries before this one that count
+   */
+  readonly follow: (event: PairEvent, attempts: number, check: Check) => Promise<void>
   readonly watch: HomeserverWatch
   readonly metrics: OutboxMetrics
   readonly logger: Logger
@@ -140,7 +143,7 @@ export class OutboxWorker {
     const startedAt = performance.now()
     try {
       check()
-      await follow(event, check)
+      await follow(event, leased.attempts, check)
     } catch (error) {
       if (!(error instanceof Interrupted)) await this.#failed(leased, error)
       else {

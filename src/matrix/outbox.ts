@@ -46,6 +46,9 @@ interface OutboxParts {
 /** Calls that may follow each other without a look at the lease: the most are an account, and a first message. */
 const CALLS_OF_STEP = 3
 
+/** Tries after which a room that is not complete will not be any more: by then they are a minute apart. */
+const PATIENCE = 8
+
 /** A worker that keeps the homeserver in step with what is committed, not started yet. */
 export function createOutbox(parts: OutboxParts): OutboxWorker {
   const { homeserver, asToken, db, roomOn, registry, logger, now, pace } = parts
@@ -62,9 +65,9 @@ export function createOutbox(parts: OutboxParts): OutboxWorker {
     watch,
     logger,
     metrics: new OutboxMetrics({ registry, stats, isPaused: () => watch.isPaused, now }),
-    follow: (event, check) => {
+    follow: (event, attempts, check) => {
       const calls = checked(homeserver, check)
-      const rooms = new PairRooms(calls, accounts)
+      const rooms = new PairRooms(calls, accounts, attempts < PATIENCE)
       const directRooms = new DirectRooms(calls, holds)
       return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
     },

@@ -1,5 +1,6 @@
 import { type Address, type OrderedPair, orderedPair } from '../domain/address.ts'
 import type { Accounts } from './accounts.ts'
+import type { Membership } from './answers.ts'
 import type { HomeserverClient } from './client.ts'
 import { HomeserverError, ifFailedAs } from './errors.ts'
 import type { RoomAlias, RoomId } from './ids.ts'
@@ -16,17 +17,20 @@ export interface OpenRoom {
   readonly isNew: boolean
 }
 
-/**
- * The rooms that pairs share, found by their alias. Everything here can be repeated, also after a try that broke off in
- * the middle, and throws a HomeserverError when it fails.
- */
+/** The rooms that pairs share, found by their alias. Everything here can be repeated, and throws a HomeserverError. */
 export class PairRooms {
   readonly #homeserver: RoomCalls
   readonly #accounts: Accounts
+  readonly #isPatient: boolean
 
-  constructor(homeserver: RoomCalls, accounts: Accounts) {
+  /**
+   * @param isPatient whether a room that is not complete may be one that is just being made, also by a try of our own that
+   * broke off: then it is a `conflict`. Otherwise its creation has failed, and it is repaired or replaced.
+   */
+  constructor(homeserver: RoomCalls, accounts: Accounts, isPatient = true) {
     this.#homeserver = homeserver
     this.#accounts = accounts
+    this.#isPatient = isPatient
   }
 
   /** The room of a pair, made in the name of one of the two unless it is there. */
@@ -39,20 +43,14 @@ export class PairRooms {
     await Promise.all([this.#accounts.ensure(user), this.#accounts.ensure(other)])
     const made = await this.#make(user, other, state)
     if (made !== null) return { roomId: made, isNew: true }
-
-    // The alias is there from the start of a creation, which may have ended before everybody was in the room.
     const alias = this.#aliasOf(user, other)
     const roomId = await this.#homeserver.resolveAlias(alias)
-    if (roomId === null) throw aliasMoved()
-    if (await this.#bringIn(roomId, user, other)) {
-      const members = await this.#homeserver.as(user).members(roomId)
-      if (!members.includes(this.#homeserver.ids.userId(other))) await this.#homeserver.as(user).invite(roomId, other)
-      return { roomId, isNew: false }
-    }
+    if (roomId === null) throw unsettled()
+    if (await this.#reopen(roomId, user, other)) return { roomId, isNew: false }
 
     await this.#homeserver.deleteAlias(alias)
     const next = await this.#make(user, other, state)
-    if (next === null) throw aliasMoved()
+    if (next === null) throw unsettled()
     return { roomId: next, isNew: true }
   }
 
@@ -92,6 +90,42 @@ export class PairRooms {
     })
   }
 
+  /**
+   * Has the one in a room that was there, and the other invited.
+   * @returns false when the room is of no use any more: everybody has left it, or it never came to be
+   */
+  async #reopen(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
+    const ids = this.#homeserver.ids
+    const memberships = (await this.#membershipsFor(roomId, user)) ?? (await this.#membershipsFor(roomId, other))
+    // The homeserver makes a room step by step: the alias, who makes it, how it is to be, and at last the invite.
+    if (!memberships?.has(ids.userId(user)) || !memberships.has(ids.userId(other))) {
+      if (this.#isPatient) throw unsettled()
+      if (!memberships) return false
+      if (!(await this.#isFurnished(roomId, [user, other]))) {
+        for (const one of [user, other]) await ifFailedAs('forbidden', null, this.#homeserver.as(one).leave(roomId))
+        return false
+      }
+    }
+    if (!(await this.#bringIn(roomId, user, other))) return false
+    const members = await this.#homeserver.as(user).members(roomId)
+    if (!members.includes(ids.userId(other))) await this.#homeserver.as(user).invite(roomId, other)
+    return true
+  }
+
+  /** Null for a user who never was in the room. */
+  #membershipsFor(roomId: RoomId, user: Address): Promise<ReadonlyMap<string, Membership> | null> {
+    return ifFailedAs('forbidden', null, this.#homeserver.as(user).memberships(roomId))
+  }
+
+  /** Whether a room has what its creation gives it after the one who makes it. */
+  async #isFurnished(roomId: RoomId, users: readonly Address[]): Promise<boolean> {
+    const states = users.map(user => {
+      const state = this.#homeserver.as(user).getState(roomId, 'm.room.canonical_alias', '')
+      return ifFailedAs('forbidden', null, state)
+    })
+    return (await Promise.all(states)).some(state => state !== null)
+  }
+
   /** Has a user in the room, who may need the other for it. @returns false when nobody is left to let anyone in */
   async #bringIn(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
     const join = (): Promise<RoomId | null> => ifFailedAs('not_found', null, this.#homeserver.as(user).joinRoom(roomId))
@@ -111,7 +145,7 @@ export class PairRooms {
   }
 }
 
-/** Somebody else is at work on the same alias: to begin anew finds it settled. */
-function aliasMoved(): HomeserverError {
-  return new HomeserverError({ kind: 'conflict', operation: 'resolveAlias' })
+/** Somebody else is at work on the same room: to begin anew finds it settled. */
+function unsettled(): HomeserverError {
+  return new HomeserverError({ kind: 'conflict', operation: 'openPairRoom' })
 }

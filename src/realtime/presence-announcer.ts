@@ -65,7 +65,7 @@ export class PresenceAnnouncer {
 
   #tellAll(): void {
     this.#answering = undefined
-    this.#tellChanges()
+    // What is still to be told may be in it already: then it is told twice, which changes nothing.
     const users = this.#options.local.users()
     const parts = Math.max(1, Math.ceil(users.length / MAX_USERS))
     for (let part = 0; part < parts; part += 1) {

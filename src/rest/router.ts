@@ -56,11 +56,10 @@ export async function createRouter(options: RouterOptions): Promise<FastifyInsta
     bodyLimit,
     connectionTimeout: silenceMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Fastify sets the first after the server is made, and Node then keeps the second for the body.
     requestTimeout: requestTimeoutMs,
     http: {
+      // Fastify sets its own only when Node has drawn the deadline for the headers from this one.
       requestTimeout: requestTimeoutMs,
-      headersTimeout: requestTimeoutMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, requestTimeoutMs)
     },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,

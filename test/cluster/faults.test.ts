@@ -117,7 +117,7 @@ describeWithRedis('two instances over PostgreSQL and Redis', () => {
 })
 
 describeWithRedis('an instance whose Redis is away', () => {
-  it('is not ready before it has been there once', async () => {
+  it('is not ready before it has been there once', { timeout: 120_000 }, async () => {
     await using cluster = await Cluster.start(1)
     const [instance] = cluster.instances
     await instance!.process.stop('SIGTERM')

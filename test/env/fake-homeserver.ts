@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { buffer } from 'node:stream/consumers'
 import type { HomeserverAccess } from './matrix.ts'
 
 /** A request that reached the homeserver. */
@@ -27,6 +26,8 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   readonly received: Received[] = []
   /** What everything else is answered. */
   answer: Answer = (_, response) => sendJson(response, 200, {})
+  /** Bytes of bodies that have come, also of those that are not complete yet. */
+  bytes = 0
   readonly #server: Server
   #tokens = 0
 
@@ -50,15 +51,24 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request
     if (headers.authorization === `Bearer ${this.asToken}`) {
-      const body = JSON.parse((await buffer(request)).toString() || '{}')
+      const body = JSON.parse((await this.#read(request)).toString() || '{}')
       const user = `@${body.identifier?.user}:${this.serverName}`
       this.#tokens += 1
       const session = { user_id: user, access_token: `homeserver-token-${this.#tokens}`, device_id: body.device_id }
       return sendJson(response, 200, TOKENS.test(url) ? session : {})
     }
-    const body = await buffer(request).catch(() => Buffer.alloc(0))
+    const body = await this.#read(request).catch(() => Buffer.alloc(0))
     this.received.push({ method, url, headers, body })
     this.answer(request, response)
+  }
+
+  async #read(request: IncomingMessage): Promise<Buffer> {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) {
+      chunks.push(chunk)
+      this.bytes += chunk.length
+    }
+    return Buffer.concat(chunks)
   }
 }
 

@@ -13,6 +13,9 @@ interface Surroundings {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Longest time in which a program has to start on a busy machine, in milliseconds. */
+const START_MS = 90_000
+
 /** A server program that a test starts, stops in every way, and starts again. */
 export class ServerProcess {
   readonly #command: readonly string[]
@@ -38,10 +41,14 @@ export class ServerProcess {
         this.#output = (this.#output + chunk).slice(-4000)
       })
     }
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}:\n${this.#output}`)
-      return this.#isReady()
-    }, `${program} is ready`)
+    await until(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}:\n${this.#output}`)
+        return this.#isReady()
+      },
+      `${program} is ready`,
+      START_MS
+    )
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -2,8 +2,12 @@
 const DEADLINE_MS = 20_000
 
 /** Waits until a condition holds. @throws Error with `what` when it does not in time */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  deadlineMs = DEADLINE_MS
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`It did not happen in time that ${what}`)
     await new Promise(resolve => setTimeout(resolve, 2))

@@ -7,18 +7,25 @@ import { LIMITS, silent } from '../env/databases.ts'
 /** What the database of a running service holds, read beside the service. */
 export class LogReader implements AsyncDisposable {
   readonly db: Database
+  readonly #start: number
 
-  private constructor(db: Database) {
+  private constructor(db: Database, start: number) {
     this.db = db
+    this.#start = start
   }
 
   static async open(url: string): Promise<LogReader> {
-    return new LogReader(await Database.open({ ...LIMITS, poolSize: 1, url }, silent))
+    return new LogReader(await Database.open({ ...LIMITS, poolSize: 1, url }, silent), 0)
+  }
+
+  /** The same log without its beginning, up to a number. */
+  since(seq: number): LogReader {
+    return new LogReader(this.db, seq)
   }
 
   /** Every event, oldest first. */
   async all(): Promise<readonly PairEvent[]> {
-    return (await new EventLog(this.db).after(0, [], 1_000_000)).events
+    return (await new EventLog(this.db).after(this.#start, [], 1_000_000)).events
   }
 
   async ofPair(a: Address, b: Address): Promise<PairEvent[]> {

@@ -1,3 +1,4 @@
+import { SocialClientTooManyRequestsError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { Env } from '../env/app.ts'
@@ -41,7 +42,7 @@ describeWithPostgres('One address in many spellings', () => {
     // The spellings of two users fill the two places that there are.
     await Promise.all(spellings(carol.address).map(name => alice.client.requestFriendship(name)))
     for (const name of spellings(dave.address)) {
-      await expect(alice.client.requestFriendship(name)).rejects.toThrow('Too many')
+      await expect(alice.client.requestFriendship(name)).rejects.toThrow(SocialClientTooManyRequestsError)
     }
     await devices[1]!.client.acceptFriendshipRequest(spellings(alice.address)[3]!)
     expect(await log.count('pair')).toBe(2)

@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Address, orderedPair } from '../../src/domain/address.ts'
-import { describeWithPostgres } from '../env/databases.ts'
-import { sharedSynapse, synapseAvailable } from '../env/synapse.ts'
+import { postgresUrl } from '../env/databases.ts'
+import { describeWithSynapse, sharedSynapse } from '../env/synapse.ts'
 import { Homeserver, newAddress } from './homeserver.ts'
 import type { RoomOn } from './outbox-truth.ts'
 import { counted, OutboxWorld } from './outbox-world.ts'
 
 const newPair = (): [Address, Address] => [newAddress(), newAddress()]
 
-describe.runIf(synapseAvailable)('the homeserver follows', () => {
+describeWithSynapse('the homeserver follows', () => {
   let world: OutboxWorld
   beforeAll(async () => {
     world = await OutboxWorld.open(await sharedSynapse())
@@ -124,7 +124,7 @@ describe.runIf(synapseAvailable)('the homeserver follows', () => {
   })
 })
 
-describe.runIf(synapseAvailable)('rooms that are made when a request is accepted', () => {
+describeWithSynapse('rooms that are made when a request is accepted', () => {
   let world: OutboxWorld
   beforeAll(async () => {
     world = await OutboxWorld.open(await sharedSynapse(), 'accept' satisfies RoomOn)
@@ -148,7 +148,7 @@ describe.runIf(synapseAvailable)('rooms that are made when a request is accepted
   })
 })
 
-describe.runIf(synapseAvailable)('rooms that are not as they were made', () => {
+describeWithSynapse('rooms that are not as they were made', () => {
   let world: OutboxWorld
   beforeAll(async () => {
     world = await OutboxWorld.open(await sharedSynapse())
@@ -248,24 +248,52 @@ describe.runIf(synapseAvailable)('rooms that are not as they were made', () => {
     expect(await world.roomOf(alice, bob)).toBe(dead)
   })
 
+  test('an alias whose room never came to be is given to a new one', async () => {
+    const [alice, bob] = newPair()
+    const carol = newAddress()
+    await world.homeserver.register(carol)
+    const aliasName = world.homeserver.ids.pairAliasName(orderedPair(alice, bob))
+    const strange = await as(carol).createRoom({ preset: 'private_chat', aliasName })
+    await world.befriend(alice, bob)
+    await world.settled()
+    expect(await world.roomOf(alice, bob)).not.toBe(strange)
+    expect(await standing(alice, [alice, bob])).toEqual(['join', 'join'])
+  })
+
+  test('a creation that ended when only who made the room was in it is begun anew', async () => {
+    const [alice, bob] = newPair()
+    await world.homeserver.register(alice)
+    const bare = await as(alice).createRoom({ preset: 'private_chat' })
+    const alias = encodeURIComponent(world.homeserver.ids.pairAlias(orderedPair(alice, bob)))
+    const access = await sharedSynapse()
+    const path = `/_matrix/client/v3/directory/room/${alias}?user_id=${encodeURIComponent(id(alice))}`
+    await new Homeserver(access).fetchJson('PUT', path, access.asToken, { room_id: bare })
+    await world.befriend(alice, bob)
+    await world.settled()
+    expect(await world.roomOf(alice, bob)).not.toBe(bare)
+    expect((await as(alice).memberships(bare!)).get(id(alice))).toBe('leave')
+    expect(await standing(alice, [alice, bob])).toEqual(['join', 'join'])
+  })
+
   test('a creation that ended before the invite is completed', async () => {
     const [alice, bob] = newPair()
     for (const user of [alice, bob]) await world.homeserver.register(user)
     const aliasName = world.homeserver.ids.pairAliasName(orderedPair(alice, bob))
-    await as(alice).createRoom({ preset: 'trusted_private_chat', aliasName })
+    const begun = await as(alice).createRoom({ preset: 'trusted_private_chat', aliasName })
     await world.act(alice, 'request', bob, 'Hi')
     await world.settled()
+    expect(await world.roomOf(alice, bob)).toBe(begun)
     expect(await standing(alice, [alice, bob])).toEqual(['join', 'invite'])
     expect(await stateFor(alice, alice, bob)).toEqual({ type: 'request', message: 'Hi' })
   })
 })
 
-describeWithPostgres('an outbox that is shared', () => {
-  test.runIf(synapseAvailable)(
+describeWithSynapse('an outbox that is shared', () => {
+  test.skipIf(postgresUrl === null)(
     'by two workers brings 200 pairs in step, nothing twice',
     async () => {
       await using world = await OutboxWorld.open(await sharedSynapse())
-      // Everybody of the one side meets everybody of the other, so that all m.direct are under dispute.
+      // Everybody of the one side meets everybody of the other, so that every m.direct is under dispute.
       const [left, right] = [Array.from({ length: 10 }, newAddress), Array.from({ length: 20 }, newAddress)]
       for (const asks of left) for (const asked of right) await world.act(asks, 'request', asked, 'Hi')
       for (const asks of left) for (const asked of right.slice(0, 6)) await world.act(asked, 'accept', asks)

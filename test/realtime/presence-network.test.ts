@@ -116,6 +116,31 @@ describe('an instance that ends', () => {
   })
 })
 
+it('many users who are gone at once do not hold up everything else', async () => {
+  const { instances } = start('one', 'two')
+  const [one, two] = instances
+  one.connect(...crowd)
+  await pass(BEAT_MS + 500)
+  await one.crash()
+  let mostAtOnce = 0
+  while (two.network.size > 0) {
+    const before = two.network.size
+    await vi.advanceTimersToNextTimerAsync()
+    mostAtOnce = Math.max(mostAtOnce, before - two.network.size)
+  }
+  expect(mostAtOnce).toBeLessThanOrEqual(200)
+})
+
+it('so many instances as nobody runs are not kept', async () => {
+  const { instances } = start('one')
+  const [one] = instances
+  for (let n = 0; n < 1000; n += 1) {
+    const online = [userOf(n)]
+    one.channel.tell({ kind: 'presence-whole', instance: `invented ${n}`, version: 0, part: 0, parts: 1, online })
+  }
+  expect([one.network.instances, one.network.size]).toEqual([101, 100])
+})
+
 describe('when messages are lost', () => {
   it('it is noticed with the next one, and what was missed is asked for', async () => {
     const { wires, instances } = start('one', 'two')
@@ -160,20 +185,39 @@ describe('when messages are lost', () => {
     expect(two.sees(crowd)).toEqual(crowd)
   })
 
+  it('parts of different answers are not taken for one', async () => {
+    const { instances } = start('one', 'two')
+    const [, two] = instances
+    const tell = (version: number, ...order: number[]): void => {
+      for (const part of order) {
+        const online = [userOf(part)]
+        two.channel.tell({ kind: 'presence-whole', instance: 'other', version, part, parts: 3, online })
+      }
+    }
+    tell(1, 0, 1, 2)
+    tell(2, 0, 2, 2)
+    await pass(2 * BEAT_MS + TOLD_MS)
+    expect(two.network.isOnline(userOf(1))).toBe(true)
+  })
+
   it('one that comes late, after what followed it, changes nothing', async () => {
     const { wires, instances } = start('one', 'two')
     const [one, two] = instances
-    await pass(BEAT_MS + 500)
-    const held: ChannelMessage[] = []
-    wires.filter = message => message.kind !== 'presence-change' || held.push(message) === 0
     one.connect(alice)
+    const seen: ChannelMessage[] = []
+    wires.filter = message => seen.push(message) > 0
+    await pass(BEAT_MS + 500)
+    one.connect(bob)
     await pass(TOLD_MS)
-    wires.filter = () => true
     one.disconnect(alice)
-    await pass(2 * BEAT_MS + 500)
-    for (const message of held) two.channel.tell(message)
-    await pass(2 * BEAT_MS)
-    expect(two.network.isOnline(alice)).toBe(false)
+    await pass(GRACE_MS + TOLD_MS)
+    const late = seen.filter(({ kind }) => kind === 'presence-change' || kind === 'presence-whole')
+    const told = [...two.told]
+    seen.length = 0
+    for (const message of late) two.channel.tell(message)
+    await pass(3 * BEAT_MS)
+    expect(two.told).toEqual(told)
+    expect(seen.filter(({ kind }) => kind !== 'presence-beat')).toEqual([])
   })
 })
 
@@ -183,7 +227,9 @@ describe('while the channel is away', () => {
     const [one, two] = instances
     one.connect(alice)
     await pass(BEAT_MS + 500)
-    for (const { channel } of instances) channel.cut()
+    one.channel.cut()
+    await pass(2 * BEAT_MS)
+    two.channel.cut()
     await pass(60_000)
     expect(two.told).toEqual(['1 online'])
     two.channel.mend()
@@ -229,6 +275,23 @@ describe('while the channel is away', () => {
       expected.slice().sort(),
       expected.slice().sort()
     ])
+  })
+
+  it('a user who changes over stays online, whichever instance is back first', async () => {
+    const { instances } = start('one', 'two', 'three')
+    const [one, two, three] = instances
+    one.connect(alice)
+    await pass(2 * BEAT_MS + 500)
+    for (const { channel } of instances) channel.cut()
+    one.disconnect(alice)
+    three.connect(alice)
+    await pass(GRACE_MS - 2000)
+    one.channel.mend()
+    two.channel.mend()
+    await pass(4000)
+    three.channel.mend()
+    await pass(60_000)
+    expect([one.told, two.told, three.told]).toEqual([['1 online'], ['1 online'], ['1 online']])
   })
 
   it('for very long, who leaves is offline in the end', async () => {

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Env, type V1User } from '../env/app.ts'
+import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
+import { Clock, IN_A_HURRY } from '../env/service.ts'
+import { until } from '../env/until.ts'
+import type { Deed } from '../model/reference.ts'
+import { insist } from './couple.ts'
+import { LogReader } from './log-reader.ts'
+
+const FAILED = {
+  name: 'failed',
+  text: 'select xact_rollback::bigint from pg_stat_database where datname = current_database()'
+}
+
+describeWithPostgres('A PostgreSQL that fails what cannot be serialized', () => {
+  const clock = new Clock()
+  let env: Env
+  let log: LogReader
+  beforeAll(async () => {
+    const url = await freshPostgres()
+    log = await LogReader.open(url)
+    const strictly = `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation = serializable`
+    await log.db.rows({ name: 'strictly', text: strictly }, [])
+    env = await Env.start({ DATABASE_URL: url, ...IN_A_HURRY }, clock)
+  })
+  afterAll(async () => {
+    await env.stop()
+    await log[Symbol.asyncDispose]()
+  })
+
+  const failures = async (): Promise<number> => {
+    const [row] = await log.db.rows<[number]>(FAILED, [], { idempotent: true })
+    return row?.[0] ?? 0
+  }
+
+  test('has what it took back done again, once, until it is acknowledged', async () => {
+    const star = await env.login()
+    const others = await Promise.all(Array.from({ length: 12 }, () => env.login()))
+    const deed = (actor: V1User, action: Deed['action'], target: V1User, message?: string): Deed => ({
+      ...{ actor: actor.address, action, target: target.address, message, at: 0 }
+    })
+    const refused: string[][] = []
+    for (let round = 0; round < 5; round++) {
+      const asked = others.map(other => insist(other, deed(other, 'request', star, `${round}`)))
+      refused.push(...(await Promise.all(asked)))
+      // Each of them changes the counts of the same user.
+      for (const action of ['accept', 'delete'] as const) {
+        refused.push(...(await Promise.all(others.map(other => insist(star, deed(star, action, other))))))
+      }
+    }
+    expect(refused.flat().filter(text => text !== 'Too much happens at once, try again')).toEqual([])
+    const rounds = Array.from({ length: 5 }, () => ['request', 'accept', 'delete']).flat()
+    for (const other of others) {
+      expect((await log.ofPair(star.address, other.address)).map(({ action }) => action)).toEqual(rounds)
+    }
+    // Connections count for the statistics when they end.
+    await env.stop()
+    await until(async () => (await failures()) > 0, 'PostgreSQL has counted what failed')
+  })
+})

@@ -1,0 +1,71 @@
+import type { Address } from '../../src/domain/address.ts'
+import type { PairAction } from '../../src/domain/friendship.ts'
+
+/** What one user does to another, at a time in unix milliseconds. */
+export interface Deed {
+  readonly actor: Address
+  readonly target: Address
+  readonly action: PairAction
+  readonly at: number
+}
+
+/** What two users are to each other. */
+export interface Relation {
+  readonly friends: boolean
+  readonly askedBy: Address | null
+  readonly blockedBy: readonly Address[]
+  readonly last: Deed | null
+}
+
+export const STRANGERS: Relation = { friends: false, askedBy: null, blockedBy: [], last: null }
+
+/** Kept: it was so already, and is answered like what was done. */
+export type Outcome = 'done' | 'kept' | 'refused'
+
+/** The rules of friendships and blocks, as short as they can be said, told without a look at the service. */
+export function perform(relation: Relation, deed: Deed): [Outcome, Relation] {
+  const { friends, askedBy, blockedBy, last } = relation
+  const { actor, action } = deed
+  const kept: [Outcome, Relation] = ['kept', relation]
+  const blocks = blockedBy.includes(actor)
+  if (action === 'block') {
+    return blocks ? kept : ['done', { ...STRANGERS, blockedBy: [...blockedBy, actor], last: deed }]
+  }
+  if (action === 'unblock') {
+    return blocks ? ['done', { ...relation, blockedBy: blockedBy.filter(by => by !== actor), last: deed }] : kept
+  }
+  if (last?.action === action && last.actor === actor && deed.at - last.at <= 10_000) return kept
+  const isPossible = {
+    request: !friends && askedBy === null,
+    cancel: askedBy === actor,
+    accept: askedBy === deed.target,
+    reject: askedBy === deed.target,
+    delete: friends
+  }[action]
+  if (blockedBy.length > 0 || !isPossible) return ['refused', relation]
+  const next = { ...STRANGERS, friends: action === 'accept', askedBy: action === 'request' ? actor : null, last: deed }
+  return ['done', next]
+}
+
+/** What the other one is told of a deed, by each protocol. */
+export function newsOf({ friends, askedBy }: Relation, { action }: Deed): { v1: PairAction[]; v2: PairAction[] } {
+  if (action === 'unblock') return { v1: [], v2: [] }
+  if (action !== 'block') return { v1: [action], v2: [action] }
+  if (friends) return { v1: ['delete'], v2: ['block'] }
+  return { v1: askedBy === null ? [] : ['cancel', 'reject'], v2: ['block'] }
+}
+
+/** What each user of a group is to the others. */
+export class Reference {
+  readonly #relations = new Map<string, Relation>()
+
+  between(a: Address, b: Address): Relation {
+    return this.#relations.get([a, b].sort().join()) ?? STRANGERS
+  }
+
+  perform(deed: Deed): Outcome {
+    const [outcome, next] = perform(this.between(deed.actor, deed.target), deed)
+    this.#relations.set([deed.actor, deed.target].sort().join(), next)
+    return outcome
+  }
+}
