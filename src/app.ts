@@ -68,7 +68,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)
   await social.updates.start()
   const sweeper = setInterval(() => {
-    const sweeps = [social.sessions.sweep(), social.updates.sweep()]
+    const sweeps = [social.sessions.sweep(), social.checkStreams(), social.updates.sweep()]
     Promise.all(sweeps).catch(error => logger.warn({ err: error }, 'What expired could not be swept'))
   }, SWEEP_MS)
   cleanups.add('sweeper', sweeper, clearInterval)
@@ -82,9 +82,10 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     checks: { database: () => db.ping(), ...checks },
     isServing: () => serving
   })
-  cleanups.add('http', http, it => it.close())
   const rpc = createRpc({ config, logger, metrics, social, matrix, now })
-  cleanups.add('rpc', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
+  // Side by side: both let what is open finish, within the same grace.
+  const close = () => Promise.all([http.close(), rpc.stop({ graceMs: config.shutdownGraceMs })])
+  cleanups.add('servers', { http, rpc }, close)
   const rpcPort = await rpc.listen()
   await http.listen({ host: config.host, port: config.httpPort })
   const httpPort = (http.server.address() as AddressInfo).port

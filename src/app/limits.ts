@@ -16,7 +16,7 @@ interface LimitsFoundation {
 
 /** What users may do how often: counted over Redis by all instances together, where there is one. */
 export function createLimits({ config, logger, metrics }: LimitsFoundation, cleanups: Cleanups) {
-  const { limits, redisUrl } = config
+  const { limits, redisUrl, serverName } = config
   const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
   if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())
   const local = new Counter({
@@ -27,7 +27,7 @@ export function createLimits({ config, logger, metrics }: LimitsFoundation, clea
   })
   const limit = (name: string, perMinute: number): RateLimit => {
     local.inc({ limit: name }, 0)
-    return new RateLimit({ name, perMinute, redis, onLocal: of => local.inc({ limit: of }) })
+    return new RateLimit({ name, scope: serverName, perMinute, redis, onLocal: of => local.inc({ limit: of }) })
   }
   return {
     actions: new ActionLimits({

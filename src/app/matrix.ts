@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { Accounts } from '../matrix/accounts.ts'
 import { HomeserverClient } from '../matrix/client.ts'
 import { MatrixIds } from '../matrix/ids.ts'
-import { PairRooms } from '../matrix/pair-rooms.ts'
+import { PairOpening } from '../matrix/pair-opening.ts'
 import { passingGate, swappingGate } from '../matrix/proxy/gate.ts'
 import { matrixProxy } from '../matrix/proxy/proxy.ts'
 import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
@@ -81,10 +81,11 @@ function appservice(foundation: MatrixFoundation, matrix: Mode<'appservice'>, cl
     accounts,
     bus,
     tokenCacheSize: config.tokens.cacheSize,
-    onError: (error, what) => logger.warn({ err: error }, `A session could not be ${what} on the homeserver`)
+    onError: (error, what) =>
+      logger.warn({ err: error }, `A session of the homeserver could not be brought to its ${what}`)
   })
   const { ids } = homeserver
-  const proxy = createProxy({ ...foundation, matrix, pairRooms: new PairRooms(homeserver, accounts) }, cleanups)
+  const proxy = createProxy({ ...foundation, matrix, pairRooms: new PairOpening(homeserver, accounts) }, cleanups)
   return {
     authenticator: sessions,
     register: async app => {

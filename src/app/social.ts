@@ -89,10 +89,14 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
   })
   cleanups.add('updates', updates, it => it.stop())
+  /** Ends the streams whose session is over, unheard or by its age. In passthrough the sessions are the homeserver's. */
+  const checkStreams = async (): Promise<void> => {
+    if (config.matrix?.mode === 'passthrough') return
+    await sessions.checkAgain([...subscriptions.sessions(), ...friendPresence.sessions()])
+  }
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return
-    const report = (error: unknown) => logger.warn({ err: error }, 'Sessions could not be checked again')
-    sessions.checkAgain([...subscriptions.sessions(), ...friendPresence.sessions()]).catch(report)
+    checkStreams().catch(error => logger.warn({ err: error }, 'Sessions could not be checked again'))
   })
   const { online, positions } = presence
   const circles = { lists, friendships, bus, maxFriends: limits.maxFriends }
@@ -112,6 +116,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     profiles,
     subscriptions,
     updates,
-    verifier
+    verifier,
+    checkStreams
   }
 }

@@ -1,5 +1,5 @@
 /** Every way in which the service refuses. Each edge has one table from these to its own codes. */
-export const ERROR_CODES = [
+const ERROR_CODES = [
   'invalid_request', // what was sent cannot be understood
   'invalid_transition', // understood, but not possible from the pair's present state
   'unauthorized', // no token, or one that is not valid (any more)

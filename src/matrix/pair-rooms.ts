@@ -102,7 +102,7 @@ export class PairRooms {
       if (this.#isPatient) throw unsettled()
       if (!memberships) return false
       if (!(await this.#isFurnished(roomId, [user, other]))) {
-        for (const one of [user, other]) await ifFailedAs('forbidden', null, this.#homeserver.as(one).leave(roomId))
+        await this.#abandon(roomId, [user, other])
         return false
       }
     }
@@ -124,6 +124,14 @@ export class PairRooms {
       return ifFailedAs('forbidden', null, state)
     })
     return (await Promise.all(states)).some(state => state !== null)
+  }
+
+  async #abandon(roomId: RoomId, users: readonly Address[]): Promise<void> {
+    for (const user of users) {
+      const left = this.#homeserver.as(user).leave(roomId)
+      // So is answered who never was in it, in two ways.
+      await ifFailedAs('forbidden', null, ifFailedAs('not_found', null, left))
+    }
   }
 
   /** Has a user in the room, who may need the other for it. @returns false when nobody is left to let anyone in */

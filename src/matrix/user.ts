@@ -34,7 +34,7 @@ const PRESENCE = z.object({ presence: z.enum(['online', 'unavailable', 'offline'
  * The device by which the homeserver knows our transaction ids. Without a device they are forgotten within the hour and
  * at a restart; with one they last as long as it does.
  */
-const DEVICE_ID = 'social-service'
+export const SERVICE_DEVICE_ID = 'social-service'
 
 /**
  * What this service does in the name of one user. Everything but `createRoom` without an alias can be repeated: what
@@ -136,14 +136,14 @@ export class HomeserverUser {
       operation: 'sendMessage',
       method: 'PUT',
       path: ['rooms', roomId, 'send', 'm.room.message', txnId],
-      query: { device_id: DEVICE_ID },
+      query: { device_id: SERVICE_DEVICE_ID },
       body: content
     } as const
     try {
       return await this.#call(call, EVENT_ID)
     } catch (error) {
       if (!(error instanceof HomeserverError) || !error.errcode?.endsWith('M_UNKNOWN_DEVICE')) throw error
-      await this.#put('createDevice', ['devices', DEVICE_ID], { display_name: 'Social service' }, NOTHING)
+      await this.#put('createDevice', ['devices', SERVICE_DEVICE_ID], { display_name: 'Social service' }, NOTHING)
       return this.#call(call, EVENT_ID)
     }
   }

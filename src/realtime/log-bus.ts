@@ -4,7 +4,7 @@ import type { Channel } from './channel.ts'
 import { LogCursor, type LogView } from './log-cursor.ts'
 
 /** The event log, as far as this room needs it. */
-export interface ReadableLog {
+interface ReadableLog {
   after(seq: number, missing: readonly number[], limit: number): Promise<LogView<PairEvent>>
   latest(): Promise<number>
 }
@@ -43,6 +43,7 @@ export class LogBus implements Bus {
   #isDue = false
   #reading: Promise<void> | null = null
   #readAt = 0
+  #isAway = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -118,8 +119,11 @@ export class LogBus implements Bus {
     let next = this.#options.pollMs
     try {
       await this.#read(event => this.#tell(event))
+      this.#isAway = false
     } catch (error) {
-      this.#options.onError(error, 'log')
+      // Said once: it is tried again several times a second.
+      if (!this.#isAway) this.#options.onError(error, 'log')
+      this.#isAway = true
       next = RETRY_MS
     }
     this.#schedule(this.#isDue ? this.#gapLeft() : next)

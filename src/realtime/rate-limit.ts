@@ -5,6 +5,8 @@ import { SocialError } from '../domain/errors.ts'
 interface RateLimitOptions {
   /** What is limited, as the keys in Redis and the metrics call it. */
   readonly name: string
+  /** Whose instances count together: several services may share a Redis. */
+  readonly scope: string
   /** So often within a minute. */
   readonly perMinute: number
   /** Where the instances count together; null when each counts for itself. */
@@ -19,8 +21,8 @@ const MINUTE_S = 60
 export class RateLimit {
   readonly #limiter: RateLimiterAbstract
 
-  constructor({ name, perMinute, redis, onLocal }: RateLimitOptions) {
-    const options = { keyPrefix: `limit:${name}`, points: perMinute, duration: MINUTE_S }
+  constructor({ name, scope, perMinute, redis, onLocal }: RateLimitOptions) {
+    const options = { keyPrefix: `social-service:${scope}:limit:${name}`, points: perMinute, duration: MINUTE_S }
     const local = new CountedLimiter(options, () => onLocal(name))
     this.#limiter = redis
       ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: local })

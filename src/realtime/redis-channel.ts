@@ -69,6 +69,7 @@ export class RedisChannel implements Channel {
   async close(): Promise<void> {
     clearInterval(this.#probe)
     this.#listeners.clear()
+    this.#isListening = false
     this.#publisher.disconnect()
     this.#subscriber.disconnect()
   }

@@ -6,6 +6,7 @@ import { SocialError } from '../domain/errors.ts'
 import type { Accounts } from '../matrix/accounts.ts'
 import type { HomeserverClient } from '../matrix/client.ts'
 import { ifFailedAs } from '../matrix/errors.ts'
+import { SERVICE_DEVICE_ID } from '../matrix/user.ts'
 import type { Bus } from '../realtime/bus.ts'
 import type { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { LoginSessions, SessionHolder } from './authenticator.ts'
@@ -51,8 +52,10 @@ export class MatrixSessions implements LoginSessions {
     return this.#parts.sessions.authenticate(token)
   }
 
-  /** As {@link Sessions.login}; also succeeds while the homeserver is away. */
+  /** As {@link Sessions.login}; also succeeds while the homeserver is away. @throws also `invalid_request` */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
+    // Its logout would take the memory of what the service has sent with it.
+    if (request.deviceId === SERVICE_DEVICE_ID) throw new SocialError('invalid_request', 'This device is taken')
     const started = await this.#parts.sessions.login(request)
     const opened = this.tokenOf(started.session).catch(error => this.#parts.onError(error, 'start'))
     await settledWithin(WAIT_MS, opened)

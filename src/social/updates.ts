@@ -8,7 +8,7 @@ import { Delivery } from './delivery.ts'
 
 /** How a device began to be told: anew, or where it left off; `expired` and `overrun` are losses. */
 export const BEGINNINGS = ['fresh', 'resumed', 'expired', 'overrun'] as const
-export type Beginning = (typeof BEGINNINGS)[number]
+type Beginning = (typeof BEGINNINGS)[number]
 
 interface UpdatesParts {
   readonly subscriptions: Subscriptions

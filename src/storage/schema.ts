@@ -22,7 +22,7 @@ export const STATUS_CODE: Record<PairStatus, number> = {
 }
 
 /** A function from stored numbers back to words; a number that no word has is a corrupt row. */
-export function reader<Word extends string>(codes: Record<Word, number>): (code: number) => Word {
+function reader<Word extends string>(codes: Record<Word, number>): (code: number) => Word {
   const words = new Map(Object.entries<number>(codes).map(([word, code]) => [code, word as Word]))
   return code => {
     const word = words.get(code)

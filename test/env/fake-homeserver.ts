@@ -26,6 +26,8 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   readonly received: Received[] = []
   /** What everything else is answered. */
   answer: Answer = (_, response) => sendJson(response, 200, {})
+  /** Whether the service itself is answered nothing. */
+  isSilent = false
   /** Bytes of bodies that have come, also of those that are not complete yet. */
   bytes = 0
   readonly #server: Server
@@ -51,6 +53,7 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request
     if (headers.authorization === `Bearer ${this.asToken}`) {
+      if (this.isSilent) return
       const body = JSON.parse((await this.#read(request)).toString() || '{}')
       const user = `@${body.identifier?.user}:${this.serverName}`
       this.#tokens += 1

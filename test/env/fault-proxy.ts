@@ -35,6 +35,8 @@ export class FaultProxy implements AsyncDisposable {
   mischief: Mischief = () => null
   /** Every request that came, oldest first, as `METHOD path`. */
   readonly requests: string[] = []
+  /** How often somebody connected, also while it was down. */
+  connections = 0
   readonly #server: Server
   readonly #target: URL
   #isDown = false
@@ -44,6 +46,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#target = target
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     server.on('connection', socket => {
+      this.connections += 1
       if (this.#isDown) socket.destroy()
     })
     server.on('request', (incoming, outgoing) => this.#serve(incoming, outgoing))

@@ -3,13 +3,6 @@ import type { Database } from '../../src/storage/database.ts'
 import { Env } from './app.ts'
 import { freshPostgres } from './databases.ts'
 
-/** For tests whose users do more in a minute than people do. */
-export const IN_A_HURRY = {
-  ACTIONS_PER_MINUTE: '1000000',
-  PAIR_ACTIONS_PER_MINUTE: '1000000',
-  LOGINS_PER_MINUTE: '1000000'
-}
-
 /** Starts the service over a new database of a kind. */
 export async function startOn(
   kind: Database['kind'],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collect, Env } from '../env/app.ts'
 import { describeWithPostgres, silent } from '../env/databases.ts'
 import { createDatabase, PostgresServer, terminateConnections } from '../env/postgres.ts'
-import { Clock, IN_A_HURRY } from '../env/service.ts'
+import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { Couple, type Partner, partner } from './couple.ts'
 import { LogReader } from './log-reader.ts'
@@ -25,7 +25,7 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
   beforeAll(async () => {
     server = await PostgresServer.start({ durable: true })
     url = await createDatabase(server.url)
-    const settings = { DATABASE_URL: url, DATABASE_POOL_SIZE: `${POOL_SIZE}`, ...IN_A_HURRY }
+    const settings = { DATABASE_URL: url, DATABASE_POOL_SIZE: `${POOL_SIZE}` }
     env = await Env.start(settings, { now: clock.now, logger: silent })
     log = await LogReader.open(url)
     users = []

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase, freshPostgres } from '../env/databases.ts'
-import { Clock, IN_A_HURRY } from '../env/service.ts'
+import { Clock } from '../env/service.ts'
 import { inWords, send } from '../model/deeds.ts'
 import type { Deed } from '../model/reference.ts'
 import { LogReader } from './log-reader.ts'
@@ -15,7 +15,7 @@ describeEachDatabase('An action that is sent again because its answer was lost',
   let log: LogReader | undefined
   beforeAll(async () => {
     const url = kind === 'postgres' ? await freshPostgres() : null
-    env = await Env.start({ ...IN_A_HURRY, ...(url && { DATABASE_URL: url }) }, clock)
+    env = await Env.start(url ? { DATABASE_URL: url } : {}, clock)
     if (url) log = await LogReader.open(url)
   })
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Env, type V1User } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
-import { Clock, IN_A_HURRY } from '../env/service.ts'
+import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import type { Deed } from '../model/reference.ts'
 import { insist } from './couple.ts'
@@ -21,7 +21,7 @@ describeWithPostgres('A PostgreSQL that fails what cannot be serialized', () => 
     log = await LogReader.open(url)
     const strictly = `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation = serializable`
     await log.db.rows({ name: 'strictly', text: strictly }, [])
-    env = await Env.start({ DATABASE_URL: url, ...IN_A_HURRY }, clock)
+    env = await Env.start({ DATABASE_URL: url }, clock)
   })
   afterAll(async () => {
     await env.stop()

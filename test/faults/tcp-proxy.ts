@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 /** What a proxy does with a piece of data: lets it pass, swallows it, or breaks the connection instead. */
-export type Verdict = 'pass' | 'swallow' | 'break'
+type Verdict = 'pass' | 'swallow' | 'break'
 
 /** Sees every piece of data before it passes; each connection has a number. */
 export type Inspector = (data: Buffer, from: 'client' | 'server', connection: number) => Verdict | Promise<Verdict>

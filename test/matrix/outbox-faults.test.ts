@@ -3,7 +3,7 @@ import type { Address } from '../../src/domain/address.ts'
 import { FAULTS, type Fault, FaultProxy, type Mischief } from '../env/fault-proxy.ts'
 import { describeWithSynapse, sharedSynapse } from '../env/synapse.ts'
 import { newAddress } from './homeserver.ts'
-import { counted, OutboxWorld, type Worker, within } from './outbox-world.ts'
+import { counted, OutboxWorld, within } from './outbox-world.ts'
 
 const ATTEMPTS = 'dcl_social_service_matrix_outbox_attempts_total'
 const NAMES = Object.keys(FAULTS) as Fault[]
@@ -163,16 +163,28 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     await worker.stop()
   }, 90_000)
 
-  test('what it refuses is parked after a few tries', async () => {
+  test('what it refuses is parked after a few tries, and done when it is tried again and not refused', async () => {
     const worker = await world.work({ url: proxy.url, pace: SHORT })
     const [alice, bob] = [newAddress(), newAddress()]
-    await world.act(alice, 'request', bob, 'x'.repeat(70_000))
+    await world.befriend(alice, bob)
+    await world.settled()
+    const roomId = (await world.roomOf(alice, bob))!
+    const givePower = async (user: Address, power: number): Promise<void> => {
+      const powers = await world.homeserver.as(user).getState(roomId, 'm.room.power_levels', '')
+      const users = { ...(powers!['users'] as object), [world.homeserver.ids.userId(alice)]: power }
+      await world.homeserver.as(user).putState(roomId, 'm.room.power_levels', '', { ...powers, users })
+    }
+
+    await givePower(alice, 0)
+    await world.act(alice, 'delete', bob)
+    await world.act(bob, 'request', alice)
     await within(20_000, 'it is parked', async () => (await world.store.stats()).parked === 1)
-    expect(await world.store.parked(10)).toMatchObject([
-      { attempts: 3, error: 'Homeserver call createRoom: bad_request 413 M_TOO_LARGE', waiting: 0 }
-    ])
-    await world.db.rows({ name: 'clear', text: 'delete from matrix_outbox' }, [])
-    await world.db.rows({ name: 'clear-log', text: 'delete from pair_event where lo = $1 or hi = $1' }, [alice])
+    const error = 'Homeserver call putState: forbidden 403 M_FORBIDDEN'
+    expect(await world.store.parked(10)).toMatchObject([{ attempts: 3, error, waiting: 1 }])
+
+    await givePower(bob, 100)
+    expect(await world.store.retryParked()).toBe(1)
+    await isInStep()
     await worker.stop()
   })
 })

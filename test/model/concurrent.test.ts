@@ -4,7 +4,7 @@ import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { collect, Env, type Inbox, type V1Event, type V1User } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
-import { Clock, IN_A_HURRY } from '../env/service.ts'
+import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { LogReader } from '../faults/log-reader.ts'
 import { pushes } from '../faults/pushes.ts'
@@ -46,7 +46,7 @@ describeWithPostgres('Users who act at the same instant, each on several sockets
   let log: LogReader
   beforeAll(async () => {
     const url = await freshPostgres()
-    env = await Env.start({ DATABASE_URL: url, ...IN_A_HURRY }, clock)
+    env = await Env.start({ DATABASE_URL: url }, clock)
     log = await LogReader.open(url)
   })
   afterAll(async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collect, type Env, type Inbox, type V1User } from '../env/app.ts'
 import { describeEachDatabase } from '../env/databases.ts'
-import { Clock, IN_A_HURRY, startOn } from '../env/service.ts'
+import { Clock, startOn } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { answerTo, inWords, send } from './deeds.ts'
 import { ACTIONS, type Deed, eventOf, Reference } from './reference.ts'
@@ -32,7 +32,7 @@ describeEachDatabase('Three users who do one thing after the other', kind => {
   let env: Env
   let bell: V1User
   beforeAll(async () => {
-    env = await startOn(kind, IN_A_HURRY, clock)
+    env = await startOn(kind, {}, clock)
     bell = await env.login()
   })
   afterAll(() => env.stop())

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SocialError } from '../../src/domain/errors.ts'
+import type { SocialError } from '../../src/domain/errors.ts'
 import { RateLimit } from '../../src/realtime/rate-limit.ts'
 import { connectRedis } from '../../src/realtime/redis.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
@@ -13,7 +13,7 @@ async function takes(limit: RateLimit, key: string, times: number): Promise<numb
 
 describe('a limit', () => {
   it('is kept for each key, and says when it is over', async () => {
-    const limit = new RateLimit({ name: 'x', perMinute: 3, redis: null, onLocal: () => undefined })
+    const limit = new RateLimit({ name: 'x', scope: 'here', perMinute: 3, redis: null, onLocal: () => undefined })
     expect(await takes(limit, 'a', 5)).toBe(3)
     expect(await takes(limit, 'b', 1)).toBe(1)
     const refusal = await limit.take('a').catch((error: SocialError) => error)
@@ -28,7 +28,7 @@ describeWithRedis('a limit over Redis', () => {
     const clients = [connectRedis(server.url, silent), connectRedis(server.url, silent)]
     let local = 0
     const [one, two] = clients.map(
-      redis => new RateLimit({ name: 'x', perMinute: 10, redis, onLocal: () => (local += 1) })
+      redis => new RateLimit({ name: 'x', scope: 'here', perMinute: 10, redis, onLocal: () => (local += 1) })
     )
     await until(() => clients.every(({ status }) => status === 'ready'), 'both are connected')
     expect((await takes(one!, 'a', 8)) + (await takes(two!, 'a', 8))).toBe(10)
@@ -42,7 +42,7 @@ describeWithRedis('a limit over Redis', () => {
   it('does not wait for a Redis that hangs', async () => {
     await using server = await RedisServer.start()
     const redis = connectRedis(server.url, silent)
-    const limit = new RateLimit({ name: 'x', perMinute: 10, redis, onLocal: () => undefined })
+    const limit = new RateLimit({ name: 'x', scope: 'here', perMinute: 10, redis, onLocal: () => undefined })
     await until(() => redis.status === 'ready', 'it is connected')
     server.freeze()
     expect(await takes(limit, 'a', 3)).toBe(3)

@@ -54,7 +54,7 @@ describe('a friendship', () => {
     await bob.rest.put(path, { type: 'request', message: '\u202eHi\0' })
     const [request] = (await alice.rest.get('/v1/friendships/me/requests')).body.incoming
     expect(request).toMatchObject({ address: bob.address, message: '\u202eHi\0' })
-    expect(await alice.rest.put(path, { type: 'reject', message: 'No' })).toMatchObject({ status: 200 })
+    expect(await alice.rest.put(path, { type: 'reject', message: 'No'.repeat(2000) })).toMatchObject({ status: 200 })
   })
 
   it('is told to the other device at once, like every other change', async () => {

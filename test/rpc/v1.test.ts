@@ -8,13 +8,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet } from '../../src/cli/wallet.ts'
 import { collect, type Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase } from '../env/databases.ts'
-import { IN_A_HURRY, startOn } from '../env/service.ts'
+import { startOn } from '../env/service.ts'
 import { until } from '../env/until.ts'
 
 describeEachDatabase('FriendshipsService', kind => {
   let env: Env
   beforeAll(async () => {
-    env = await startOn(kind, { ...IN_A_HURRY, MAX_FRIENDS: '45', MAX_PENDING_REQUESTS: '60' })
+    env = await startOn(kind, { MAX_FRIENDS: '45', MAX_PENDING_REQUESTS: '60' })
   })
   afterAll(() => env.stop())
 

@@ -1,4 +1,5 @@
 import { FriendshipStatus } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
+import { SocialClientIncompleteResponseError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet } from '../../src/cli/wallet.ts'
 import { collect, Env } from '../env/app.ts'
@@ -83,6 +84,8 @@ describe('a friendship over the published v2 client', () => {
       paginationData: { total: 1, page: 1 }
     })
     expect((await alice.client.getMutualFriends(dave.address)).friends).toEqual([])
+    const own = (await alice.client.getMutualFriends(alice.address)).friends.map(({ address }) => address)
+    expect(own).toEqual([carol.address, dave.address].sort())
   })
 
   it('has a status from either side, in every state', async () => {
@@ -115,6 +118,17 @@ describe('a friendship over the published v2 client', () => {
     expect(await statuses()).toEqual(['BLOCKED_BY', 'BLOCKED'])
     await bob.client.unblockUser(alice.address)
     expect(await statuses()).toEqual(['DELETED', 'DELETED'])
+  })
+
+  it('that is refused is an incomplete response to this client, which knows none of the cases', async () => {
+    const [alice, bob] = await two()
+    for (const refused of [
+      () => alice.client.acceptFriendshipRequest(bob.address),
+      () => alice.client.blockUser('bob')
+    ]) {
+      await expect(refused()).rejects.toThrow(SocialClientIncompleteResponseError)
+    }
+    await expect(alice.client.getMutualFriends('bob')).rejects.toThrow('RemoteError: `user` is not an Ethereum address')
   })
 
   it('reaches a friend on v1, and the other way round', async () => {

@@ -24,7 +24,7 @@ function instance(now: () => number): Sessions {
     bus: new LocalBus(error => {
       throw error
     }),
-    limit: new RateLimit({ name: 'logins', perMinute: 1000, redis: null, onLocal: () => {} }),
+    limit: new RateLimit({ name: 'logins', scope: 'here', perMinute: 1000, redis: null, onLocal: () => {} }),
     tokenLifetimeMs: 60_000,
     tokenCacheSize: 10,
     now

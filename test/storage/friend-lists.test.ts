@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
+import { pageOf } from '../../src/domain/page.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { newUser, newUsers, Stores } from './stores.ts'
 
@@ -30,6 +31,24 @@ describeEachDatabase('The lists', kind => {
     expect(await lists.friends(alice, { limit: 1, offset: 100_000 })).toEqual({ items: [], total: 30 })
     expect(await lists.friendCount(alice)).toBe(30)
     expect(await lists.friends(friends[0]!, ALL)).toEqual({ items: [alice], total: 1 })
+  })
+
+  test('are bounded and well-formed whatever page a client asks for', async () => {
+    const [alice, ...others] = newUsers(5) as [Address, ...Address[]]
+    await befriend(alice, others)
+    const friends = others.toSorted()
+    const limits = { defaultLimit: 2, maxLimit: 3 }
+    const strange = [undefined, 0, -1, 0.5, 1.5, 3, 4, 2 ** 31 - 1, 2 ** 53, 1e300, Number.NaN, Infinity, -Infinity]
+    for (const limit of strange) {
+      for (const offset of strange) {
+        const page = pageOf(limit, offset, limits)
+        const { items, total } = await stores.lists.friends(alice, page)
+        expect({ limit, offset, total }).toEqual({ limit, offset, total: 4 })
+        expect(items).toEqual(friends.slice(page.offset, page.offset + page.limit))
+        expect(items.length).toBeLessThanOrEqual(limits.maxLimit)
+        expect((await stores.lists.requests(alice, 'incoming', page)).items).toEqual([])
+      }
+    }
   })
 
   test('of someone who never did anything are empty', async () => {

@@ -33,9 +33,9 @@ export interface Plan {
   readonly buffers: number
 }
 
-/** Users by their number: 1 … {@link USERS}. */
-export const USERS = 20_000
-export const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
+/** Users by their number: 1 … USERS. */
+const USERS = 20_000
+const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
 /** Two users with more friends and requests than anybody may have. */
 export const STARS = [userOf(USERS + 1), userOf(USERS + 2)] as const
 

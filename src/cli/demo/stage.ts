@@ -1,0 +1,105 @@
+import { createSocialClient, createSocialClientV2 } from '@dcl/social-rpc-client'
+import type { App } from '../../app.ts'
+import type { Address } from '../../domain/address.ts'
+import { createWallet, type Wallet } from '../wallet.ts'
+import type { Steps } from './steps.ts'
+import { expectSame, Updates, until } from './updates.ts'
+
+type V1Client = Awaited<ReturnType<typeof createSocialClient>>
+type V1Event = NonNullable<Awaited<ReturnType<V1Client['requestFriendship']>>>
+type V2Client = ReturnType<typeof createSocialClientV2>
+
+interface Person<Client> extends Wallet {
+  readonly name: string
+  readonly client: Client
+}
+
+/** Somebody who speaks protocol v1 through the published client. */
+export type V1Person = Person<V1Client>
+/** Somebody who speaks protocol v2 through the published client. */
+export type V2Person = Person<V2Client>
+
+/** A running service, and the people who use it. */
+export class Stage {
+  readonly steps: Steps
+  readonly #app: App
+  readonly #names = new Map<string, string>()
+  readonly #leaving: (() => void)[] = []
+
+  constructor(app: App, steps: Steps) {
+    this.#app = app
+    this.steps = steps
+  }
+
+  /** Logs somebody in on v1: with a new wallet, unless it is another device of the same person. */
+  async login(name: string, wallet?: Wallet): Promise<V1Person> {
+    const { httpUrl, rpcUrl } = this.#app
+    const { address, identity } = wallet ?? (await createWallet())
+    const client = await createSocialClient(httpUrl, rpcUrl, address, identity)
+    return this.#welcome({ name, address, identity, client })
+  }
+
+  /** Connects somebody with a new wallet on v2. */
+  async connect(name: string): Promise<V2Person> {
+    const { address, identity } = await createWallet()
+    const client = createSocialClientV2(this.#app.rpcUrl)
+    await client.connect(identity)
+    return this.#welcome({ name, address, identity, client })
+  }
+
+  /** Listens to a stream of somebody, from when this resolves. */
+  async listen<Update>(
+    { address }: { readonly address: Address },
+    stream: AsyncIterable<Update>,
+    inWords: (update: Update) => string
+  ): Promise<Updates> {
+    const before = this.#app.subscribers(address)
+    const updates = new Updates(translated(stream, inWords))
+    await until(() => this.#app.subscribers(address) > before)
+    return updates
+  }
+
+  nameOf(address: string | undefined): string {
+    return this.#names.get(address ?? '') ?? 'somebody'
+  }
+
+  leave(): void {
+    for (const leave of this.#leaving) leave()
+  }
+
+  #welcome<Client extends { disconnect(): void }>(person: Person<Client>): Person<Client> {
+    this.#names.set(person.address, person.name)
+    this.#leaving.push(() => person.client.disconnect())
+    return person
+  }
+}
+
+/** Listens to what somebody on v1 is told of their friendships. */
+export function listenOnV1(stage: Stage, person: V1Person): Promise<Updates> {
+  const inWords = (event: V1Event): string => {
+    const [action, body] = Object.entries(event).find(([, value]) => value !== undefined) ?? []
+    const message = event.request?.message ? ` "${event.request.message}"` : ''
+    return `${action} of ${stage.nameOf(body?.user?.address)}${message}`
+  }
+  const stream = person.client.subscribeToFriendshipRequests()
+  return stage.listen(person, stream, events => events.map(inWords).join(', '))
+}
+
+export async function expectFriends({ client }: V1Person, friends: readonly { address: Address }[]): Promise<void> {
+  const addresses = friends.map(({ address }) => address)
+  expectSame(await collect(client.getFriends()), addresses)
+}
+
+/** All addresses of a list that v1 streams. */
+export async function collect(pages: AsyncIterable<{ address: string }[]>): Promise<string[]> {
+  const addresses: string[] = []
+  for await (const page of pages) addresses.push(...page.map(({ address }) => address))
+  return addresses
+}
+
+async function* translated<Update>(
+  stream: AsyncIterable<Update>,
+  inWords: (update: Update) => string
+): AsyncGenerator<string> {
+  for await (const update of stream) yield inWords(update)
+}

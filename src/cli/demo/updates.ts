@@ -1,0 +1,37 @@
+/** How long a step may wait for an update, in milliseconds. */
+const DEADLINE_MS = 1000
+
+/** What one device has been told and nobody has looked at yet, in words. */
+export class Updates {
+  readonly #told: string[] = []
+
+  constructor(words: AsyncIterable<string>) {
+    this.#listen(words).catch(() => undefined) // ends with the socket
+  }
+
+  /** Waits until the next update is this one. */
+  async expect(update: string): Promise<void> {
+    await until(() => this.#told.length > 0)
+    const told = this.#told.shift()
+    if (told !== update) throw new Error(`expected "${update}", but was told "${told}"`)
+  }
+
+  async #listen(words: AsyncIterable<string>): Promise<void> {
+    for await (const update of words) this.#told.push(update)
+  }
+}
+
+/** Waits for a condition, not for a time. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`nothing came within ${DEADLINE_MS} ms`)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
+export function expectSame(actual: readonly string[], expected: readonly string[]): void {
+  if ([...actual].sort().join() !== [...expected].sort().join()) {
+    throw new Error(`expected ${expected.join(', ') || 'nobody'}, but found ${actual.join(', ') || 'nobody'}`)
+  }
+}

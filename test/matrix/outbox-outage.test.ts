@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { orderedPair } from '../../src/domain/address.ts'
+import { friendshipContent } from '../../src/matrix/friendship-event.ts'
+import { FaultProxy } from '../env/fault-proxy.ts'
+import { describeWithSynapse, sharedSynapse, startSynapse } from '../env/synapse.ts'
+import { newAddress } from './homeserver.ts'
+import { counted, OutboxWorld, QUICK, within } from './outbox-world.ts'
+
+const PREFIX = 'dcl_social_service_matrix_outbox_'
+const MINUTE_MS = 60_000
+const AWAY = { awayBackoff: { firstMs: 1_000, maxMs: 30_000 } }
+
+describeWithSynapse('a homeserver that is away', () => {
+  let world: OutboxWorld
+  let proxy: FaultProxy
+  beforeAll(async () => {
+    const access = await sharedSynapse()
+    world = await OutboxWorld.open(access)
+    proxy = await FaultProxy.start(access.url)
+  })
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]()
+    await proxy[Symbol.asyncDispose]()
+  })
+
+  const isInStep = async (): Promise<void> => {
+    await world.settled()
+    expect(await world.differences()).toEqual([])
+  }
+
+  test('for an hour is asked now and then, and then gets everything, once', async () => {
+    const start = Date.now()
+    const clock = { now: start }
+    proxy.goDown()
+    const worker = await world.work({ url: proxy.url, pace: AWAY, now: () => clock.now })
+    const users = Array.from({ length: 4 }, newAddress)
+    for (const [at, alice] of [...users, ...users].entries()) {
+      const bob = newAddress()
+      await world.act(alice, 'request', bob, `Request ${at}`)
+      if (at % 2 === 0) await world.act(bob, 'accept', alice)
+      const before = proxy.connections
+      await within(20_000, 'it is asked again and again', () => {
+        clock.now += 5_000
+        return clock.now >= start + (at + 1) * 7.5 * MINUTE_MS && proxy.connections > before
+      })
+    }
+    // At most as often as its jitter allows, and at the start by the calls that found out.
+    expect(proxy.connections).toBeLessThan((clock.now - start) / 15_000 + 2 * QUICK.lanes)
+    expect(proxy.requests).toEqual([])
+    expect(await counted(worker, `${PREFIX}paused`)).toBe(1)
+    expect(await counted(worker, `${PREFIX}depth`)).toBe(12)
+    expect(await counted(worker, `${PREFIX}oldest_age_seconds`)).toBeGreaterThan(3_600)
+
+    proxy.comeBack()
+    clock.now += MINUTE_MS
+    await isInStep()
+    for (const outcome of ['retried', 'parked']) {
+      expect(await counted(worker, `${PREFIX}attempts_total`, { outcome })).toBe(0)
+    }
+    expect(await counted(worker, `${PREFIX}attempts_total`, { outcome: 'done' })).toBe(12)
+    for (const gauge of ['paused', 'depth', 'oldest_age_seconds']) {
+      expect(await counted(worker, PREFIX + gauge)).toBe(0)
+    }
+    await worker.stop()
+  })
+
+  test('because it does not know the service, parks nothing', async () => {
+    const stranger = await world.work({ asToken: 'not-the-token' })
+    await world.befriend(newAddress(), newAddress())
+    const away = () => counted(stranger, `${PREFIX}attempts_total`, { outcome: 'away' })
+    await within(20_000, 'it was tried', async () => (await away()) > 3)
+    expect(await world.store.stats()).toMatchObject({ depth: 2, parked: 0 })
+    await stranger.stop()
+    const worker = await world.work()
+    await isInStep()
+    await worker.stop()
+  })
+
+  test('at the end of the service does not hold it up', async () => {
+    const worker = await world.work({ url: proxy.url })
+    proxy.mischief = (_, path) => (path.includes('/createRoom') ? 'hang' : null)
+    await world.act(newAddress(), 'request', newAddress())
+    await within(20_000, 'it hangs', () => proxy.requests.some(it => it.includes('/createRoom')))
+    const startedAt = performance.now()
+    await worker.outbox.stop(100)
+    expect(performance.now() - startedAt).toBeLessThan(QUICK.callMs / 2)
+    proxy.mischief = () => null
+    await world.db.rows({ name: 'end-leases', text: 'update matrix_outbox set held_until = 0' }, [])
+    await worker.stop()
+    const next = await world.work()
+    await isInStep()
+    await next.stop()
+  })
+
+  test('a worker that stops gives back what it has not finished', async () => {
+    const worker = await world.work({ url: proxy.url })
+    for (let at = 0; at < 12; at++) await world.befriend(newAddress(), newAddress())
+    await within(20_000, 'it is at work', async () => {
+      const done = await counted(worker, `${PREFIX}attempts_total`, { outcome: 'done' })
+      return done > 0 && done < 20
+    })
+    await worker.stop()
+    // None is left to a lease, which would last for a minute.
+    expect((await world.store.lease(100, 1)).length).toBeGreaterThan(0)
+    const next = await world.work()
+    await world.settled(50_000)
+    await isInStep()
+    await next.stop()
+  })
+
+  test('a worker that is killed leaves its pairs to others when its lease is over', async () => {
+    const [alice, bob] = [newAddress(), newAddress()]
+    const event = await world.act(alice, 'request', bob, 'Hi')
+    expect(await world.store.lease(1, 1_500)).toHaveLength(1)
+    // What it had done before it was killed.
+    await world.homeserver.register(alice)
+    await world.homeserver.as(alice).createRoom({
+      preset: 'trusted_private_chat',
+      aliasName: world.homeserver.ids.pairAliasName(orderedPair(alice, bob)),
+      isDirect: true,
+      invite: [bob],
+      state: [{ type: 'org.decentraland.friendship', stateKey: '', content: friendshipContent(event)! }]
+    })
+    const worker = await world.work()
+    await isInStep()
+    await worker.stop()
+  })
+})
+
+describeWithSynapse('a homeserver that is killed', () => {
+  test('under load, again and again, has everything afterwards, nothing twice', async () => {
+    await using synapse = await startSynapse()
+    await using world = await OutboxWorld.open(synapse)
+    await world.work({ pace: { lanes: 6, callMs: 5_000, pairBackoff: { firstMs: 50, maxMs: 5_000 } } })
+    const users = Array.from({ length: 9 }, newAddress)
+    const done = async () => (await world.store.stats()).depth
+    for (const [at, alice] of users.entries()) {
+      for (const bob of users.slice(at + 1)) {
+        await world.act(alice, 'request', bob, 'Hi')
+        if (at % 2 === 0) await world.act(bob, 'accept', alice)
+      }
+    }
+    for (const left of [40, 25, 12]) {
+      await within(60_000, 'it is at work', async () => (await done()) <= left)
+      await synapse.kill()
+      await synapse.restart()
+    }
+    await world.settled(150_000)
+    expect(await world.differences()).toEqual([])
+  }, 280_000)
+})

@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { Address } from '../../src/domain/address.ts'
+import { Presence } from '../../src/realtime/presence.ts'
+import { SocketUsers } from '../../src/rpc/socket-users.ts'
+import { UserLimits } from '../../src/rpc/user-limits.ts'
+
+const someone = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function start() {
+  const presence = new Presence(0)
+  const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
+  const open = () => new SocketUsers(presence, limits, 120_000)
+  return { presence, open }
+}
+
+it('a user is online while the socket is there, however often they are seen on it', () => {
+  const { presence, open } = start()
+  const users = open()
+  users.seen(someone(1))
+  users.seen(someone(1))
+  expect(presence.isOnline(someone(1))).toBe(true)
+  users.dispose()
+  users.dispose()
+  vi.advanceTimersByTime(1)
+  expect(presence.isOnline(someone(1))).toBe(false)
+})
+
+it('who is seen when the socket is gone already is not online, and takes no place', () => {
+  const { presence, open } = start()
+  for (let count = 0; count < 5; count += 1) {
+    const gone = open()
+    gone.dispose()
+    gone.seen(someone(1))
+  }
+  vi.advanceTimersByTime(1)
+  expect(presence.isOnline(someone(1))).toBe(false)
+  expect(() => open().seen(someone(1))).not.toThrow()
+})
+
+it('one socket keeps eight users online at most', () => {
+  const { presence, open } = start()
+  const users = open()
+  const everybody = Array.from({ length: 10 }, (_, at) => someone(at + 1))
+  for (const user of everybody) users.seen(user)
+  expect(everybody.filter(user => presence.isOnline(user))).toHaveLength(8)
+})
