@@ -13,12 +13,11 @@ export async function queryPlans(url: string): Promise<string> {
   const explain = async ({ name, text }: Statement, values: readonly unknown[]): Promise<unknown[][]> => {
     await client.query(`prepare explained as ${text}`)
     const parameters = values.map(value => escapeLiteral(String(value))).join(', ')
-    // The second run, with everything in memory.
-    for (const _ of ['cold', 'warm']) {
-      const { rows } = await client.query(`explain (analyze, buffers, costs off) execute explained(${parameters})`)
-      plans[plans.length] = [`-- ${name}`, ...rows.map(row => row['QUERY PLAN'])].join('\n')
-    }
-    plans.splice(-2, 1)
+    const run = () => client.query(`explain (analyze, buffers, costs off) execute explained(${parameters})`)
+    // The second run finds everything in memory.
+    await run()
+    const { rows } = await run()
+    plans.push([`-- ${name}`, ...rows.map(row => row['QUERY PLAN'])].join('\n'))
     await client.query('deallocate explained')
     return []
   }

@@ -13,7 +13,7 @@ export const CHANGING = ['v1-updates', 'v2-updates', 'v2-push', 'raw-updates'] a
 export const FRIENDS_OF_EACH = 100
 export const COUPLES = 20
 export const COMMON_FRIENDS = 250
-export const OWN_FRIENDS = 250
+const OWN_FRIENDS = 250
 /** In each lane of a workload that changes friendships, everybody of the one side meets everybody of the other. */
 export const ACTORS = 5
 

@@ -4,10 +4,11 @@ import { COMMANDS } from './cli/commands.ts'
 const [name = 'serve', ...rest] = process.argv.slice(2)
 const command = COMMANDS[name]
 
-if (command && rest.length === 0) {
-  process.exitCode = await command.run()
+if (command && rest.every(option => command.options?.includes(option))) {
+  process.exitCode = await command.run(new Set(rest))
 } else {
-  const list = Object.entries(COMMANDS).map(([word, { summary }]) => `  ${word.padEnd(10)} ${summary}`)
+  const width = Math.max(...Object.keys(COMMANDS).map(word => word.length))
+  const list = Object.entries(COMMANDS).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`)
   console.error(['Usage: social-service [command]', '', ...list].join('\n'))
   process.exitCode = 2
 }

@@ -6,15 +6,15 @@ import { clientFrame } from './wire-socket.ts'
  * that all its calls can have the same number.
  */
 
-export const CALL = 3
+const CALL = 3
 export const SUBSCRIPTION = 4
 
 const TYPE_SHIFT = 27
 const NUMBER_MASK = 0x07ff_ffff
 /** The first port of a connection. */
 const PORT = 1
-/** Elements of one stream that can be acknowledged. */
-const MAX_ELEMENTS = 1000
+/** Elements of one stream whose acknowledgements are made beforehand. */
+const ELEMENTS = 1000
 
 const identifier = (type: RpcMessageTypes, number: number): number => (type << TYPE_SHIFT) | number
 
@@ -48,13 +48,11 @@ const acknowledgements = new Map([CALL, SUBSCRIPTION].map(number => [number, ack
 
 /** @param sequence of the element, 0 for the offer of the stream */
 export function acknowledgement(number: number, sequence: number): Buffer {
-  const frame = acknowledgements.get(number)?.[sequence % MAX_ELEMENTS]
-  if (!frame || sequence >= MAX_ELEMENTS) return acknowledge(number, sequence)
-  return frame
+  return acknowledgements.get(number)?.[sequence] ?? acknowledge(number, sequence)
 }
 
 function acknowledgementsOf(number: number): Buffer[] {
-  return Array.from({ length: MAX_ELEMENTS }, (_, sequence) => acknowledge(number, sequence))
+  return Array.from({ length: ELEMENTS }, (_, sequence) => acknowledge(number, sequence))
 }
 
 function acknowledge(number: number, sequenceId: number): Buffer {

@@ -18,8 +18,9 @@ export async function idleSockets(job: Job): Promise<Measurement> {
   const warmUp = await open(job, Math.min(WARM_UP, job.size.sockets))
   for (const socket of warmUp.sockets) socket.end()
   const before = await settledBytes(server)
-  const { measurement } = await open(job, job.size.sockets)
+  const { sockets, measurement } = await open(job, job.size.sockets)
   const after = await settledBytes(server)
+  for (const { failure } of sockets) if (failure) throw failure
   return { ...measurement, bytesPerSocket: (after - before) / job.size.sockets }
 }
 

@@ -70,6 +70,11 @@ export class RpcSocket {
     await this.#exchange(request)
   }
 
+  /** Why it is over, or null while it is open. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
   end(): void {
     this.#wire.end()
   }

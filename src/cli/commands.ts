@@ -1,14 +1,28 @@
 import { demo } from './demo.ts'
+import { matrixRegistration, PRINT } from './matrix-registration.ts'
+import { outbox, RETRY } from './outbox.ts'
 import { serve } from './serve.ts'
 
 interface Command {
   readonly summary: string
+  /** What may follow the word; nothing unless there are some. */
+  readonly options?: readonly string[]
   /** @returns the exit code */
-  readonly run: () => Promise<number>
+  readonly run: (options: ReadonlySet<string>) => Promise<number>
 }
 
 /** What the program can be told to do, by the word that is said on the command line. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { summary: 'Runs the service until it is told to stop (the default)', run: serve },
-  demo: { summary: 'Starts a service in memory and makes wallets friends, over both protocols', run: demo }
+  demo: { summary: 'Starts a service in memory and makes wallets friends, over both protocols', run: demo },
+  outbox: {
+    summary: `Lists what the homeserver could not be made to follow; with ${RETRY}, lets it be tried again`,
+    options: [RETRY],
+    run: outbox
+  },
+  'matrix-registration': {
+    summary: `Writes the file that makes the service known to its homeserver; with ${PRINT}, prints it`,
+    options: [PRINT],
+    run: matrixRegistration
+  }
 }

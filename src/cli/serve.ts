@@ -46,7 +46,7 @@ function endAtNextSignal(): void {
 }
 
 /** What to tell whoever started the service of why it does not; null of what nobody foresaw. */
-function adviceOn(error: unknown): string | null {
+export function adviceOn(error: unknown): string | null {
   if (error instanceof ConfigError || error instanceof DataInUseError || error instanceof SchemaError) {
     return error.message
   }

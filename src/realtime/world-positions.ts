@@ -85,7 +85,7 @@ export class WorldPositions {
 
   #put(user: Address, entry: Entry): void {
     const before = this.#entries.get(user)
-    if (before && before.at >= entry.at) return
+    if (before && before.at > entry.at) return
     this.#entries.delete(user)
     this.#entries.set(user, entry)
     if (this.#entries.size > MAX_POSITIONS) this.#dropOldest()
@@ -102,7 +102,7 @@ export class WorldPositions {
       }
     } else if (message.kind === 'presence-wanted') {
       const isMeant = message.of === null || message.of === this.#options.instance
-      if (isMeant) for (const [user, { isLocal }] of this.#entries) if (isLocal) this.#untold.add(user)
+      if (isMeant) for (const user of this.#entries.keys()) this.#untold.add(user)
     }
   }
 

@@ -14,6 +14,11 @@ type ActionField = {
   }
 }[FriendshipAction]
 
+/** A case that says nothing but whom it is about. */
+type UserCase<Name extends string> = Name extends string
+  ? { readonly $case: Name } & { readonly [Key in Name]: { readonly user: UserField } }
+  : never
+
 /** What a user wants to happen to whom. */
 interface ActionUpon {
   readonly action: FriendshipAction
@@ -45,4 +50,9 @@ export function actionOf(field: ActionField | undefined): ActionUpon {
     default:
       throw new SocialError('invalid_request', 'No known action was provided')
   }
+}
+
+/** An update or answer of both protocols that names a user: `{ $case: 'accept', accept: { user } }`. */
+export function userCase<Name extends string>(name: Name, address: Address): UserCase<Name> {
+  return { $case: name, [name]: { user: { address } } } as unknown as UserCase<Name>
 }

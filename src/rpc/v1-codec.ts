@@ -13,6 +13,7 @@ import type { PairEvent } from '../domain/events.ts'
 import type { FriendshipAction, PairStatus } from '../domain/friendship.ts'
 import type { Paged } from '../domain/page.ts'
 import type { PendingRequest } from '../social/friends.ts'
+import { userCase } from './fields.ts'
 
 export const METHODS = FriendshipsServiceDefinition.methods
 
@@ -84,19 +85,8 @@ export function encodeEvents(event: PairEvent, other: Address): FriendshipEventR
 }
 
 function encodeEvent(action: FriendshipAction, event: PairEvent, other: Address): FriendshipEventResponse {
-  const user = { address: other }
-  switch (action) {
-    case 'request':
-      return { body: { $case: 'request', request: requestResponse(other, event) } }
-    case 'accept':
-      return { body: { $case: 'accept', accept: { user } } }
-    case 'reject':
-      return { body: { $case: 'reject', reject: { user } } }
-    case 'cancel':
-      return { body: { $case: 'cancel', cancel: { user } } }
-    case 'delete':
-      return { body: { $case: 'delete', delete: { user } } }
-  }
+  if (action !== 'request') return { body: userCase(action, other) }
+  return { body: { $case: 'request', request: requestResponse(other, event) } }
 }
 
 /** One page of users. */

@@ -22,6 +22,7 @@ import { type Page, type PageLimits, pageOf } from '../domain/page.ts'
 import type { Profile } from '../profiles/profile.ts'
 import type { ConnectivityUpdate } from '../social/connectivity.ts'
 import type { PendingRequest } from '../social/friends.ts'
+import { userCase } from './fields.ts'
 
 export const METHODS = SocialServiceDefinition.methods
 
@@ -114,23 +115,15 @@ export function isFriendshipUpdate({ action }: PairEvent): boolean {
 }
 
 /** What the other one is told. A request comes with the actor's profile. */
-export function encodeUpdate(event: PairEvent, actor: Profile): FriendshipUpdate {
-  const user = { address: event.actor }
-  switch (event.action) {
+export function encodeUpdate(event: PairEvent, profile: Profile): FriendshipUpdate {
+  const { action, actor } = event
+  switch (action) {
     case 'request':
-      return { update: { $case: 'request', request: encodeRequest({ ...event, address: event.actor }, actor) } }
-    case 'accept':
-      return { update: { $case: 'accept', accept: { user } } }
-    case 'reject':
-      return { update: { $case: 'reject', reject: { user } } }
-    case 'cancel':
-      return { update: { $case: 'cancel', cancel: { user } } }
-    case 'delete':
-      return { update: { $case: 'delete', delete: { user } } }
-    case 'block':
-      return { update: { $case: 'block', block: { user } } }
+      return { update: { $case: 'request', request: encodeRequest({ ...event, address: actor }, profile) } }
     case 'unblock':
       return { update: undefined }
+    default:
+      return { update: userCase(action, actor) }
   }
 }
 

@@ -42,10 +42,7 @@ export class FriendPresence {
   constructor(parts: FriendPresenceParts) {
     this.#parts = parts
     const { presence, positions, bus } = parts
-    this.#circles = new FriendCircles(parts, ({ viewer: { untold } }, friend, areFriends) => {
-      if (areFriends) untold.add(friend)
-      else untold.delete(friend)
-    })
+    this.#circles = new FriendCircles(parts, ({ viewer }, friend) => viewer.untold.add(friend))
     const moved = (friend: Address): void => {
       for (const { viewer } of this.#circles.around(friend)) viewer.untold.add(friend)
     }
@@ -124,6 +121,7 @@ export class FriendPresence {
     for (const friend of viewer.untold) {
       if (positions.length === MAX_TOLD) break
       viewer.untold.delete(friend)
+      // Who is no friend any more is not shown, also when they moved while they still were one.
       const position = friends.has(friend) ? this.#parts.positions.of(friend) : null
       if (position) positions.push(position)
     }

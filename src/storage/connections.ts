@@ -18,6 +18,11 @@ const MAX_WAITING = 2_000
 const IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 10_000
 const INT8 = 20
+/**
+ * Every statement is written for the one plan that its indexes give. Left to itself, PostgreSQL plans reads of the log
+ * anew each time, because it takes the end of the log for a third of it unless it knows the number.
+ */
+const ONE_PLAN = '-c plan_cache_mode=force_generic_plan'
 
 /** The connections to a database: a bounded number of them, for which a bounded number of callers waits for so long. */
 export class Connections {
@@ -89,7 +94,7 @@ function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionLimits): Poo
 
 function remote(url: string, { poolSize }: ConnectionLimits): PoolConfig {
   const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS }
-  return { connectionString: url, max: poolSize, idleTimeoutMillis: IDLE_MS, ...keepAlive }
+  return { connectionString: url, options: ONE_PLAN, max: poolSize, idleTimeoutMillis: IDLE_MS, ...keepAlive }
 }
 
 /** One connection, which stays: the engine has one session, and a second would end the first. */

@@ -39,5 +39,9 @@ test('what was changed, cut short or never sealed opens as nothing', () => {
       expect(seal.open(sealed.subarray(0, at), context)).toBeNull()
     })
   )
-  fc.assert(fc.property(fc.uint8Array(), bytes => expect(seal.open(Buffer.from(bytes), context)).toBeNull()))
+  fc.assert(
+    fc.property(fc.uint8Array(), bytes => {
+      expect(seal.open(Buffer.from(bytes), context)).toBeNull()
+    })
+  )
 })

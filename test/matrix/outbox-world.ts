@@ -71,6 +71,12 @@ export class OutboxWorld implements AsyncDisposable {
     return new OutboxWorld(fresh, access, roomOn)
   }
 
+  /** Where the database is, which must be PostgreSQL. */
+  get databaseUrl(): string {
+    if (!('url' in this.#fresh.options)) throw new Error('Not a PostgreSQL server')
+    return this.#fresh.options.url
+  }
+
   /** Does one thing, which is committed when this resolves. */
   async act(actor: Address, action: PairAction, target: Address, message: string | null = null): Promise<PairEvent> {
     const store = new FriendshipStore(this.db, { friends: 1_000_000, outgoing: 1_000_000 }, true)

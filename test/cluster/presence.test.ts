@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Wallet } from '../../src/cli/wallet.ts'
+import { Env } from '../env/app.ts'
+import { Cluster } from '../env/cluster.ts'
+import { describeWithRedis, freshPostgres } from '../env/databases.ts'
+import { PresenceClient } from '../env/presence-client.ts'
+import { RedisServer } from '../env/redis.ts'
+import { until } from '../env/until.ts'
+import { connectivity, listen, loginV2 } from '../env/v2.ts'
+
+/** Longer than the second in which a position goes from one instance to another, on a busy machine. */
+const GRACE = '4s'
+
+describeWithRedis('two instances', () => {
+  let redis: RedisServer
+  let databaseUrl: string
+  let one: Env
+  let two: Env
+  const startOne = () =>
+    Env.start({ DATABASE_URL: databaseUrl, REDIS_URL: redis.url, PRESENCE_GRACE: GRACE, METRICS_TOKEN: 'metrics' })
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+    databaseUrl = await freshPostgres()
+    one = await startOne()
+    two = await startOne()
+  })
+  afterAll(async () => {
+    await one.stop()
+    await two.stop()
+    await redis[Symbol.asyncDispose]()
+  })
+
+  async function user(env: Env, wallet?: Wallet): Promise<PresenceClient> {
+    const client = await PresenceClient.connect(env.app, wallet)
+    env.onStop(() => client.disconnect())
+    return client
+  }
+
+  async function metric(env: Env, name: string): Promise<number> {
+    const headers = { authorization: 'Bearer metrics' }
+    const text = await (await fetch(`${env.app.httpUrl}/metrics`, { headers })).text()
+    return Number(
+      text
+        .split('\n')
+        .find(line => line.startsWith(`${name} `))
+        ?.split(' ')[1]
+    )
+  }
+
+  it('know of each other, and of the users of both', async () => {
+    for (const env of [one, two]) {
+      await until(async () => (await metric(env, 'social_instances')) === 2, 'both are known')
+    }
+    const [alice, bob] = [await user(one), await user(two)]
+    await Promise.all([alice.onlineFriends(), bob.onlineFriends()])
+    for (const env of [one, two]) {
+      await until(async () => (await metric(env, 'social_users_online{on="all"}')) >= 2, 'both are online')
+      expect(await metric(env, 'social_presence_messages_total{direction="sent"}')).toBeGreaterThan(0)
+      expect(await metric(env, 'social_presence_messages_total{direction="received"}')).toBeGreaterThan(0)
+    }
+  })
+
+  it('tell a v2 user of friends on the other one', async () => {
+    const [alice, bob] = [await user(one), await user(two)]
+    await alice.befriend(bob)
+    const onV2 = await loginV2(one, alice.wallet)
+    const comings = await listen(one, alice.address, onV2.client.subscribeToFriendConnectivityUpdates())
+    expect(connectivity(await comings.next())).toBe(`${bob.address} online`)
+    bob.disconnect()
+    expect(connectivity(await comings.next())).toBe(`${bob.address} offline`)
+    await (await user(two, bob.wallet)).onlineFriends()
+    expect(connectivity(await comings.next())).toBe(`${bob.address} online`)
+  })
+
+  it('show the friends of both who are online, and where they are', async () => {
+    const [alice, bob, carol] = [await user(one), await user(two), await user(one)]
+    await alice.befriend(bob)
+    await alice.befriend(carol)
+    await until(async () => (await alice.onlineFriends()).flat().length === 2, 'both friends are online')
+    await bob.heartbeat({ realm: 'bob', x: '1' })
+    const seen = alice.sightings()
+    await until(() => seen.last('bob')?.x === '1', 'the position is told')
+    await bob.heartbeat({ realm: 'bob', x: '2' })
+    await carol.heartbeat({ realm: 'carol' })
+    await until(() => seen.last('bob')?.x === '2' && seen.last('carol') !== undefined, 'the positions are told')
+    const onV2 = await loginV2(two, bob.wallet)
+    await onV2.client.blockUser(alice.address)
+    expect((await alice.onlineFriends()).flat()).toEqual([carol.address])
+  })
+
+  it('let a user change over from one that is restarted, and tell nobody', { timeout: 90_000 }, async () => {
+    const [alice, bob] = [await user(two), await user(one)]
+    await alice.befriend(bob)
+    const onV2 = await loginV2(two, alice.wallet)
+    const comings = await listen(two, alice.address, onV2.client.subscribeToFriendConnectivityUpdates())
+    expect(connectivity(await comings.next())).toBe(`${bob.address} online`)
+    const stopping = one.stop()
+    const back = await user(two, bob.wallet)
+    await back.onlineFriends()
+    await stopping
+    await until(async () => (await metric(two, 'social_instances')) === 1, 'the other one is gone')
+    one = await startOne()
+    await until(async () => (await metric(two, 'social_instances')) === 2, 'it is back')
+    // What comes later is told later.
+    const carol = await user(one)
+    await alice.befriend(carol)
+    expect(connectivity(await comings.next())).toBe(`${carol.address} online`)
+  })
+})

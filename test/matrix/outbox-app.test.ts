@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { HomeserverClient } from '../../src/matrix/client.ts'
+import { Database } from '../../src/storage/database.ts'
+import { EventLog } from '../../src/storage/event-log.ts'
+import { OutboxStore } from '../../src/storage/outbox.ts'
+import { Env } from '../env/app.ts'
+import { freshPostgres, LIMITS, postgresUrl, silent } from '../env/databases.ts'
+import { FaultProxy } from '../env/fault-proxy.ts'
+import { describeWithSynapse, type SynapseAccess, sharedSynapse } from '../env/synapse.ts'
+import { OutboxTruth } from './outbox-truth.ts'
+import { within } from './outbox-world.ts'
+
+const METRICS_TOKEN = 'metrics'
+
+const settings = (access: SynapseAccess, DATABASE_URL: string) => ({
+  DATABASE_URL,
+  METRICS_TOKEN,
+  MATRIX_MODE: 'appservice',
+  MATRIX_HOMESERVER_URL: access.url,
+  MATRIX_AS_TOKEN: access.asToken,
+  MATRIX_HS_TOKEN: access.hsToken,
+  MATRIX_TOKEN_KEY: 'k'.repeat(32)
+})
+
+describeWithSynapse('instances of the service with one homeserver', () => {
+  test.skipIf(postgresUrl === null)(
+    'acknowledge friendships without it, and bring it in step together',
+    async () => {
+      const access = await sharedSynapse()
+      await using proxy = await FaultProxy.start(access.url)
+      const database = await freshPostgres()
+      const behindProxy = settings({ ...access, url: proxy.url }, database)
+      proxy.goDown()
+      await using one = await Env.start(behindProxy)
+      await using other = await Env.start(behindProxy)
+      const [alice, bob] = await Promise.all([one.login(), other.login()])
+      const inbox = await one.updates(alice)
+      await alice.client.requestFriendship(bob.address, 'Shall we?')
+      await bob.client.acceptFriendshipRequest(alice.address)
+      expect((await inbox.next()).accept?.user?.address).toBe(bob.address)
+
+      const headers = { authorization: `Bearer ${METRICS_TOKEN}` }
+      const metrics = await (await fetch(`${one.app.httpUrl}/metrics`, { headers })).text()
+      expect(metrics).toMatch(/^dcl_social_service_matrix_outbox_depth 2$/m)
+
+      proxy.comeBack()
+      const db = await Database.open({ ...LIMITS, url: database }, silent)
+      const homeserver = new HomeserverClient({ ...access, timeoutMs: 20_000, connections: 4 })
+      try {
+        const outbox = new OutboxStore(db)
+        await within(80_000, 'the homeserver has everything', async () => (await outbox.stats()).depth === 0)
+        await alice.client.removeFriend(bob.address)
+        await bob.client.requestFriendship(alice.address, 'Once more?')
+        await within(20_000, 'the homeserver has everything', async () => (await outbox.stats()).depth === 0)
+        const { events } = await new EventLog(db).after(0, [], 100)
+        expect(events).toHaveLength(4)
+        expect(await new OutboxTruth(access, homeserver, 'request').differences(events)).toEqual([])
+      } finally {
+        await homeserver.close()
+        await db.close()
+      }
+    },
+    150_000
+  )
+})
