@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { chmod, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config.ts'
 import { registrationYaml } from '../matrix/registration.ts'
@@ -36,6 +36,7 @@ async function write(registration: string): Promise<void> {
   const path = resolve(FILE)
   // Who can read it can act as any user.
   await writeFile(path, registration, { mode: 0o600 })
+  await chmod(path, 0o600)
   console.log(
     [
       `Written: ${path}`,

@@ -5,7 +5,7 @@ import type { SessionsEnded } from '../domain/events.ts'
 /** Users in one message: whoever has more to tell sends several. */
 export const MAX_USERS = 500
 /** Messages in which an instance tells of all its users. */
-export const MAX_PARTS = 20_000
+const MAX_PARTS = 20_000
 /** Instances and the number of what they told so far are in every message about presence, so that a loss is noticed. */
 interface FromInstance {
   readonly instance: string
@@ -29,7 +29,7 @@ export interface PresenceWhole extends FromInstance {
 }
 
 /** Says that an instance is alive. */
-export interface PresenceBeat extends FromInstance {
+interface PresenceBeat extends FromInstance {
   readonly kind: 'presence-beat'
 }
 

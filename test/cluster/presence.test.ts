@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Wallet } from '../../src/cli/wallet.ts'
 import { Env } from '../env/app.ts'
 import { Cluster } from '../env/cluster.ts'
@@ -105,5 +105,28 @@ describeWithRedis('two instances', () => {
     const carol = await user(one)
     await alice.befriend(carol)
     expect(connectivity(await comings.next())).toBe(`${carol.address} online`)
+  })
+})
+
+describeWithRedis('an instance that is killed', () => {
+  it('takes its users with it within 30 seconds, but for those who came back elsewhere', {
+    timeout: 120_000
+  }, async () => {
+    await using cluster = await Cluster.start(2)
+    const [alice, bob, carol] = [
+      await PresenceClient.connect(cluster.instance(0)),
+      await PresenceClient.connect(cluster.instance(1)),
+      await PresenceClient.connect(cluster.instance(1))
+    ]
+    await alice.befriend(bob)
+    await alice.befriend(carol)
+    const online = async (): Promise<string[]> => (await alice.onlineFriends()).flat()
+    await until(async () => (await online()).length === 2, 'both friends are online')
+    await cluster.instance(1).process.stop('SIGKILL')
+    const back = await PresenceClient.connect(cluster.instance(0), carol.wallet)
+    await back.onlineFriends()
+    expect(await online()).toHaveLength(2)
+    await expect.poll(online, { timeout: 30_000 }).toEqual([carol.address])
+    for (const client of [alice, back]) client.disconnect()
   })
 })

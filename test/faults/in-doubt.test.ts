@@ -104,6 +104,20 @@ describeWithPostgres('A write whose connection breaks', () => {
     expect(await logged()).toHaveLength(1)
   })
 
+  test('is told although nobody could look, and known again when it is sent again', async () => {
+    breakAfter(async () => proxy.refuse())
+    const request = () => alice.client.requestFriendship(bob.address, 'hi')
+    await expect(request()).rejects.toThrow('The database is not available, try again')
+    proxy.accept()
+    // Nothing else happens that would make the service look.
+    const told = await toBob.next()
+    const again = await request()
+    expect(told).toEqual({ request: { ...again?.request, user: { address: alice.address } } })
+    expect(await logged()).toHaveLength(1)
+    await alice.client.cancelFriendshipRequest(bob.address)
+    expect((await toBob.next()).cancel?.user?.address).toBe(alice.address)
+  })
+
   test('is decided anew when somebody else was faster', async () => {
     let isFirst = true
     proxy.inspect = async (data, from) => {

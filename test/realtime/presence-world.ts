@@ -72,13 +72,17 @@ export class Instance<End extends Channel = Wire> {
   readonly channel: End
   readonly network: PresenceNetwork
   readonly told: string[] = []
+  /** Messages that this instance wanted to send. */
+  sent = 0
   readonly #local: Presence
   readonly #connections = new Map<Address, { readonly leave: () => void; readonly at: number }>()
 
   constructor(name: string, channel: End, { graceMs = GRACE_MS, beatMs = BEAT_MS } = {}) {
     this.channel = channel
     this.#local = new Presence(graceMs)
-    const onMessage = (): void => undefined
+    const onMessage = (direction: string): void => {
+      if (direction === 'sent') this.sent += 1
+    }
     this.network = new PresenceNetwork({ instance: name, local: this.#local, channel, graceMs, beatMs, onMessage })
     this.network.onChange((user, online) => this.told.push(`${Number(user)} ${online ? 'online' : 'offline'}`))
   }

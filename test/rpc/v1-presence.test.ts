@@ -127,19 +127,19 @@ describe('a subscription to positions', () => {
     const carol = await user()
     await alice.befriend(carol)
     const seen = await watch(alice)
-    for (let step = 0; step < 60; step += 1) {
+    let step = 0
+    while (seen.messages.length < 5) {
+      step += 1
       await Promise.all([
         bob.heartbeat({ realm: 'bob', x: `${step}` }),
         carol.heartbeat({ realm: 'carol', x: `${step}` })
       ])
-      await new Promise(resolve => setTimeout(resolve, 50))
     }
-    await until(() => seen.last('bob')?.x === '59' && seen.last('carol')?.x === '59', 'the last positions are told')
+    await until(() => seen.last('bob')?.x === seen.last('carol')?.x && seen.last('bob')?.x === `${step}`, 'all is told')
     const gaps = seen.messages.slice(1).map(({ at }, index) => at - (seen.messages[index]?.at ?? 0))
     // What the network and a busy machine take from one of them, they add to another.
     expect(Math.min(...gaps)).toBeGreaterThan(700)
     expect((seen.messages.at(-1)?.at ?? 0) - (seen.messages[0]?.at ?? 0)).toBeGreaterThan(gaps.length * 990)
-    expect(seen.messages.length).toBeLessThan(10)
   })
 
   it('tells of friends only, as they are at that moment', async () => {
