@@ -10,7 +10,7 @@ import type { OutboxStats } from '../storage/outbox.ts'
  * - `away`: the homeserver did not answer anybody, or asked to be left alone; it does not count against the event
  * - `interrupted`: the service stops, or the lease was nearly over
  */
-export const OUTCOMES = ['done', 'retried', 'parked', 'away', 'interrupted'] as const
+const OUTCOMES = ['done', 'retried', 'parked', 'away', 'interrupted'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
 const PREFIX = 'dcl_social_service_matrix_outbox_'

@@ -9,7 +9,7 @@ import type { Bus } from '../realtime/bus.ts'
 import type { Authenticator, SessionHolder } from './authenticator.ts'
 
 interface HomeserverSessionsParts {
-  readonly homeserver: HomeserverClient
+  readonly homeserver: Pick<HomeserverClient, 'whoami' | 'ids'>
   readonly bus: Bus
   /** The same on every instance, so that one can tell the others which session ended; null for a single instance. */
   readonly tokenKey: string | null

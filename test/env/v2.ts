@@ -12,8 +12,8 @@ import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
 import type { Env } from './app.ts'
 import { until } from './until.ts'
 
-export type V2Client = ReturnType<typeof createSocialClientV2>
-export type V2Service = ReturnType<typeof loadService<object, typeof SocialServiceDefinition>>
+type V2Client = ReturnType<typeof createSocialClientV2>
+type V2Service = ReturnType<typeof loadService<object, typeof SocialServiceDefinition>>
 
 /** A wallet whose socket is open through the published v2 client. */
 export interface V2User extends Wallet {

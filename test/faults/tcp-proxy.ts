@@ -12,6 +12,8 @@ export class TcpProxy implements AsyncDisposable {
   /** Where the service finds the database. */
   readonly url: string
   inspect: Inspector = () => 'pass'
+  /** Connections that were broken at once. */
+  refused = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #isRefusing = false
@@ -23,8 +25,10 @@ export class TcpProxy implements AsyncDisposable {
     url.port = String((server.address() as AddressInfo).port)
     this.url = url.href
     server.on('connection', client => {
-      if (this.#isRefusing) client.destroy()
-      else this.#join(client, connect(Number(target.port), target.hostname))
+      if (this.#isRefusing) {
+        this.refused += 1
+        client.destroy()
+      } else this.#join(client, connect(Number(target.port), target.hostname))
     })
   }
 

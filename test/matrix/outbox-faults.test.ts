@@ -71,7 +71,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     ['PUT', /\/account_data\/m.direct/],
     ['POST', /\/register/]
   ] as const
-  const broken = ['cut before', 'cut after', 'cut within', '500', 'html 200', '429'] as const
+  const broken = ['cut before', 'cut after', '500'] as const
   test.each(calls.flatMap(([method, path]) => broken.map(fault => [fault, method, path] as const)))(
     'does everything once in spite of: %s, %s %s',
     async (fault, method, path) => {
@@ -84,7 +84,8 @@ describeWithSynapse('a homeserver that fails now and then', () => {
       await world.act(alice, 'request', bob, 'Hi')
       await world.act(bob, 'accept', alice)
       await world.act(alice, 'delete', bob)
-      await isInStep()
+      await world.settled()
+      expect(await world.differences([alice, bob])).toEqual([])
       await worker.stop()
     }
   )

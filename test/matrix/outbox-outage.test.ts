@@ -91,7 +91,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await using world = await open()
     const worker = await world.work({ pace: { lanes: 1 } })
     const [alice, bob] = [newAddress(), newAddress()]
-    for (let round = 0; round < 15; round++) {
+    for (let round = 0; round < 10; round++) {
       await world.act(alice, 'request', bob)
       await world.act(alice, 'cancel', bob)
     }
@@ -104,7 +104,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await world.work()
     await world.settled(50_000)
     await isInStep(world)
-  })
+  }, 90_000)
 
   test('a worker that is killed leaves its pairs to others when its lease is over', async () => {
     await using world = await open()

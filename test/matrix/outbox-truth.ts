@@ -44,8 +44,11 @@ export class OutboxTruth {
     this.#roomOn = roomOn
   }
 
-  /** In what the homeserver is not as the log says, in words; empty when it is in step. */
-  async differences(log: readonly PairEvent[]): Promise<string[]> {
+  /**
+   * In what the homeserver is not as the log says, in words; empty when it is in step.
+   * @param users those of whom the log is complete; all unless given
+   */
+  async differences(log: readonly PairEvent[], users?: readonly Address[]): Promise<string[]> {
     const found: string[] = []
     const rooms = new Map<string, { readonly roomId: RoomId; readonly there: PairThere }>()
     const direct = new Map<Address, Record<string, RoomId[]>>()
@@ -70,6 +73,7 @@ export class OutboxTruth {
       }
     }
     for (const [user, entries] of direct) {
+      if (users && !users.includes(user)) continue
       compare(`m.direct of ${user}`, (await this.#homeserver.as(user).getAccountData('m.direct')) ?? {}, entries)
       const userId = this.#homeserver.ids.userId(user)
       const own = [...rooms.values()].filter(({ there }) => there.memberships[userId] === 'join')

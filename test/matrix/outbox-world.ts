@@ -125,9 +125,11 @@ export class OutboxWorld implements AsyncDisposable {
     await within(withinMs, 'the outbox is empty', async () => (await this.store.stats()).depth === 0)
   }
 
-  /** In what the homeserver is not as the log says; empty when it is in step. */
-  async differences(): Promise<string[]> {
-    return this.#truth.differences((await new EventLog(this.db).after(0, [], 1_000_000)).events)
+  /** In what the homeserver is not as the log says, of everybody or some; empty when it is in step. */
+  async differences(users?: readonly Address[]): Promise<string[]> {
+    const { events } = await new EventLog(this.db).after(0, [], 1_000_000)
+    const isOf = ({ actor, target }: PairEvent) => !users || users.includes(actor) || users.includes(target)
+    return this.#truth.differences(events.filter(isOf), users)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

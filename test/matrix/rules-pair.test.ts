@@ -200,6 +200,21 @@ describeWithSynapse('the room of two users', () => {
       expect((await membersOf(alice, roomId)).toSorted()).toEqual([alice.userId, bob.userId].toSorted())
     })
 
+    test('whatever letter case somebody is invited in, it is that user', async () => {
+      const { alice, bob, roomId } = await env.pair()
+      const room = `${CLIENT}/rooms/${part(roomId)}`
+      const loud = bob.userId.replace(bob.address.slice(2), bob.address.slice(2).toUpperCase())
+      await bob.rest.post(`${room}/leave`)
+      expect((await alice.rest.post(`${room}/invite`, { user_id: loud })).status).toBe(200)
+      await bob.rest.post(`${room}/leave`)
+      const state = await alice.rest.put(`${room}/state/m.room.member/${part(loud)}`, { membership: 'invite' })
+      expect(state.status).toBe(200)
+      expect((await membersOf(alice, roomId)).toSorted()).toEqual([alice.userId, bob.userId].toSorted())
+      await block(bob, alice)
+      expect(await alice.rest.post(`${room}/invite`, { user_id: loud })).toMatchObject(FORBIDDEN)
+      expect(await alice.rest.post(`${CLIENT}/createRoom`, { invite: [loud] })).toMatchObject(FORBIDDEN)
+    })
+
     test('a third who was invited past the service comes no further than that', async () => {
       const { alice, roomId } = await env.pair()
       const mallory = await env.login()

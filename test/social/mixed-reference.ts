@@ -17,7 +17,7 @@ export interface Relation {
   readonly last: Deed | null
 }
 
-export const STRANGERS: Relation = { friends: false, askedBy: null, blockedBy: [], last: null }
+const STRANGERS: Relation = { friends: false, askedBy: null, blockedBy: [], last: null }
 
 /** Kept: it was so already, and is answered like what was done. */
 export type Outcome = 'done' | 'kept' | 'refused'

@@ -11,6 +11,8 @@ import { MIGRATIONS } from '../../src/storage/migrations/index.ts'
 import { migrate } from '../../src/storage/migrator.ts'
 import { type FreshDatabase, freshDatabase } from '../env/databases.ts'
 
+/** These tests are not about time: fifty callers may have to wait for each other on a busy machine. */
+const PATIENCE_MS = 20_000
 /** Far above what a test reaches that is not about limits. */
 const NO_LIMITS: CountLimits = { friends: 1_000_000, outgoing: 1_000_000 }
 
@@ -47,7 +49,7 @@ export class Stores implements AsyncDisposable {
   }
 
   static async open(kind: Database['kind'], settings: { readonly poolSize?: number } = {}): Promise<Stores> {
-    const fresh = await freshDatabase(kind, settings)
+    const fresh = await freshDatabase(kind, { connectTimeoutMs: PATIENCE_MS, ...settings })
     await migrate(fresh.db, MIGRATIONS)
     return new Stores(fresh)
   }

@@ -46,7 +46,7 @@ export interface ForwarderParts {
   readonly limits: ForwarderLimits
 }
 
-export interface ForwarderLimits {
+interface ForwarderLimits {
   /** Bytes of JSON and of media that pass through. */
   readonly bodyBytes: Readonly<Record<'json' | 'media', number>>
   /** Longest time of an exchange of JSON, in milliseconds. */
@@ -58,6 +58,8 @@ const MAX_POLL_MS = 60_000
 const POLL_GRACE_MS = 45_000
 /** Longest time for media, in milliseconds. */
 const MEDIA_MS = 10 * 60_000
+/** Longest answer that is changed on its way. */
+const MAX_AMENDED_BYTES = 64 * 1024
 
 /** Hands requests on to the homeserver, and its answers back. */
 export class Forwarder {
@@ -75,12 +77,12 @@ export class Forwarder {
     try {
       const answer = await this.#send(this.#requestOf(passage, forwarding), visitor)
       if (!isFromHomeserver(answer, route)) {
-        await answer.body.dump()
+        await discard(answer)
         throw unavailable()
       }
       status = answer.status
       const { amend } = forwarding
-      if (amend && status === 200) return { status, headers: {}, body: amend(await readJson(answer)) }
+      if (amend && status === 200) return { status, headers: {}, body: amend(await readAnswer(answer)) }
       return { status, headers: answerHeaders(answer.headers), body: answer.body }
     } finally {
       forwarding.done?.(status)
@@ -112,7 +114,7 @@ export class Forwarder {
     if (answer.status !== 401 || visitor === null) return answer
     const renewed = await gate.renewedTokenOf(visitor.holder, visitor.token)
     if (renewed === null) return answer
-    await answer.body.dump()
+    await discard(answer)
     // What went through once is gone.
     if (request.body !== null && !Buffer.isBuffer(request.body)) throw unavailable()
     return upstream.request({ ...request, headers: { ...request.headers, authorization: `Bearer ${renewed}` } })
@@ -146,11 +148,25 @@ function isFromHomeserver({ status, headers }: UpstreamAnswer, { answer }: Route
   return /^application\/json\b/i.test(String(headers['content-type']))
 }
 
-/** The JSON of an answer that is known to be small. */
-async function readJson({ body }: UpstreamAnswer): Promise<JsonObject> {
-  const { data } = CONTENT.safeParse(await body.json())
-  if (data === undefined) throw unavailable()
-  return data
+/** The JSON of an answer that is to be changed. */
+async function readAnswer({ body }: UpstreamAnswer): Promise<JsonObject> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > MAX_AMENDED_BYTES) throw unavailable()
+      chunks.push(chunk)
+    }
+    return CONTENT.parse(JSON.parse(Buffer.concat(chunks).toString()))
+  } catch {
+    throw unavailable()
+  }
+}
+
+/** Lets the connection be used again, if what is left to read is not much. */
+async function discard({ body }: UpstreamAnswer): Promise<void> {
+  await body.dump().catch(() => undefined)
 }
 
 function unavailable(): SocialError {

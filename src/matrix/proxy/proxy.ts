@@ -26,7 +26,7 @@ export interface ProxyParts {
   readonly tokenOf: (request: FastifyRequest) => string
 }
 
-export interface ProxyLimits {
+interface ProxyLimits {
   /** Bytes of a body that a rule reads, of other JSON, and of media. */
   readonly bodyBytes: Readonly<Record<'read' | 'json' | 'media', number>>
   /** Longest time of an exchange of JSON, in milliseconds. */
@@ -41,7 +41,7 @@ export const matrixProxy: FastifyPluginAsync<ProxyParts> = async (app, parts) =>
   app.addContentTypeParser('*', (_, payload, done) => done(null, payload))
   app.addHook('preClose', async () => proxy.endPolls())
   app.route({
-    method: ['GET', 'POST', 'PUT', 'DELETE'],
+    method: ['GET', 'POST', 'PUT'],
     url: '/_matrix/*',
     exposeHeadRoute: false,
     schema: { hide: true },
@@ -67,8 +67,7 @@ class MatrixProxy {
     const exchange = new Exchange(reply)
     if (match.route.answer === 'poll') this.#keep(exchange)
     try {
-      const visitor = await this.#enter(match.route, request)
-      exchange.whenOver(this.#parts.slots.take(visitor?.holder.address ?? request.ip))
+      const visitor = await this.#enter(match.route, request, exchange)
       const query = queryOf(url, match.route)
       return await this.#pass({ ...path, ...match, request, query, visitor, exchange }, reply)
     } catch (error) {
@@ -88,11 +87,15 @@ class MatrixProxy {
     exchange.whenOver(() => this.#polls.delete(exchange))
   }
 
-  async #enter(route: Route, request: FastifyRequest): Promise<Visitor | null> {
-    if (route.access === 'anyone') return null
-    const { gate, tokenOf } = this.#parts
+  async #enter(route: Route, request: FastifyRequest, exchange: Exchange): Promise<Visitor | null> {
+    const { gate, slots, tokenOf } = this.#parts
+    if (route.access === 'anyone') {
+      exchange.whenOver(slots.take(request.ip))
+      return null
+    }
     const token = tokenOf(request)
     const holder = await gate.authenticate(token)
+    exchange.whenOver(slots.take(holder.address))
     return { holder, token: await gate.tokenOf(holder, token) }
   }
 

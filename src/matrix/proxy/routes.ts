@@ -23,25 +23,23 @@ export type ParamName = keyof typeof PARAMS
 export type Params = Readonly<Partial<Record<ParamName, string>>>
 
 /** What is done about a request besides handing it on; see src/matrix/rules. */
-export const RULES = [
-  'createRoom',
-  'createAlias',
-  'join',
-  'invite',
-  'message',
-  'state',
-  'upgrade',
-  'knock',
-  'setPresence',
-  'seePresence',
-  'media',
-  'login',
-  'logout',
-  'logoutAll'
-] as const
-export type RuleName = (typeof RULES)[number]
+export type RuleName =
+  | 'createRoom'
+  | 'createAlias'
+  | 'join'
+  | 'invite'
+  | 'message'
+  | 'state'
+  | 'upgrade'
+  | 'knock'
+  | 'setPresence'
+  | 'seePresence'
+  | 'media'
+  | 'login'
+  | 'logout'
+  | 'logoutAll'
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PUT'
 
 export interface Route {
   readonly method: Method
@@ -68,7 +66,7 @@ function route(method: Method, pattern: string, options: Options = {}): Route {
     const [, param] = /^\{(\w+)\}$/.exec(text) ?? []
     return param === undefined ? text : { param: param as ParamName }
   })
-  const body = method === 'GET' || method === 'DELETE' ? 'none' : 'json'
+  const body = method === 'GET' ? 'none' : 'json'
   const common = { prefixes: CLIENT_PREFIXES, rule: null, access: 'user', body, answer: 'json', query: [] } as const
   return { method, segments, ...common, ...options }
 }

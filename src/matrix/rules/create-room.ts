@@ -62,9 +62,9 @@ export class CreateRoomRule {
 
   async #createChannel(call: RuleCall, room: NewRoom): Promise<Verdict> {
     this.#checkAlias(room)
-    await this.#checkInvites(call.actor, room)
+    const invite = await this.#checkInvites(call.actor, room)
     const done = await this.#parts.channels.checkCreate(call)
-    return { kind: 'forward', body: { ...room, preset: 'public_chat', is_direct: false }, done }
+    return { kind: 'forward', body: { ...room, invite, preset: 'public_chat', is_direct: false }, done }
   }
 
   async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<Verdict> {
@@ -83,8 +83,7 @@ export class CreateRoomRule {
   async #createPrivateRoom(call: RuleCall, room: NewRoom): Promise<Verdict> {
     this.#parts.access.checkPrivateRooms()
     this.#checkAlias(room)
-    await this.#checkInvites(call.actor, room)
-    return { kind: 'forward', body: room }
+    return { kind: 'forward', body: { ...room, invite: await this.#checkInvites(call.actor, room) } }
   }
 
   /**
@@ -108,11 +107,16 @@ export class CreateRoomRule {
     if (this.#parts.ids.pairOfName(room_alias_name)) throw forbidden('This alias is that of the room of two users')
   }
 
-  async #checkInvites(actor: Address, { invite = [] }: NewRoom): Promise<void> {
+  /** @returns the ids of those who are invited, who have no other spelling to the homeserver */
+  async #checkInvites(actor: Address, { invite = [] }: NewRoom): Promise<string[]> {
+    const { ids, policy } = this.#parts
+    const invited: string[] = []
     for (const userId of invite) {
-      const invited = this.#parts.ids.addressOf(userId)
-      if (invited !== null && invited !== actor) await this.#parts.policy.checkContact(actor, invited)
+      const address = ids.addressOf(userId)
+      if (address !== null && address !== actor) await policy.checkContact(actor, address)
+      invited.push(address === null ? userId : ids.userId(address))
     }
+    return invited
   }
 }
 

@@ -39,9 +39,9 @@ export class MembershipRules {
 
   /** `/rooms/{roomId}/invite`. */
   readonly invite: Rule = async call => {
-    const body = checked(INVITE, call.body)
-    await this.checkInvite(call, call.params.roomId ?? '', body.user_id)
-    return { kind: 'forward', body } satisfies Verdict
+    const { user_id, reason } = checked(INVITE, call.body)
+    const invited = await this.checkInvite(call, call.params.roomId ?? '', user_id)
+    return { kind: 'forward', body: { user_id: invited, reason } } satisfies Verdict
   }
 
   /** @returns called when it is done */
@@ -53,12 +53,15 @@ export class MembershipRules {
     return () => {}
   }
 
-  async checkInvite(call: RuleCall, roomId: string, userId: string): Promise<void> {
+  /** @returns the id of the user, who has no other spelling to the homeserver */
+  async checkInvite(call: RuleCall, roomId: string, userId: string): Promise<string> {
     const { access, policy, ids } = this.#parts
     const room = await access.enter(call, roomId)
     const invited = ids.addressOf(userId)
     if (room.kind === 'pair' && invited !== room.other) throw forbidden('This room is for two')
-    if (invited !== null && invited !== call.actor) await policy.checkContact(call.actor, invited)
+    if (invited === null) return userId
+    if (invited !== call.actor) await policy.checkContact(call.actor, invited)
+    return ids.userId(invited)
   }
 
   async #roomOf({ params, token }: RuleCall): Promise<string> {

@@ -6,7 +6,7 @@ import { MatrixError } from '../matrix-error.ts'
 import type { Params } from '../proxy/routes.ts'
 
 /** A request that a rule decides about, of anyone. */
-export interface PublicCall {
+interface PublicCall {
   readonly params: Params
   /** Parameters of the query, as far as the route has any. */
   readonly query: URLSearchParams

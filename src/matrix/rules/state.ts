@@ -51,8 +51,11 @@ export class StateRule {
     if (body.membership === 'join' && isOwn) {
       return { kind: 'forward', body, done: await this.#parts.membership.checkJoin(call, roomId) }
     }
-    if (body.membership === 'invite' && !isOwn) await this.#parts.membership.checkInvite(call, roomId, userId)
-    else if (body.membership !== 'leave' || !isOwn) throw forbidden('This membership is not yours to set')
+    if (body.membership === 'invite' && !isOwn) {
+      const invited = await this.#parts.membership.checkInvite(call, roomId, userId)
+      return { kind: 'forward', body, parts: ['rooms', roomId, 'state', 'm.room.member', invited] }
+    }
+    if (body.membership !== 'leave' || !isOwn) throw forbidden('This membership is not yours to set')
     return { kind: 'forward', body }
   }
 }
