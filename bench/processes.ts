@@ -26,6 +26,8 @@ interface ServiceOptions {
   readonly databaseUrl: string
   readonly connections: number
   readonly sockets: number
+  /** Environment variables over those of every measurement. */
+  readonly settings?: Readonly<Record<string, string>>
   /** Where a CPU profile goes, with its name, when one is wanted. */
   readonly profile?: { readonly folder: string; readonly name: string }
 }
@@ -46,10 +48,10 @@ export class Service implements AsyncDisposable {
     this.#folder = folder
   }
 
-  static async start({ databaseUrl, connections, sockets, profile }: ServiceOptions): Promise<Service> {
+  static async start({ databaseUrl, connections, sockets, settings, profile }: ServiceOptions): Promise<Service> {
     const folder = await mkdtemp(join(tmpdir(), 'social-bench-'))
     const ports = { http: await freePort(), rpc: await freePort() }
-    const settings = {
+    const ownSettings = {
       HOST: '127.0.0.1',
       HTTP_PORT: String(ports.http),
       RPC_PORT: String(ports.rpc),
@@ -61,7 +63,7 @@ export class Service implements AsyncDisposable {
       SHUTDOWN_GRACE: '2s'
     }
     const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}`] : []
-    const env = { PATH: process.env['PATH'], ...settings }
+    const env = { PATH: process.env['PATH'], ...ownSettings, ...settings }
     // In a folder of its own, where no .env is read.
     const child = spawn(process.execPath, [...flags, SERVICE], {
       cwd: folder,

@@ -17,7 +17,7 @@ interface OutboxFoundation {
   readonly now: () => number
 }
 
-const PACE: OutboxPace = {
+export const PACE: OutboxPace = {
   lanes: 8,
   pollMs: 1_000,
   leaseMs: 60_000,

@@ -6,7 +6,8 @@ import type { SessionsEnded } from '../domain/events.ts'
 export const MAX_USERS = 500
 /** Messages in which an instance tells of all its users. */
 const MAX_PARTS = 20_000
-/** Instances and the number of what they told so far are in every message about presence, so that a loss is noticed. */
+
+/** Who says something about their users, and after how many changes: so a loss is noticed. */
 interface FromInstance {
   readonly instance: string
   /** How many changes the instance has told of. */

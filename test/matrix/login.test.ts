@@ -97,8 +97,13 @@ describeWithSynapse('a login in front of a homeserver', () => {
     await homeserver.client.loginAs(alice.address, alice.deviceId)
     const answers = await Promise.all([1, 2, 3].map(() => alice.rest.get(`${CLIENT}/joined_rooms`)))
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+    await homeserver.client.loginAs(alice.address, alice.deviceId)
     const created = await alice.rest.post(`${CLIENT}/createRoom`, { preset: 'public_chat' })
     expect(created.status).toBe(200)
+    await homeserver.client.loginAs(alice.address, alice.deviceId)
+    const sent = await alice.rest.post(`${CLIENT}/rooms/${part(created.body.room_id)}/send/m.room.message`, {})
+    expect(sent.status).toBeOneOf([200, 503])
+    expect((await alice.rest.get(`${CLIENT}/joined_rooms`)).status).toBe(200)
   })
 
   test('succeeds while the homeserver is away, and is made there on first use', async () => {

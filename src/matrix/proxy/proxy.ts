@@ -1,4 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { SocialError } from '../../domain/errors.ts'
+import { HomeserverError } from '../errors.ts'
 import type { JsonObject } from '../http.ts'
 import { MatrixError } from '../matrix-error.ts'
 import { FORWARD, type PublicRule, type Rule, type Verdict } from '../rules/rule.ts'
@@ -102,10 +104,25 @@ class MatrixProxy {
   async #pass(passage: Passage, reply: FastifyReply): Promise<FastifyReply> {
     const { request, route } = passage
     const body = route.body === 'read' ? await readJson(request.raw, this.#parts.limits.bodyBytes.read) : null
-    const verdict = await this.#decide(passage, body ?? {})
+    const { verdict, visitor } = await this.#judge(passage, body ?? {})
     if (verdict.kind === 'answer') return reply.code(verdict.status).send(verdict.body)
-    const answer = await this.#forwarder.forward(passage, { body, ...verdict })
+    const answer = await this.#forwarder.forward({ ...passage, visitor }, { body, ...verdict })
     return reply.code(answer.status).headers(answer.headers).send(answer.body)
+  }
+
+  /** Decides, once more with another token when the homeserver has forgotten the one that we have for the visitor. */
+  async #judge(passage: Passage, body: JsonObject): Promise<{ verdict: Verdict; visitor: Visitor | null }> {
+    const { visitor } = passage
+    try {
+      return { verdict: await this.#decide(passage, body), visitor }
+    } catch (error) {
+      const isForgotten = error instanceof HomeserverError && error.kind === 'unauthorized'
+      if (!isForgotten || visitor === null) throw error
+      const token = await this.#parts.gate.renewedTokenOf(visitor.holder, visitor.token)
+      if (token === null) throw new SocialError('unauthorized', 'Invalid access token')
+      const renewed = { ...visitor, token }
+      return { verdict: await this.#decide({ ...passage, visitor: renewed }, body), visitor: renewed }
+    }
   }
 
   #decide({ route, params, query, visitor }: Passage, body: JsonObject): Verdict | Promise<Verdict> {

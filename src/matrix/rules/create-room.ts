@@ -73,7 +73,7 @@ export class CreateRoomRule {
     await policy.checkContact(call.actor, other)
     if (pairRooms) {
       const roomId = await pairRooms.ensure(pair, call.actor)
-      rooms.isOfPair(roomId, pair)
+      rooms.rememberPair(roomId, pair)
       return answer({ room_id: roomId })
     }
     const room = { preset: 'trusted_private_chat', is_direct: true, invite: [ids.userId(other)] }

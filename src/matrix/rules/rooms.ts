@@ -63,8 +63,8 @@ export class Rooms {
     }
   }
 
-  /** A room that was just made. */
-  isOfPair(roomId: RoomId, pair: OrderedPair): void {
+  /** Says what a room is that was just made. */
+  rememberPair(roomId: RoomId, pair: OrderedPair): void {
     this.#remember(roomId, { kind: 'pair', pair })
   }
 

@@ -39,8 +39,8 @@ export class StateRule {
     if (eventType === FRIENDSHIP_TYPE) return this.#parts.friendship.change(call, roomId, stateKey)
     if (eventType === 'm.room.member') return this.#member(call, roomId, stateKey)
     const room = await this.#parts.access.enter(call, roomId)
-    if (room.kind === 'pair' || stateKey !== '' || !LOOKS.has(eventType))
-      throw forbidden('This state is not yours to set')
+    const isLook = stateKey === '' && LOOKS.has(eventType)
+    if (room.kind === 'pair' || !isLook) throw forbidden('This state is not yours to set')
     return FORWARD
   }
 

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Registry } from 'prom-client'
+import { PACE } from '../src/app/matrix-outbox.ts'
+import { type Address, parseAddress } from '../src/domain/address.ts'
+import { decide, type PairAction } from '../src/domain/friendship.ts'
+import { HomeserverClient } from '../src/matrix/client.ts'
+import { createOutbox } from '../src/matrix/outbox.ts'
+import { createLogger } from '../src/observability/logger.ts'
+import { Database } from '../src/storage/database.ts'
+import { FriendshipStore } from '../src/storage/friendships.ts'
+import { MIGRATIONS } from '../src/storage/migrations/index.ts'
+import { migrate } from '../src/storage/migrator.ts'
+import { OutboxStore } from '../src/storage/outbox.ts'
+
+export interface Access {
+  readonly url: string
+  readonly serverName: string
+  readonly asToken: string
+}
+
+/** How fast pairs were brought in step. */
+export interface PairsMeasurement {
+  readonly pairsPerSecond: number
+  /** CPU time of this process, which has nothing else to do, for one pair in milliseconds. */
+  readonly cpuMs: number
+}
+
+const WARM_UP_PAIRS = 5
+const POLL_MS = 20
+
+/** Commits requests and their acceptances, and measures how long it takes until a homeserver has all of them. */
+export class Pairs implements AsyncDisposable {
+  readonly #db: Database
+  readonly #access: Access
+  readonly #homeserver: HomeserverClient
+
+  private constructor(db: Database, access: Access) {
+    this.#db = db
+    this.#access = access
+    this.#homeserver = new HomeserverClient({ ...access, timeoutMs: PACE.callMs, connections: 3 * PACE.lanes })
+  }
+
+  /** @param databaseUrl of an empty database */
+  static async open(databaseUrl: string, access: Access): Promise<Pairs> {
+    const limits = { poolSize: 20, connectTimeoutMs: 2_000, statementTimeoutMs: 10_000 }
+    const db = await Database.open({ url: databaseUrl, ...limits }, logger)
+    await migrate(db, MIGRATIONS)
+    return new Pairs(db, access)
+  }
+
+  /** @param newUsers whether nobody was ever on the homeserver, or everybody has an account there */
+  async measure(count: number, newUsers: boolean): Promise<PairsMeasurement> {
+    const users = newAddresses(2 * (count + WARM_UP_PAIRS))
+    if (!newUsers) {
+      for (const user of users) {
+        await this.#homeserver.register(user)
+        await this.#homeserver.as(user).setDisplayName('Known')
+      }
+    }
+    const pairs = users.flatMap((user, at) => (at % 2 === 0 ? [[user, users[at + 1]!] as const] : []))
+    await this.#bringInStep(pairs.slice(0, WARM_UP_PAIRS))
+    return this.#bringInStep(pairs.slice(WARM_UP_PAIRS))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#homeserver.close()
+    await this.#db.close()
+  }
+
+  async #bringInStep(pairs: readonly (readonly [Address, Address])[]): Promise<PairsMeasurement> {
+    for (const [asks, asked] of pairs) {
+      await this.#act(asks, 'request', asked)
+      await this.#act(asked, 'accept', asks)
+    }
+    const store = new OutboxStore(this.#db)
+    const worker = createOutbox({
+      homeserver: this.#homeserver,
+      asToken: this.#access.asToken,
+      db: this.#db,
+      roomOn: 'request',
+      registry: new Registry(),
+      logger,
+      now: Date.now,
+      pace: PACE
+    })
+    const [from, cpuFrom] = [performance.now(), process.cpuUsage()]
+    worker.start()
+    try {
+      while ((await store.stats()).depth > 0) await wait(POLL_MS)
+    } finally {
+      await worker.stop(PACE.callMs)
+    }
+    const { user, system } = process.cpuUsage(cpuFrom)
+    return {
+      pairsPerSecond: (1000 * pairs.length) / (performance.now() - from),
+      cpuMs: (user + system) / 1000 / pairs.length
+    }
+  }
+
+  async #act(actor: Address, action: PairAction, target: Address): Promise<void> {
+    const store = new FriendshipStore(this.#db, { friends: 10, outgoing: 10 }, true)
+    const intent = { actor, target, action, message: null }
+    const before = await store.read(actor, target)
+    const decision = decide(before, intent, Date.now())
+    if (decision.kind === 'apply') await store.swap(intent, before, decision.next, decision.counts)
+  }
+}
+
+const logger = createLogger({ level: 'warn', format: 'auto' })
+
+function newAddresses(count: number): Address[] {
+  return Array.from({ length: count }, () => parseAddress(`0x${randomBytes(20).toString('hex')}`)!)
+}

@@ -1,0 +1,45 @@
+import { createDatabase } from '../test/env/postgres.ts'
+import type { SynapseAccess } from '../test/env/synapse/homeserver.ts'
+import { postmasterOf } from './cpu.ts'
+import type { Measurement } from './job.ts'
+import { perform, Service } from './processes.ts'
+import { seed } from './seed.ts'
+
+interface UpdatesOptions {
+  /** A PostgreSQL server, on which each measurement has a database of its own. */
+  readonly postgresUrl: string
+  readonly seconds: number
+  readonly signal: AbortSignal
+}
+
+const SIZE = { rows: 5_000, connections: 20, sockets: 10 }
+
+/** Acknowledged updates of friendships: by a service with a homeserver, or by one without (null). */
+export async function measureUpdates(
+  homeserver: Pick<SynapseAccess, 'url' | 'asToken' | 'hsToken'> | null,
+  { postgresUrl, seconds, signal }: UpdatesOptions
+): Promise<Measurement> {
+  const databaseUrl = await createDatabase(postgresUrl)
+  const settings: Record<string, string> = homeserver
+    ? {
+        MATRIX_MODE: 'appservice',
+        MATRIX_HOMESERVER_URL: homeserver.url,
+        MATRIX_AS_TOKEN: homeserver.asToken,
+        MATRIX_HS_TOKEN: homeserver.hsToken,
+        MATRIX_TOKEN_KEY: 'k'.repeat(32)
+      }
+    : {}
+  const start = () => Service.start({ databaseUrl, settings, ...SIZE })
+  // The first start makes the tables.
+  await (await start())[Symbol.asyncDispose]()
+  await seed(databaseUrl, SIZE)
+  await using service = await start()
+  const job = {
+    workload: 'v1-updates' as const,
+    seconds,
+    size: SIZE,
+    watched: { server: service.pid, postmaster: await postmasterOf(databaseUrl) },
+    urls: { http: service.httpUrl, rpc: service.rpcUrl, database: databaseUrl }
+  }
+  return perform(job, signal)
+}
