@@ -9,7 +9,9 @@ export default defineConfig({
     // Tests start servers of their own: more files at a time than this would only wait for each other.
     maxWorkers: 2,
     testTimeout: 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
+    // A server that is killed on purpose on a busy machine may take longer than any test can wait for.
+    retry: process.env['CI'] ? 2 : 0,
     globalSetup: ['test/env/global-setup.ts', 'test/env/synapse/global-setup.ts'],
     reporters: ['default', new ClosingLine()]
   }

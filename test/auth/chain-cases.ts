@@ -23,12 +23,14 @@ export interface Case {
 }
 
 type Identity = ReturnType<typeof createUnsafeIdentity>
-export const [owner, key, otherKey, stranger] = [1, 2, 3, 4].map(() => createUnsafeIdentity()) as [
+const [owner, key, otherKey, stranger] = [1, 2, 3, 4].map(() => createUnsafeIdentity()) as [
   Identity,
   Identity,
   Identity,
   Identity
 ]
+
+export { key, otherKey, owner }
 
 export const signerLink: Link = { type: 'SIGNER', payload: owner.address, signature: '' }
 export const signed = (by: Identity, payload: string): Link => ({
