@@ -19,6 +19,8 @@ export class Delivery {
   #counted = 0
   /** Taken, although something below is not. */
   #taken = new Set<number>()
+  /** Everything up to this number was taken when the stream began, whatever this instance has seen of the log. */
+  #base = 0
   #isChanged = false
 
   /**
@@ -36,11 +38,13 @@ export class Delivery {
    * @param events everything after the position that its user is to be told of, in order; of each pair the last is told
    */
   resume(position: Position, events: readonly PairEvent[]): void {
+    this.#base = position.floor
     this.#taken = new Set(position.acked)
     this.#read = new Set(events.map(({ seq }) => seq))
-    const untold = events.filter(event => this.#concerns(event) && !this.#taken.has(event.seq))
-    const lastOfPair = new Map(untold.map(event => [event.actor, event]))
-    this.#missed = [...lastOfPair.values()].sort((a, b) => a.seq - b.seq)
+    // The last of all, and not of those that were not taken: nothing is told after what followed it.
+    const lastOfPair = new Map(events.filter(this.#concerns).map(event => [event.actor, event]))
+    const untold = [...lastOfPair.values()].filter(({ seq }) => !this.#taken.has(seq))
+    this.#missed = untold.sort((a, b) => a.seq - b.seq)
     for (const seq of this.#read) this.#taken.add(seq)
     for (const { seq } of this.#missed) this.#taken.delete(seq)
   }
@@ -73,7 +77,7 @@ export class Delivery {
     this.#isChanged = false
 
     const open = [...this.#underway, ...this.#missed.map(({ seq }) => seq), ...this.#live.waiting.map(({ seq }) => seq)]
-    const floor = open.reduce((lowest, seq) => Math.min(lowest, seq - 1), settled)
+    const floor = open.reduce((lowest, seq) => Math.min(lowest, seq - 1), Math.max(settled, this.#base))
     for (const seq of this.#taken) if (seq <= floor) this.#taken.delete(seq)
     return { floor, acked: [...this.#taken] }
   }

@@ -73,12 +73,15 @@ export class HomeserverSessions implements Authenticator {
   }
 
   /**
-   * Forgets all that is known of the user. An event that names no session means them all: no instance knows which
-   * ones the others know, so each names its own.
+   * Forgets the sessions that ended. An event that names none means all of the user: no instance knows which ones the
+   * others know, so each names its own.
    */
   #ended({ address, tokenHashes }: SessionsEnded): void {
+    if (tokenHashes.length > 0) {
+      this.#forget(holder => tokenHashes.includes(holder.tokenHash.toString('hex')))
+      return
+    }
     const cached = this.#forget(holder => holder.address === address)
-    if (tokenHashes.length > 0) return
     const live = this.#parts.streams().flatMap(stream => (stream.address === address ? stream.tokenHash : []))
     const known = [...new Set([...cached, ...live])]
     if (known.length > 0) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })

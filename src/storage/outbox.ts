@@ -1,3 +1,4 @@
+import { orderedPair } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { DATABASE_CLOCK } from './clock.ts'
 import type { Database } from './database.ts'
@@ -45,43 +46,52 @@ type LeasedRow = [heldUntil: number, attempts: number, ...EventRow]
 type ParkedRow = [attempts: number, error: string | null, waiting: number, ...EventRow]
 
 const LEASED = `select held_until, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
+/** The event that a lease is on, if it is still that lease. */
+const HELD = 'lo = $1 and hi = $2 and seq = $3 and held_until = $4'
 
 const LEASE = {
   name: 'outbox-lease',
   text: `with first as (
-    select seq from matrix_outbox waiting
+    select lo, hi, seq from matrix_outbox waiting
     where not parked and held_until <= ${DATABASE_CLOCK} and not exists (
       select from matrix_outbox earlier
       where earlier.lo = waiting.lo and earlier.hi = waiting.hi and earlier.seq < waiting.seq
     )
-    order by seq limit $1 for update skip locked
+    order by held_until, seq limit $1 for update skip locked
   ),
   leased as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $2::bigint where seq in (select seq from first)
+    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $2::bigint
+    where (lo, hi, seq) in (select lo, hi, seq from first)
     returning seq, held_until, attempts
   ) ${LEASED}`
 }
 const FINISH = {
   name: 'outbox-finish',
   text: `with done as (
-    delete from matrix_outbox where seq = $1 and held_until = $2 returning lo, hi
+    delete from matrix_outbox where ${HELD} returning lo, hi
   ),
   next as (
-    select min(seq) as seq from matrix_outbox join done using (lo, hi) where seq > $1
+    select min(seq) as seq from matrix_outbox join done using (lo, hi) where seq > $3
   ),
   leased as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $3::bigint where seq = (select seq from next)
+    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $5::bigint
+    where lo = $1 and hi = $2 and seq = (select seq from next)
     returning seq, held_until, attempts
   ) ${LEASED}`
 }
+// What comes after it in the pair is held as long, so that nobody looks at it in vain.
 const POSTPONE = {
   name: 'outbox-postpone',
-  text: `update matrix_outbox set held_until = ${DATABASE_CLOCK} + $3::bigint, attempts = $4, last_error = $5, parked = $6
-    where seq = $1 and held_until = $2`
+  text: `with first as (
+    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $5::bigint, attempts = $6, last_error = $7, parked = $8
+    where ${HELD} returning lo, hi, held_until
+  )
+  update matrix_outbox later set held_until = first.held_until from first
+  where later.lo = first.lo and later.hi = first.hi and later.seq > $3`
 }
 const RELEASE = {
   name: 'outbox-release',
-  text: 'update matrix_outbox set held_until = 0 where seq = $1 and held_until = $2'
+  text: `update matrix_outbox set held_until = 0 where ${HELD}`
 }
 const STATS = {
   name: 'outbox-stats',
@@ -124,20 +134,19 @@ export class OutboxStore {
    * Takes out an event that the homeserver has, and leases the next of the same pair.
    * @returns null when there is no other, and when the lease was over: then it is somebody else's
    */
-  async finish({ event, heldUntil }: LeasedEvent, leaseMs: number): Promise<LeasedEvent | null> {
-    const rows = await this.#db.rows<LeasedRow>(FINISH, [event.seq, heldUntil, leaseMs])
+  async finish(leased: LeasedEvent, leaseMs: number): Promise<LeasedEvent | null> {
+    const rows = await this.#db.rows<LeasedRow>(FINISH, [...held(leased), leaseMs])
     return rows.flatMap(toLeased)[0] ?? null
   }
 
   /** Gives back an event that could not be brought to the homeserver. */
-  async postpone({ event, heldUntil }: LeasedEvent, setback: Setback): Promise<void> {
-    const { holdMs, attempts, error, parked } = setback
-    await this.#db.rows(POSTPONE, [event.seq, heldUntil, Math.round(holdMs), attempts, error, parked])
+  async postpone(leased: LeasedEvent, { holdMs, attempts, error, parked }: Setback): Promise<void> {
+    await this.#db.rows(POSTPONE, [...held(leased), Math.round(holdMs), attempts, error, parked])
   }
 
   /** Gives back an event as it was, for anybody to go on with at once. */
-  async release({ event, heldUntil }: LeasedEvent): Promise<void> {
-    await this.#db.rows(RELEASE, [event.seq, heldUntil])
+  async release(leased: LeasedEvent): Promise<void> {
+    await this.#db.rows(RELEASE, held(leased))
   }
 
   async stats(): Promise<OutboxStats> {
@@ -160,6 +169,12 @@ export class OutboxStore {
     const [row] = await this.#db.rows<[number]>(RETRY, [])
     return row?.[0] ?? 0
   }
+}
+
+/** The values of {@link HELD}. */
+function held({ event, heldUntil }: LeasedEvent): (string | number)[] {
+  const { lo, hi } = orderedPair(event.actor, event.target)
+  return [lo, hi, event.seq, heldUntil]
 }
 
 function toLeased([heldUntil, attempts, ...row]: LeasedRow): LeasedEvent | [] {

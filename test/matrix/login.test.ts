@@ -101,7 +101,10 @@ describeWithSynapse('a login in front of a homeserver', () => {
     const created = await alice.rest.post(`${CLIENT}/createRoom`, { preset: 'public_chat' })
     expect(created.status).toBe(200)
     await homeserver.client.loginAs(alice.address, alice.deviceId)
-    const sent = await alice.rest.post(`${CLIENT}/rooms/${part(created.body.room_id)}/send/m.room.message`, {})
+    const sent = await alice.rest.post(`${CLIENT}/rooms/${part(created.body.room_id)}/send/m.room.message`, {
+      msgtype: 'm.text',
+      body: 'hello'
+    })
     expect(sent.status).toBeOneOf([200, 503])
     expect((await alice.rest.get(`${CLIENT}/joined_rooms`)).status).toBe(200)
   })
