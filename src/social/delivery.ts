@@ -85,7 +85,8 @@ export class Delivery {
   async *#events(): AsyncGenerator<PairEvent> {
     for (let next = this.#missed.shift(); next; next = this.#missed.shift()) yield next
     for await (const event of this.#live) {
-      if (this.#read.delete(event.seq)) continue
+      // An instance that is behind still tells of what the device took elsewhere.
+      if (event.seq <= this.#base || this.#read.delete(event.seq)) continue
       if (this.#concerns(event)) yield event
       else this.#skip(event)
     }

@@ -56,3 +56,16 @@ it('what was not acknowledged holds the floor', async () => {
   expect(await told(delivery)).toEqual([11, 12])
   expect(delivery.position(20)).toEqual({ floor: 11, acked: [] })
 })
+
+it('what an instance tells late, that the device took elsewhere, is not told again', async () => {
+  const live = new UpdateQueue<PairEvent>(10, () => undefined)
+  for (const seq of [99, 100, 101]) live.push(event(seq, bob))
+  live.end()
+  const delivery = new Delivery(
+    live,
+    () => true,
+    () => 0
+  )
+  delivery.resume({ floor: 100, acked: [] }, [])
+  expect(await told(delivery)).toEqual([101])
+})

@@ -73,7 +73,7 @@ class World {
 }
 
 describe('what is told', () => {
-  it('is told at most once a second, and hardly later than that', async () => {
+  it('is told at most once a second, and at least every other second', async () => {
     const world = new World(bob)
     world.move(bob, '0')
     const watched = []
@@ -85,23 +85,23 @@ describe('what is told', () => {
       world.move(bob, `${step}`)
       await pass(10)
     }
-    await pass(2200)
+    await pass(4200)
     for (const { told } of watched) {
       const gaps = told.slice(1).map(({ at }, index) => at - (told[index]?.at ?? 0))
       expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000)
       // The first gap began before anybody moved.
-      expect(Math.max(...gaps.slice(1))).toBeLessThanOrEqual(1100)
+      expect(Math.max(...gaps.slice(1))).toBeLessThanOrEqual(2100)
       expect(told.at(-1)?.realms).toEqual(['1000'])
     }
   })
 
-  it('is spread over the second, whatever happens at one moment', async () => {
+  it('is spread over two seconds, whatever happens at one moment', async () => {
     const world = new World(bob)
-    const watched = Array.from({ length: 210 }, () => world.watch())
+    const watched = Array.from({ length: 400 }, () => world.watch())
     await pass(3000)
     world.move(bob, 'here')
     const tellings: number[] = []
-    for (let told = 0; told < 210; ) {
+    for (let told = 0; told < 400; ) {
       await pass(50)
       const now = watched.filter(({ told }) => told.length > 0).length
       tellings.push(now - told)
@@ -137,7 +137,7 @@ describe('what is told', () => {
     const world = new World(...crowd)
     for (const user of crowd) world.move(user, `${Number(user)}`)
     const { told } = world.watch()
-    await pass(5000)
+    await pass(9000)
     expect(told.map(({ realms }) => realms.length)).toEqual([500, 500, 200])
     expect(new Set(told.flatMap(({ realms }) => realms)).size).toBe(1200)
   })
