@@ -22,8 +22,9 @@ export interface Access {
 /** How fast pairs were brought in step. */
 export interface PairsMeasurement {
   readonly pairsPerSecond: number
-  /** CPU time of this process, which has nothing else to do, for one pair in milliseconds. */
+  /** CPU time of one pair in milliseconds: of this process, which has nothing else to do, and of the homeserver. */
   readonly cpuMs: number
+  readonly homeserverCpuMs: number
 }
 
 const WARM_UP_PAIRS = 5
@@ -49,8 +50,11 @@ export class Pairs implements AsyncDisposable {
     return new Pairs(db, access)
   }
 
-  /** @param newUsers whether nobody was ever on the homeserver, or everybody has an account there */
-  async measure(count: number, newUsers: boolean): Promise<PairsMeasurement> {
+  /**
+   * @param newUsers whether nobody was ever on the homeserver, or everybody has an account there
+   * @param homeserverCpu CPU time of the homeserver so far, in milliseconds
+   */
+  async measure(count: number, newUsers: boolean, homeserverCpu: () => number): Promise<PairsMeasurement> {
     const users = newAddresses(2 * (count + WARM_UP_PAIRS))
     if (!newUsers) {
       for (const user of users) {
@@ -59,8 +63,8 @@ export class Pairs implements AsyncDisposable {
       }
     }
     const pairs = users.flatMap((user, at) => (at % 2 === 0 ? [[user, users[at + 1]!] as const] : []))
-    await this.#bringInStep(pairs.slice(0, WARM_UP_PAIRS))
-    return this.#bringInStep(pairs.slice(WARM_UP_PAIRS))
+    await this.#bringInStep(pairs.slice(0, WARM_UP_PAIRS), homeserverCpu)
+    return this.#bringInStep(pairs.slice(WARM_UP_PAIRS), homeserverCpu)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,7 +72,10 @@ export class Pairs implements AsyncDisposable {
     await this.#db.close()
   }
 
-  async #bringInStep(pairs: readonly (readonly [Address, Address])[]): Promise<PairsMeasurement> {
+  async #bringInStep(
+    pairs: readonly (readonly [Address, Address])[],
+    homeserverCpu: () => number
+  ): Promise<PairsMeasurement> {
     for (const [asks, asked] of pairs) {
       await this.#act(asks, 'request', asked)
       await this.#act(asked, 'accept', asks)
@@ -84,7 +91,7 @@ export class Pairs implements AsyncDisposable {
       now: Date.now,
       pace: PACE
     })
-    const [from, cpuFrom] = [performance.now(), process.cpuUsage()]
+    const [from, cpuFrom, homeserverFrom] = [performance.now(), process.cpuUsage(), homeserverCpu()]
     worker.start()
     try {
       while ((await store.stats()).depth > 0) await wait(POLL_MS)
@@ -94,7 +101,8 @@ export class Pairs implements AsyncDisposable {
     const { user, system } = process.cpuUsage(cpuFrom)
     return {
       pairsPerSecond: (1000 * pairs.length) / (performance.now() - from),
-      cpuMs: (user + system) / 1000 / pairs.length
+      cpuMs: (user + system) / 1000 / pairs.length,
+      homeserverCpuMs: (homeserverCpu() - homeserverFrom) / pairs.length
     }
   }
 

@@ -41,5 +41,5 @@ export async function measureUpdates(
     watched: { server: service.pid, postmaster: await postmasterOf(databaseUrl) },
     urls: { http: service.httpUrl, rpc: service.rpcUrl, database: databaseUrl }
   }
-  return perform(job, signal)
+  return await perform(job, signal)
 }

@@ -49,10 +49,11 @@ const LEASED = `select held_until, attempts, ${EVENT_COLUMNS} from leased join p
 /** The event that a lease is on, if it is still that lease. */
 const HELD = 'lo = $1 and hi = $2 and seq = $3 and held_until = $4'
 
+// The rows are locked, so that they are where they were found; by their keys the planner would look for too many.
 const LEASE = {
   name: 'outbox-lease',
   text: `with first as (
-    select lo, hi, seq from matrix_outbox waiting
+    select ctid from matrix_outbox waiting
     where not parked and held_until <= ${DATABASE_CLOCK} and not exists (
       select from matrix_outbox earlier
       where earlier.lo = waiting.lo and earlier.hi = waiting.hi and earlier.seq < waiting.seq
@@ -61,7 +62,7 @@ const LEASE = {
   ),
   leased as (
     update matrix_outbox set held_until = ${DATABASE_CLOCK} + $2::bigint
-    where (lo, hi, seq) in (select lo, hi, seq from first)
+    where ctid = any (array(select ctid from first))
     returning seq, held_until, attempts
   ) ${LEASED}`
 }
