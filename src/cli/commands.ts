@@ -1,4 +1,3 @@
-import { demo } from './demo.ts'
 import { matrixRegistration, PRINT } from './matrix-registration.ts'
 import { outbox, RETRY } from './outbox.ts'
 import { serve } from './serve.ts'
@@ -14,7 +13,6 @@ interface Command {
 /** What the program can be told to do, by the word that is said on the command line. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { summary: 'Runs the service until it is told to stop (the default)', run: serve },
-  demo: { summary: 'Starts a service in memory and makes wallets friends, over both protocols', run: demo },
   outbox: {
     summary: `Lists what the homeserver could not be made to follow; with ${RETRY}, lets it be tried again`,
     options: [RETRY],

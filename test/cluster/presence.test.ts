@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Wallet } from '../../src/cli/wallet.ts'
+import type { Wallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { Cluster } from '../env/cluster.ts'
 import { describeWithRedis, freshPostgres } from '../env/databases.ts'

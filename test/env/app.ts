@@ -1,6 +1,6 @@
 import { createSocialClient } from '@dcl/social-rpc-client'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { type App, createApp, type Overrides } from '../../src/app.ts'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'

@@ -1,5 +1,5 @@
 import { Authenticator } from '@dcl/crypto'
-import type { Wallet } from '../../src/cli/wallet.ts'
+import type { Wallet } from '../../demo/wallet.ts'
 
 /** Logs a wallet in as every client does. @returns the access token */
 export async function logIn(httpUrl: string, { address, identity }: Wallet): Promise<string> {

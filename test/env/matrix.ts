@@ -1,5 +1,5 @@
+import type { Wallet } from '../../demo/wallet.ts'
 import type { Overrides } from '../../src/app.ts'
-import type { Wallet } from '../../src/cli/wallet.ts'
 import type { Address } from '../../src/domain/address.ts'
 import { Env } from './app.ts'
 import { type LoggedIn, Rest } from './rest.ts'

@@ -5,7 +5,7 @@ import { loadService } from '@dcl/rpc/dist/codegen.js'
 import { type IWebSocket, WebSocketTransport } from '@dcl/rpc/dist/transports/WebSocket.js'
 import protobuf from 'protobufjs'
 import { WebSocket } from 'ws'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
 import { logIn } from './login.ts'
 

@@ -1,11 +1,8 @@
+import '../../demo/silence.ts'
 import { Authenticator } from '@dcl/crypto'
 import { SocialClient } from 'dcl-social-client'
-import { logger } from 'matrix-js-sdk/lib/logger.js'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { MatrixEnv } from './matrix.ts'
-
-// It tells of every request.
-logger.setLevel('silent')
 
 /** A wallet that is logged in, and listens, through the published client of the Matrix API. */
 export interface ChatUser extends Wallet {

@@ -8,7 +8,7 @@ import { loadService } from '@dcl/rpc/dist/codegen.js'
 import { type IWebSocket, WebSocketTransport } from '@dcl/rpc/dist/transports/WebSocket.js'
 import { createSocialClientV2 } from '@dcl/social-rpc-client'
 import { WebSocket } from 'ws'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Env } from './app.ts'
 import { until } from './until.ts'
 

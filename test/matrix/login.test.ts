@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { FakeHomeserver } from '../env/fake-homeserver.ts'
 import { CLIENT, MatrixEnv, part } from '../env/matrix.ts'
 import { loginBody } from '../env/rest.ts'

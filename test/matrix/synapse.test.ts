@@ -1,7 +1,7 @@
 import { Authenticator } from '@dcl/crypto'
 import { getSynapseToken } from '@dcl/social-rpc-client/dist/synapse.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { orderedPair } from '../../src/domain/address.ts'
 import { DECENTRALAND_LOGIN, describeWithSynapse, type Synapse, startSynapse } from '../env/synapse.ts'
 import { Homeserver, newAddress } from './homeserver.ts'

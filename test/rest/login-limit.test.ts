@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { loginBody, Rest, startService } from '../env/rest.ts'
 
 const LIMIT = 3

@@ -1,6 +1,6 @@
 import { Authenticator } from '@dcl/crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { mirrored } from '../auth/chain-cases.ts'
 import type { Env } from '../env/app.ts'
 import { loginBody, Rest, startService } from '../env/rest.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { Database } from '../../src/storage/database.ts'
 import { Env } from '../env/app.ts'
 import { freshDataDir, LIMITS, silent } from '../env/databases.ts'

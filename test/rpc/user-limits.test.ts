@@ -1,6 +1,6 @@
 import { SocialClientTooManyRequestsError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { until } from '../env/until.ts'
 import { loginV2 } from '../env/v2.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Wallet } from '../../src/cli/wallet.ts'
+import type { Wallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { type Position, PresenceClient, type Sightings } from '../env/presence-client.ts'
 import { until } from '../env/until.ts'

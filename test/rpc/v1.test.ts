@@ -5,7 +5,7 @@ import {
   SocialClientUnauthorizedError
 } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { collect, type Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { startOn } from '../env/service.ts'

@@ -1,6 +1,6 @@
 import { SocialClientForbiddenError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { collect, type Env, type V1User } from '../env/app.ts'
 import { Rest, startService } from '../env/rest.ts'
 import { connectivity, listen, loginV2, type V2User } from '../env/v2.ts'

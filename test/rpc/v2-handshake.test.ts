@@ -7,7 +7,7 @@ import {
   UpsertFriendshipPayload
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { startEthereumNode } from '../auth/ethereum-node.ts'
 import type { Env } from '../env/app.ts'
 import { startService } from '../env/rest.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import type { Env } from '../env/app.ts'
 import { startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'

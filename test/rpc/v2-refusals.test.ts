@@ -5,7 +5,7 @@ import {
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { FRIENDSHIP_ACTIONS, type FriendshipAction } from '../../src/domain/friendship.ts'
 import { Env } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres, silent } from '../env/databases.ts'

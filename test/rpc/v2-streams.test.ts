@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createWallet, type Wallet } from '../../src/cli/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Env } from '../env/app.ts'
 import { startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'

@@ -1,7 +1,7 @@
 import { FriendshipStatus } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { SocialClientIncompleteResponseError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { collect, Env } from '../env/app.ts'
 import { until } from '../env/until.ts'
 import { bare, connectivity, listen, loginV2, type V2User } from '../env/v2.ts'

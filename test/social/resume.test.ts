@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createWallet } from '../../src/cli/wallet.ts'
+import { createWallet } from '../../demo/wallet.ts'
 import { Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase, freshPostgres } from '../env/databases.ts'
 import { Device } from '../env/device.ts'

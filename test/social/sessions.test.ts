@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createWallet } from '../../demo/wallet.ts'
 import { AuthChainVerifier } from '../../src/auth/auth-chain.ts'
-import { createWallet } from '../../src/cli/wallet.ts'
 import { LocalBus } from '../../src/realtime/bus.ts'
 import { RateLimit } from '../../src/realtime/rate-limit.ts'
 import { Sessions } from '../../src/social/sessions.ts'

@@ -1,6 +1,6 @@
 import { Authenticator } from '@dcl/crypto'
 import { createUnsafeIdentity } from '@dcl/crypto/dist/crypto.js'
-import type { Wallet } from '../../../src/cli/wallet.ts'
+import type { Wallet } from '../../../demo/wallet.ts'
 import { parseAddress } from '../../../src/domain/address.ts'
 
 /** The addresses of the private keys 1, 2 and 3. */

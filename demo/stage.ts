@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createSocialClient, createSocialClientV2 } from '@dcl/social-rpc-client'
-import type { App } from '../../app.ts'
-import type { Address } from '../../domain/address.ts'
-import { createWallet, type Wallet } from '../wallet.ts'
+import { type App, createApp } from '../src/app.ts'
+import { readConfig } from '../src/config.ts'
+import type { Address } from '../src/domain/address.ts'
 import type { Steps } from './steps.ts'
 import { expectSame, Updates, until } from './updates.ts'
+import { createWallet, type Wallet } from './wallet.ts'
 
 type V1Client = Awaited<ReturnType<typeof createSocialClient>>
 type V1Event = NonNullable<Awaited<ReturnType<V1Client['requestFriendship']>>>
@@ -19,16 +23,45 @@ export type V1Person = Person<V1Client>
 /** Somebody who speaks protocol v2 through the published client. */
 export type V2Person = Person<V2Client>
 
+const SETTINGS = {
+  HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+  RPC_PORT: '0',
+  LOG_LEVEL: 'error',
+  // Whoever leaves is offline at once, so that nobody has to wait to see it.
+  PRESENCE_GRACE: '0s'
+}
+
 /** A running service, and the people who use it. */
 export class Stage {
   readonly steps: Steps
   readonly #app: App
+  readonly #dataDir: string
   readonly #names = new Map<string, string>()
   readonly #leaving: (() => void)[] = []
 
-  constructor(app: App, steps: Steps) {
+  private constructor(app: App, dataDir: string, steps: Steps) {
     this.#app = app
+    this.#dataDir = dataDir
     this.steps = steps
+  }
+
+  /**
+   * Starts a service on free ports, with an embedded database in a temporary folder.
+   * @param settings environment variables beside those of every demonstration
+   */
+  static async open(steps: Steps, settings: Readonly<Record<string, string>> = {}): Promise<Stage> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'social-service-'))
+    try {
+      return new Stage(await createApp(readConfig({ ...SETTINGS, DATA_DIR: dataDir, ...settings })), dataDir, steps)
+    } catch (error) {
+      await rm(dataDir, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  get httpUrl(): string {
+    return this.#app.httpUrl
   }
 
   /** Logs somebody in on v1: with a new wallet, unless it is another device of the same person. */
@@ -39,9 +72,9 @@ export class Stage {
     return this.#welcome({ name, address, identity, client })
   }
 
-  /** Connects somebody with a new wallet on v2. */
-  async connect(name: string): Promise<V2Person> {
-    const { address, identity } = await createWallet()
+  /** Connects somebody on v2: with a new wallet, unless it is another device of the same person. */
+  async connect(name: string, wallet?: Wallet): Promise<V2Person> {
+    const { address, identity } = wallet ?? (await createWallet())
     const client = createSocialClientV2(this.#app.rpcUrl)
     await client.connect(identity)
     return this.#welcome({ name, address, identity, client })
@@ -63,8 +96,11 @@ export class Stage {
     return this.#names.get(address ?? '') ?? 'somebody'
   }
 
-  leave(): void {
+  /** Lets everybody leave, stops the service, and removes what it kept. */
+  async close(): Promise<void> {
     for (const leave of this.#leaving) leave()
+    await this.#app.stop()
+    await rm(this.#dataDir, { recursive: true, force: true })
   }
 
   #welcome<Client extends { disconnect(): void }>(person: Person<Client>): Person<Client> {

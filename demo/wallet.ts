@@ -1,6 +1,6 @@
 import { Authenticator, type AuthIdentity } from '@dcl/crypto'
 import { createUnsafeIdentity } from '@dcl/crypto/dist/crypto.js'
-import { type Address, parseAddress } from '../domain/address.ts'
+import { type Address, parseAddress } from '../src/domain/address.ts'
 
 /** A wallet that nobody owns, with an ephemeral key that it delegated to: for demonstrations and tests. */
 export interface Wallet {

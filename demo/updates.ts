@@ -21,11 +21,11 @@ export class Updates {
   }
 }
 
-/** Waits for a condition, not for a time. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS
+/** Waits for a condition, and at most for so long, in milliseconds. */
+export async function until(condition: () => boolean, deadlineMs = DEADLINE_MS): Promise<void> {
+  const deadline = performance.now() + deadlineMs
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`nothing came within ${DEADLINE_MS} ms`)
+    if (performance.now() > deadline) throw new Error(`nothing came within ${deadlineMs} ms`)
     await new Promise(resolve => setImmediate(resolve))
   }
 }
