@@ -11,6 +11,8 @@ export interface PairEvent {
   readonly action: PairAction
   /** The state that the action ended. */
   readonly previous: PairStatus
+  /** Who had brought that about; null when nothing had happened. */
+  readonly previousActor: Address | null
   /** Of a request only. */
   readonly message: string | null
   /** Unix milliseconds; the same in the answer, the push and later listings. */

@@ -10,7 +10,7 @@ import {
 import type { Address } from '../domain/address.ts'
 import { type ErrorCode, SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
-import type { FriendshipAction, PairStatus } from '../domain/friendship.ts'
+import type { FriendshipAction } from '../domain/friendship.ts'
 import type { Paged } from '../domain/page.ts'
 import type { PendingRequest } from '../social/friends.ts'
 import { userCase } from './fields.ts'
@@ -54,37 +54,29 @@ export function tokenOf(payload: Payload | undefined): string {
 }
 
 /**
- * v1 knows no blocks: for who is blocked, what there was comes to its end, and a stranger sees nothing. Of a request the
- * event does not say who had asked, so it is both canceled and rejected: the one that does not fit changes nothing.
+ * What v1 tells of an event; null for nothing. It knows no blocks: for who is blocked, what there was comes to its end,
+ * and a stranger sees nothing.
  */
-const ENDED_BY_BLOCK: Record<PairStatus, readonly FriendshipAction[]> = {
-  none: [],
-  requested: ['cancel', 'reject'],
-  accepted: ['delete'],
-  rejected: [],
-  canceled: [],
-  deleted: []
-}
-
-function actionsOf({ action, previous }: PairEvent): readonly FriendshipAction[] {
-  if (action === 'unblock') return []
-  return action === 'block' ? ENDED_BY_BLOCK[previous] : [action]
+function actionOf({ action, actor, previous, previousActor }: PairEvent): FriendshipAction | null {
+  if (action === 'unblock') return null
+  if (action !== 'block') return action
+  if (previous === 'accepted') return 'delete'
+  if (previous === 'requested') return previousActor === actor ? 'cancel' : 'reject'
+  return null
 }
 
 /** Whether v1 tells of an event at all. */
 export function isTold(event: PairEvent): boolean {
-  return actionsOf(event).length > 0
+  return actionOf(event) !== null
 }
 
 /**
- * An event as v1 tells it to one of the two users, naming the other one; nothing when v1 does not tell of it.
+ * An event as v1 tells it to one of the two users, naming the other one; empty when v1 does not tell of it.
  * @param other the target in the answer to the one who acted, the actor in the push
  */
-export function encodeEvents(event: PairEvent, other: Address): FriendshipEventResponse[] {
-  return actionsOf(event).map(action => encodeEvent(action, event, other))
-}
-
-function encodeEvent(action: FriendshipAction, event: PairEvent, other: Address): FriendshipEventResponse {
+export function encodeEvent(event: PairEvent, other: Address): FriendshipEventResponse {
+  const action = actionOf(event)
+  if (action === null) return {}
   if (action !== 'request') return { body: userCase(action, other) }
   return { body: { $case: 'request', request: requestResponse(other, event) } }
 }

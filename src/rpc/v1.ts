@@ -8,7 +8,7 @@ import type { Page } from '../domain/page.ts'
 import { Boundary } from './boundary.ts'
 import { actionOf, addressOf } from './fields.ts'
 import { type Procedure, type Service, underway } from './service.ts'
-import { encodeEvents, encodeRequests, errorCase, errorCaseWithoutBadRequest, isTold, METHODS } from './v1-codec.ts'
+import { encodeEvent, encodeRequests, errorCase, errorCaseWithoutBadRequest, isTold, METHODS } from './v1-codec.ts'
 import { authenticate, pages, type V1Context, type V1Parts } from './v1-parts.ts'
 import { presenceProcedures } from './v1-presence.ts'
 
@@ -59,8 +59,8 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       handle: async ({ event, authToken }, call): Promise<UpdateFriendshipResponse> => {
         const { address: actor } = await authenticate(parts, authToken, call)
         const intent = { actor, ...actionOf(event?.body) }
-        const [done] = encodeEvents(await friends.act(intent), intent.target)
-        return { response: { $case: 'event', event: done ?? {} } }
+        const done = encodeEvent(await friends.act(intent), intent.target)
+        return { response: { $case: 'event', event: done } }
       }
     }),
 
@@ -75,8 +75,7 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
         const listener = { address, tokenHash, device, concerns: isTold, ...underway(call) }
         yield* updates.stream(listener, async update => {
           parts.updateSent(update.action)
-          const responses = encodeEvents(update, update.actor)
-          return { response: { $case: 'events', events: { responses } } }
+          return { response: { $case: 'events', events: { responses: [encodeEvent(update, update.actor)] } } }
         })
       }
     }),

@@ -134,8 +134,8 @@ export class Friends {
 /** The event that brought the pair to where it is, as the one who does it again is answered. */
 function lastEvent(pair: Pair, { actor, target, action }: Intent): PairEvent {
   const at = (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
-  const previous = statusOf(pair)
-  return { kind: 'pair', seq: pair.version, actor, target, action, previous, message: pair.message, at }
+  const before = { previous: statusOf(pair), previousActor: pair.actor }
+  return { kind: 'pair', seq: pair.version, actor, target, action, ...before, message: pair.message, at }
 }
 
 /** Counts characters, not UTF-16 units, and only when that can matter. */

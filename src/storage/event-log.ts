@@ -18,12 +18,13 @@ export type EventRow = [
   hi: Address,
   action: number,
   previous: number,
+  previousActorIsLo: boolean | null,
   actorIsLo: boolean,
   at: number,
   message: Buffer | null
 ]
 
-export const EVENT_COLUMNS = 'seq, lo, hi, action, previous, actor_is_lo, acted_at, message'
+export const EVENT_COLUMNS = 'seq, lo, hi, action, previous, previous_actor_is_lo, actor_is_lo, acted_at, message'
 // The snapshot is that of the statement, so that it says exactly which transactions the rows could not show. But it does
 // not know the highest id that was given: its end is that of the last transaction that has ended, and one that runs may
 // be beyond it and yet have a lower number than an event that is seen. So a statement that finds something new takes an
@@ -82,15 +83,18 @@ export class EventLog {
 }
 
 /** @returns null for a row of nulls, as an outer join makes it */
-export function toEvent([seq, lo, hi, action, previous, actorIsLo, at, message]: EventRow): PairEvent | null {
+export function toEvent(row: EventRow): PairEvent | null {
+  const [seq, lo, hi, action, previous, previousActorIsLo, actorIsLo, at, message] = row
   if (seq === null) return null
+  const sideOf = (isLo: boolean): Address => (isLo ? lo : hi)
   return {
     kind: 'pair',
     seq,
-    actor: actorIsLo ? lo : hi,
-    target: actorIsLo ? hi : lo,
+    actor: sideOf(actorIsLo),
+    target: sideOf(!actorIsLo),
     action: actionOf(action),
     previous: statusOfCode(previous),
+    previousActor: previousActorIsLo === null ? null : sideOf(previousActorIsLo),
     message: fromBytes(message),
     at
   }

@@ -46,8 +46,8 @@ const consequences = (outbox: boolean): string => `
         else present.outgoing + excluded.outgoing end
   ),
   logged as (
-    insert into pair_event (seq, lo, hi, action, actor_is_lo, acted_at, message, previous)
-    select version, $1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $9::smallint from changed
+    insert into pair_event (seq, lo, hi, action, actor_is_lo, acted_at, message, previous, previous_actor_is_lo)
+    select version, $1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $9::smallint, $16::boolean from changed
   )${outbox ? OUTBOXED : ''}
   select version from changed`
 
@@ -76,7 +76,7 @@ const swap = (outbox: boolean): Statement => ({
   text: `with changed as (
     update pair set last_action = $3::smallint, actor_is_lo = $4::boolean, acted_at = $5::bigint, message = $6::bytea,
       blocked_by_lo = $7::bigint, blocked_by_hi = $8::bigint, version = ${NEXT_SEQ}
-    where lo = $1 and hi = $2 and version = $16::bigint returning version
+    where lo = $1 and hi = $2 and version = $17::bigint returning version
   ), ${consequences(outbox)}`
 })
 
@@ -127,7 +127,8 @@ export class FriendshipStore {
     }
     const values = [
       ...[lo, hi, ACTION_CODE[action], actor === lo, next.at, toBytes(next.message), since(lo), since(hi)],
-      ...[STATUS_CODE[statusOf(before)], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing]
+      ...[STATUS_CODE[statusOf(before)], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing],
+      before.actor === null ? null : before.actor === lo
     ]
     const statement = before.version === 0 ? this.#insert : this.#swap
     if (before.version !== 0) values.push(before.version)
@@ -149,7 +150,8 @@ export class FriendshipStore {
 }
 
 function toEvent(seq: number, { actor, target, action }: Intent, before: Pair, { message, at }: Next): PairEvent {
-  return { kind: 'pair', seq, actor, target, action, previous: statusOf(before), message, at }
+  const state = { previous: statusOf(before), previousActor: before.actor }
+  return { kind: 'pair', seq, actor, target, action, ...state, message, at }
 }
 
 function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairRow, lo: Address, hi: Address): Pair {

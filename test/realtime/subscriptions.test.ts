@@ -21,6 +21,7 @@ const request = (seq: number): PairEvent => ({
   target: bob,
   action: 'request',
   previous: 'none',
+  previousActor: null,
   message: null,
   at: seq
 })

@@ -170,7 +170,17 @@ export class World {
     const [actor, target] = this.#seq % 2 ? [ALICE, who] : [who, ALICE]
     const previous = action === 'accept' ? 'requested' : 'accepted'
     this.#undelivered.push({
-      ...{ kind: 'pair', seq: this.#seq, actor, target, action, previous, message: null, at: this.#seq }
+      ...{
+        kind: 'pair',
+        seq: this.#seq,
+        actor,
+        target,
+        action,
+        previous,
+        previousActor: target,
+        message: null,
+        at: this.#seq
+      }
     })
   }
 

@@ -17,6 +17,7 @@ const event = (seq: number, actor: Address): PairEvent => ({
   target: alice,
   action: 'request',
   previous: 'none',
+  previousActor: null,
   message: null,
   at: seq
 })

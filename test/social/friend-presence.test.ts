@@ -52,7 +52,15 @@ class World {
   happen(action: PairAction, friend: Address): void {
     this.#seq += 1
     const event: PairEvent = {
-      ...{ kind: 'pair', seq: this.#seq, actor: friend, target: alice, action, previous: 'accepted' },
+      ...{
+        kind: 'pair',
+        seq: this.#seq,
+        actor: friend,
+        target: alice,
+        action,
+        previous: 'accepted',
+        previousActor: alice
+      },
       ...{ message: null, at: 0 }
     }
     this.bus.publish(event)

@@ -48,11 +48,15 @@ export function perform(relation: Relation, deed: Deed): [Outcome, Relation] {
 }
 
 /** What the other one is told of a deed, by each protocol. */
-export function newsOf({ friends, askedBy }: Relation, { action }: Deed): { v1: PairAction[]; v2: PairAction[] } {
+export function newsOf(
+  { friends, askedBy }: Relation,
+  { actor, action }: Deed
+): { v1: PairAction[]; v2: PairAction[] } {
   if (action === 'unblock') return { v1: [], v2: [] }
   if (action !== 'block') return { v1: [action], v2: [action] }
   if (friends) return { v1: ['delete'], v2: ['block'] }
-  return { v1: askedBy === null ? [] : ['cancel', 'reject'], v2: ['block'] }
+  if (askedBy === null) return { v1: [], v2: ['block'] }
+  return { v1: [askedBy === actor ? 'cancel' : 'reject'], v2: ['block'] }
 }
 
 /** What each user of a group is to the others. */
