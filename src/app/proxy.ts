@@ -44,6 +44,7 @@ export function createProxy(foundation: ProxyFoundation, cleanups: Cleanups): Om
       rooms,
       friends: social.friends,
       settings: social.settings,
+      limits: social.limits,
       channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
       allowPrivateRooms: matrix.allowPrivateRooms,
       pairRooms,

@@ -106,6 +106,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   cleanups.add('friend presence', friendPresence, it => it.close())
   return {
     friends,
+    limits: rates.actions,
     sessions,
     settings: new Settings(settings),
     blocks: new Blocks(new BlockLists(db), friends),

@@ -24,7 +24,8 @@ export const LIMITS = {
   ACTIONS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'actions'),
     default: '240',
-    about: 'Requests, answers and ends of friendships of one user in a minute.'
+    about:
+      'Requests, answers and ends of friendships of one user in a minute; with a homeserver that trusts this service, also rooms for two that the user asks for.'
   },
   PAIR_ACTIONS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'actions'),

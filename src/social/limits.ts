@@ -19,7 +19,7 @@ export class ActionLimits {
   }
 
   /** @throws SocialError `too_many_requests` */
-  async take({ actor, target, action }: Intent): Promise<void> {
+  async take({ actor, target, action }: Omit<Intent, 'message'>): Promise<void> {
     const { ofUser, ofPair, blocks } = this.#parts
     if (action === 'block' || action === 'unblock') return blocks.take(actor)
     await Promise.all([ofUser.take(actor), ofPair.take(`${actor}:${target}`)])

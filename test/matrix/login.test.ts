@@ -105,7 +105,17 @@ describeWithSynapse('a login in front of a homeserver', () => {
       msgtype: 'm.text',
       body: 'hello'
     })
-    expect(sent.status).toBeOneOf([200, 503])
+    expect(sent.status).toBe(200)
+  })
+
+  test('of an account that is locked there is told so, and keeps its friendships', async () => {
+    const alice = await env.login()
+    await homeserver.changeAccount(alice.address, { locked: true })
+    const locked = { status: 401, body: { errcode: 'M_USER_LOCKED' } }
+    expect(await alice.rest.get(`${CLIENT}/joined_rooms`)).toMatchObject(locked)
+    expect(await alice.rest.post(`${CLIENT}/createRoom`, { preset: 'public_chat' })).toMatchObject(locked)
+    expect((await alice.rest.get('/v1/friendships/me')).status).toBe(200)
+    await homeserver.changeAccount(alice.address, { locked: false })
     expect((await alice.rest.get(`${CLIENT}/joined_rooms`)).status).toBe(200)
   })
 

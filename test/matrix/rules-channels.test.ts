@@ -98,6 +98,17 @@ describeWithSynapse('channels', () => {
     expect((await join(alice, last)).status).toBe(200)
   })
 
+  test('wait for no join that was refused', async () => {
+    const [alice, [roomId = '']] = await Promise.all([env.login(), channels(1)])
+    const refused = { status: 400, body: { errcode: 'M_BAD_JSON' } }
+    for (const path of [`join/${part(roomId)}`, `rooms/${part(roomId)}/join`]) {
+      expect(await alice.rest.post(`${CLIENT}/${path}`, { reason: 1 })).toMatchObject(refused)
+    }
+    const own = `rooms/${part(roomId)}/state/m.room.member/${part(alice.userId)}`
+    expect(await alice.rest.put(`${CLIENT}/${own}`, { membership: 'join', reason: 1 })).toMatchObject(refused)
+    expect((await join(alice, roomId)).status).toBe(200)
+  })
+
   test('are not more when many are joined at the same instant', async () => {
     const alice = await env.login()
     const answers = await Promise.all((await channels(6)).map(roomId => join(alice, roomId)))

@@ -11,14 +11,19 @@ export function passingBody(message: IncomingMessage, limit: number): AsyncItera
   return bounded(message, limit)
 }
 
+/** As {@link passingBody}, in one piece. */
+export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of passingBody(message, limit)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
 /**
  * The body of a request, which must be a JSON object; empty is as good as `{}`.
  * @throws MatrixError `M_TOO_LARGE`, `M_NOT_JSON`, `M_BAD_JSON`
  */
 export async function readJson(message: IncomingMessage, limit: number): Promise<JsonObject> {
-  const chunks: Buffer[] = []
-  for await (const chunk of passingBody(message, limit)) chunks.push(chunk)
-  const text = Buffer.concat(chunks).toString()
+  const text = (await readBody(message, limit)).toString()
   const value = text === '' ? {} : parsed(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MatrixError(400, 'M_BAD_JSON', 'The body must be an object')

@@ -4,7 +4,7 @@ import type { SessionHolder } from '../../social/authenticator.ts'
 import { CONTENT } from '../answers.ts'
 import type { JsonObject } from '../http.ts'
 import type { Verdict } from '../rules/rule.ts'
-import { passingBody } from './body.ts'
+import { passingBody, readBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import type { Gate } from './gate.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
@@ -58,6 +58,8 @@ const MAX_POLL_MS = 60_000
 const POLL_GRACE_MS = 45_000
 /** Longest time for media, in milliseconds. */
 const MEDIA_MS = 10 * 60_000
+/** Longest JSON of a request that is kept until it is answered, so that it can be sent once more. */
+const MAX_KEPT_BYTES = 64 * 1024
 /** Longest answer that is changed on its way. */
 const MAX_AMENDED_BYTES = 64 * 1024
 
@@ -75,7 +77,7 @@ export class Forwarder {
     exchange.limit(route.answer === 'poll' ? boundPoll(query) + POLL_GRACE_MS : this.#deadlineMs(route))
     let status: number | null = null
     try {
-      const answer = await this.#send(this.#requestOf(passage, forwarding), visitor)
+      const answer = await this.#send(await this.#requestOf(passage, forwarding), visitor)
       if (!isFromHomeserver(answer, route)) {
         await discard(answer)
         throw unavailable()
@@ -89,10 +91,10 @@ export class Forwarder {
     }
   }
 
-  #requestOf(passage: Passage, forwarding: Forwarding): UpstreamRequest {
+  async #requestOf(passage: Passage, forwarding: Forwarding): Promise<UpstreamRequest> {
     const { request, prefix, visitor, query, exchange } = passage
     const search = query.size > 0 ? `?${query}` : ''
-    const { headers, body } = this.#bodyOf(passage, forwarding.body)
+    const { headers, body } = await this.#bodyOf(passage, forwarding.body)
     return {
       method: request.method,
       path: formatPath({ prefix, parts: forwarding.parts ?? passage.parts }) + search,
@@ -120,13 +122,19 @@ export class Forwarder {
     return upstream.request({ ...request, headers: { ...request.headers, authorization: `Bearer ${renewed}` } })
   }
 
-  #bodyOf({ request, route }: Passage, read: JsonObject | null): Pick<UpstreamRequest, 'headers' | 'body'> {
+  async #bodyOf(
+    { request, route }: Passage,
+    read: JsonObject | null
+  ): Promise<Pick<UpstreamRequest, 'headers' | 'body'>> {
     if (read) return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(read)) }
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
     const isThere = length !== undefined || encoding !== undefined
     if (!isThere || route.body === 'none' || route.body === 'read') return { headers: {}, body: null }
-    const body = passingBody(request.raw, this.#parts.limits.bodyBytes[route.body])
-    return { headers: length === undefined ? {} : { 'content-length': length }, body }
+    const limit = this.#parts.limits.bodyBytes[route.body]
+    if (length === undefined) return { headers: {}, body: passingBody(request.raw, limit) }
+    const isKept = route.body === 'json' && Number(length) <= MAX_KEPT_BYTES
+    const body = isKept ? await readBody(request.raw, limit) : passingBody(request.raw, limit)
+    return { headers: { 'content-length': length }, body }
   }
 
   #deadlineMs({ answer, body }: Route): number {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Address, type OrderedPair, orderedPair } from '../../domain/address.ts'
+import type { ActionLimits } from '../../social/limits.ts'
 import type { MatrixIds, RoomId } from '../ids.ts'
 import { MatrixError } from '../matrix-error.ts'
 import type { Channels } from './channels.ts'
@@ -14,6 +15,8 @@ interface CreateRoomParts {
   readonly access: RoomAccess
   readonly policy: Policy
   readonly channels: Channels
+  /** Of rooms that the service makes: the homeserver limits only what users do in their own name. */
+  readonly limits: ActionLimits
   /** Null where clients make the rooms of pairs themselves. */
   readonly pairRooms: PairRooms | null
 }
@@ -68,10 +71,11 @@ export class CreateRoomRule {
   }
 
   async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<Verdict> {
-    const { policy, pairRooms, ids, rooms } = this.#parts
+    const { policy, limits, pairRooms, ids, rooms } = this.#parts
     const other = call.actor === pair.lo ? pair.hi : pair.lo
     await policy.checkContact(call.actor, other)
     if (pairRooms) {
+      await limits.take({ actor: call.actor, target: other, action: 'request' })
       const roomId = await pairRooms.ensure(pair, call.actor)
       rooms.rememberPair(roomId, pair)
       return answer({ room_id: roomId })
@@ -92,13 +96,14 @@ export class CreateRoomRule {
    */
   #pairMeant(actor: Address, { room_alias_name, invite = [] }: NewRoom): OrderedPair | null {
     const { ids } = this.#parts
-    const invited = invite.map(userId => ids.addressOf(userId))
-    const [first] = invited
-    const both = invited.length === 1 && first && first !== actor ? orderedPair(actor, first) : null
+    // Whoever is named twice is one, and the actor is in it anyway.
+    const others = [...new Set(invite.map(userId => ids.addressOf(userId)))].filter(address => address !== actor)
+    const [first] = others
+    const both = others.length === 1 && first ? orderedPair(actor, first) : null
     const named = ids.pairOfName(room_alias_name)
     if (named === null) return room_alias_name === undefined ? both : null
     const isOneOf = actor === named.lo || actor === named.hi
-    const isForOthers = invited.some(address => address !== named.lo && address !== named.hi)
+    const isForOthers = others.some(address => address !== named.lo && address !== named.hi)
     if (!isOneOf || isForOthers) throw forbidden('This alias is that of two others')
     return named
   }

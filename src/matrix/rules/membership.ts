@@ -30,11 +30,12 @@ export class MembershipRules {
 
   /** `/join/{roomIdOrAlias}` and `/rooms/{roomId}/join`. */
   readonly join: Rule = async call => {
+    const body = checked(JOIN, call.body)
     const roomId = call.params.roomId ?? (await this.#roomOf(call))
     const done = await this.checkJoin(call, roomId)
     const tail = call.params.txnId === undefined ? [] : [call.params.txnId]
     // By its id, whatever it was called by: an alias could have another room by the time that it is looked up again.
-    return { kind: 'forward', parts: ['join', roomId, ...tail], body: checked(JOIN, call.body), done }
+    return { kind: 'forward', parts: ['join', roomId, ...tail], body, done }
   }
 
   /** `/rooms/{roomId}/invite`. */
@@ -44,7 +45,7 @@ export class MembershipRules {
     return { kind: 'forward', body: { user_id: invited, reason } } satisfies Verdict
   }
 
-  /** @returns called when it is done */
+  /** @returns has to be called when it is done, whatever comes in between: until then other joins of the actor wait */
   async checkJoin(call: RuleCall, roomId: string): Promise<() => void> {
     const { access, policy, channels } = this.#parts
     const room = await access.enter(call, roomId)

@@ -1,4 +1,5 @@
 import type { Friends } from '../../social/friends.ts'
+import type { ActionLimits } from '../../social/limits.ts'
 import type { Settings } from '../../social/settings.ts'
 import type { MatrixIds } from '../ids.ts'
 import { MatrixError } from '../matrix-error.ts'
@@ -7,18 +8,20 @@ import { type ChannelLimits, Channels } from './channels.ts'
 import { CreateRoomRule, type PairRooms } from './create-room.ts'
 import { type FriendshipEvents, FriendshipRule } from './friendship.ts'
 import { MembershipRules } from './membership.ts'
+import { MessageRule } from './message.ts'
 import { Policy } from './policy.ts'
 import { PresenceRules } from './presence.ts'
 import { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
 import { closed, FORWARD, type PublicRule, type Rule } from './rule.ts'
-import { refuseDelay, StateRule } from './state.ts'
+import { StateRule } from './state.ts'
 
 interface RulesParts {
   readonly ids: MatrixIds
   readonly rooms: Rooms
   readonly friends: Friends
   readonly settings: Settings
+  readonly limits: ActionLimits
   readonly channelLimits: ChannelLimits
   /** Whether there may be private rooms that are not the room of a pair. */
   readonly allowPrivateRooms: boolean
@@ -40,16 +43,19 @@ export function createRules(parts: RulesParts): Readonly<Record<RoomRuleName, Ru
   const presence = new PresenceRules(ids, policy)
 
   return {
-    createRoom: new CreateRoomRule({ ids, rooms, access, policy, channels, pairRooms: parts.pairRooms }).create,
+    createRoom: new CreateRoomRule({
+      ids,
+      rooms,
+      access,
+      policy,
+      channels,
+      limits: parts.limits,
+      pairRooms: parts.pairRooms
+    }).create,
     createAlias: closed('An alias is made with its room'),
     join: membership.join,
     invite: membership.invite,
-    message: async call => {
-      refuseDelay(call)
-      const room = await access.enter(call, call.params.roomId ?? '')
-      if (room.kind === 'pair') await policy.checkMessage(call.actor, room.other)
-      return FORWARD
-    },
+    message: new MessageRule(access, policy).send,
     state: new StateRule({ ids, access, membership, friendship }).put,
     upgrade: closed('Rooms keep their version'),
     knock: closed('Rooms are joined or invited to, and not knocked at'),
