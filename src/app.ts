@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { createBus } from './app/bus.ts'
 import { Cleanups } from './app/cleanups.ts'
+import { openDatabase } from './app/database.ts'
 import { createHttp } from './app/http.ts'
 import { createMatrix } from './app/matrix.ts'
 import { startMatrixOutbox } from './app/matrix-outbox.ts'
@@ -11,9 +12,8 @@ import type { Address } from './domain/address.ts'
 import { PAIR_ACTIONS } from './domain/friendship.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
-import { METRIC_CODES } from './rpc/observer.ts'
+import { METRIC_CODES, SOCKET_ENDS } from './rpc/observer.ts'
 import { BEGINNINGS } from './social/updates.ts'
-import { Database } from './storage/database.ts'
 import { MIGRATIONS } from './storage/migrations/index.ts'
 import { migrate } from './storage/migrator.ts'
 
@@ -60,11 +60,16 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     procedures: PROCEDURES,
     codes: METRIC_CODES,
     events: PAIR_ACTIONS,
-    beginnings: BEGINNINGS
+    beginnings: BEGINNINGS,
+    ends: SOCKET_ENDS
   })
-  const db = cleanups.add('database', await openDatabase(config, overrides, logger), it => it.close())
+  const db = cleanups.add(
+    'database',
+    await openDatabase({ config, logger, metrics, inMemory: overrides.inMemory ?? false }),
+    it => it.close()
+  )
   await migrate(db, MIGRATIONS)
-  const { bus, log, channel, checks } = await createBus({ config, logger, db }, cleanups)
+  const { bus, log, channel, checks } = await createBus({ config, logger, metrics, db }, cleanups)
   const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)
   await social.updates.start()
   const sweeper = setInterval(() => {
@@ -104,10 +109,4 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
       return cleanups.run()
     }
   }
-}
-
-function openDatabase({ database, dataDir }: Config, { inMemory }: Overrides, logger: Logger): Promise<Database> {
-  const { url, ...options } = database
-  if (url === null || inMemory) return Database.open({ ...options, dataDir: inMemory ? null : dataDir }, logger)
-  return Database.open({ ...options, url }, logger)
 }

@@ -1,5 +1,7 @@
+import { Gauge } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
 import { type Channel, SilentChannel } from '../realtime/channel.ts'
 import { LogBus } from '../realtime/log-bus.ts'
 import { RedisChannel } from '../realtime/redis-channel.ts'
@@ -16,6 +18,7 @@ const ALONE_POLL_MS = 10_000
 interface BusFoundation {
   readonly config: Config
   readonly logger: Logger
+  readonly metrics: Metrics
   readonly db: Database
 }
 
@@ -27,8 +30,8 @@ interface BusParts {
 }
 
 /** Events come from the log of the database; Redis, where there is one, tells other instances at once to look at it. */
-export async function createBus({ config, logger, db }: BusFoundation, cleanups: Cleanups): Promise<BusParts> {
-  const { channel, checks } = createChannel(config, logger)
+export async function createBus({ config, logger, metrics, db }: BusFoundation, cleanups: Cleanups): Promise<BusParts> {
+  const { channel, checks } = createChannel(config, logger, metrics)
   cleanups.add('channel', channel, it => it.close())
   const log = new EventLog(db)
   const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
@@ -37,12 +40,24 @@ export async function createBus({ config, logger, db }: BusFoundation, cleanups:
   return { bus, log, channel, checks }
 }
 
-function createChannel({ redisUrl, serverName }: Config, logger: Logger) {
+function createChannel({ redisUrl, serverName }: Config, logger: Logger, metrics: Metrics) {
   if (redisUrl === null) return { channel: new SilentChannel() satisfies Channel, checks: {} }
   const channel = new RedisChannel({ url: redisUrl, topic: `social-service:${serverName}`, logger })
+  countConnected(metrics, channel)
   // Once it was there, an instance serves without it: then it only hears of others a little later.
   const redis = async (): Promise<void> => {
     if (!channel.wasConnected) throw new Error('Redis was never reached')
   }
   return { channel, checks: { redis } }
+}
+
+function countConnected({ registry }: Metrics, channel: Channel): void {
+  new Gauge({
+    name: 'social_redis_connected',
+    help: '1 while messages flow to and from Redis, 0 while it is away',
+    registers: [registry],
+    collect() {
+      this.set(Number(channel.isConnected))
+    }
+  })
 }

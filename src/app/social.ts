@@ -2,7 +2,6 @@ import { AuthChainVerifier } from '../auth/auth-chain.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { Profiles } from '../profiles/profiles.ts'
 import type { Channel } from '../realtime/channel.ts'
 import type { LogBus } from '../realtime/log-bus.ts'
 import { Subscriptions } from '../realtime/subscriptions.ts'
@@ -24,6 +23,7 @@ import { SettingsStore } from '../storage/settings.ts'
 import type { Cleanups } from './cleanups.ts'
 import { createLimits } from './limits.ts'
 import { createPresence } from './presence.ts'
+import { createProfiles } from './profiles.ts'
 
 interface SocialFoundation {
   readonly config: Config
@@ -42,7 +42,7 @@ export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   const { config, logger, db, bus, log, channel, metrics, now } = foundation
-  const { limits, tokens, ethereum, catalyst, rpc } = config
+  const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
   const settings = new SettingsStore(db)
@@ -73,8 +73,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     tokenCacheSize: tokens.cacheSize,
     now
   })
-  const profiles = new Profiles({ url: catalyst?.url ?? null, timeoutMs: catalyst?.timeoutMs ?? 0, logger, now })
-  cleanups.add('profiles', profiles, it => it.close())
+  const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
   const presence = createPresence({ config, channel, metrics }, cleanups)
   const subscriptions = cleanups.add('subscriptions', new Subscriptions(bus, rpc.streamQueueSize), it => it.close())
   const updates = new Updates({

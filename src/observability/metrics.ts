@@ -9,6 +9,8 @@ interface MetricNames {
   readonly events: readonly string[]
   /** How a device can begin to be told. */
   readonly beginnings: readonly string[]
+  /** How a socket can end. */
+  readonly ends: readonly string[]
 }
 
 /** Counts what the service does. Numbers must be finite; no label takes a value that a client made up. */
@@ -17,6 +19,8 @@ export interface Metrics {
   callEnded(procedure: string, code: string, seconds: number, bytesIn: number, bytesOut: number): void
   connectionOpened(): void
   connectionEnded(seconds: number): void
+  /** How a socket ended, also one that was never counted as a connection. */
+  socketEnded(end: string): void
   updateSent(event: string): void
   /** How a device began to be told of updates. */
   streamBegun(beginning: string): void
@@ -40,7 +44,7 @@ const CONNECTION_SECONDS = [1, 10, 60, 300, 900, 1800, 3600, 10_800, 43_200, 86_
 const CALL_BYTES = [64, 256, 1024, 4096, 16_384, 65_536, 262_144]
 
 /** The metrics of one app. Every series of the names given is there from the start, at zero. */
-export function createMetrics({ procedures, codes, events, beginnings }: MetricNames): Metrics {
+export function createMetrics({ procedures, codes, events, beginnings, ends }: MetricNames): Metrics {
   const registry = new Registry()
   const rpc = rpcMetrics(registry)
   const http = httpMetrics(registry)
@@ -56,6 +60,7 @@ export function createMetrics({ procedures, codes, events, beginnings }: MetricN
     }
   }
   for (const event of events) rpc.updates.inc({ event }, 0)
+  for (const end of ends) rpc.ends.inc({ code: end }, 0)
   for (const beginning of beginnings) rpc.beginnings.inc({ beginning }, 0)
   http.seconds.zero({ method: OTHER, route: OTHER, code: 404 })
 
@@ -74,6 +79,9 @@ export function createMetrics({ procedures, codes, events, beginnings }: MetricN
     connectionEnded(seconds) {
       rpc.connections.dec()
       rpc.connectionSeconds.observe(seconds)
+    },
+    socketEnded(end) {
+      rpc.ends.inc({ code: end })
     },
     streamBegun(beginning) {
       rpc.beginnings.inc({ beginning })
@@ -136,6 +144,12 @@ function rpcMetrics(registry: Registry) {
       name: `${PREFIX}connection_duration_seconds_histogram`,
       help: 'Time for which an RPC socket was open',
       buckets: CONNECTION_SECONDS,
+      registers
+    }),
+    ends: new Counter({
+      name: `${PREFIX}sockets_closed_total`,
+      help: 'RPC sockets that are gone, by the code with which they were closed here, by their client, or lost',
+      labelNames: ['code'],
       registers
     }),
     beginnings: new Counter({

@@ -29,7 +29,9 @@ export interface LookupsOptions {
   readonly now: () => number
 }
 
-export type CallOutcome = 'answered' | 'failed'
+/** How a call can end. */
+export const CALL_OUTCOMES = ['answered', 'failed'] as const
+export type CallOutcome = (typeof CALL_OUTCOMES)[number]
 
 /** Makes few calls of what many ask for: no address is in two of them at once, and calls and queue are bounded. */
 export class Lookups {

@@ -1,5 +1,5 @@
 import type { Metrics } from '../observability/metrics.ts'
-import type { CallCode, RpcObserver } from './service.ts'
+import type { CallCode, RpcObserver, SocketEnd } from './service.ts'
 
 /** How the end of a call is called in the metrics: the names of the first implementation, whose dashboards stay. */
 const METRIC_CODE: Record<CallCode, string> = {
@@ -19,11 +19,18 @@ const METRIC_CODE: Record<CallCode, string> = {
 /** Every code that a call is counted under. */
 export const METRIC_CODES: readonly string[] = [...new Set(Object.values(METRIC_CODE))]
 
+/** Every end that a socket is counted under. */
+export const SOCKET_ENDS: readonly string[] = [
+  ...[1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013, 3003, 3004].map(String),
+  ...(['client', 'lost'] satisfies SocketEnd[])
+]
+
 /** Counts what the RPC server does. */
 export function countingObserver(metrics: Metrics): RpcObserver {
   return {
     connectionOpened: () => metrics.connectionOpened(),
     connectionClosed: durationMs => metrics.connectionEnded(durationMs / 1000),
+    socketEnded: end => metrics.socketEnded(String(end)),
     call: (procedure, code, durationMs, bytesIn, bytesOut) =>
       metrics.callEnded(procedure, METRIC_CODE[code], durationMs / 1000, bytesIn, bytesOut)
   }

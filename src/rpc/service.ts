@@ -75,10 +75,15 @@ export interface Session<Context> {
   dispose?(): void | Promise<void>
 }
 
+/** How a socket ended: the code that it was closed with here, by its client, or with no word from either side. */
+export type SocketEnd = number | 'client' | 'lost'
+
 /** Where the engine tells what happens, for metrics. None of these may throw. */
 export interface RpcObserver {
   connectionOpened(): void
   connectionClosed(durationMs: number): void
+  /** Of every socket, also of one that was refused because the server was full, and so never was a connection. */
+  socketEnded(end: SocketEnd): void
   /** Of a unary call after its answer; of a stream after its end, with the bytes of all its elements. */
   call(procedure: string, code: CallCode, durationMs: number, bytesIn: number, bytesOut: number): void
 }

@@ -43,6 +43,8 @@ export class SocketSession<Plain, Signed> implements Wire {
   /** Until the next ping, the pong, or the client's answer to a close. */
   #heartbeat: NodeJS.Timeout
   #ended = false
+  /** What the socket was closed with here. */
+  #closedWith: number | undefined
 
   constructor(socket: WebSocket, peer: Peer, options: SocketOptions<Plain, Signed>) {
     this.#socket = socket
@@ -55,8 +57,8 @@ export class SocketSession<Plain, Signed> implements Wire {
     socket.on('ping', data => this.#answerPing(data))
     socket.on('pong', () => this.#ponged())
     // A frame that breaks the WebSocket protocol, or is too large: ws has sent the close code already.
-    socket.on('error', () => this.close(1002, 'Not a WebSocket frame'))
-    this.gone = new Promise(resolve => socket.once('close', () => resolve(this.#end())))
+    socket.on('error', error => this.close(codeOf(error), 'Not a WebSocket frame'))
+    this.gone = new Promise(resolve => socket.once('close', code => resolve(this.#gone(code))))
     this.cleanedUp = this.gone.then(() => this.#awaitCleanUp())
     this.send(SERVER_READY)
   }
@@ -72,6 +74,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   /** Cleans up at once and asks the client to close; one that does not is cut off after `pongMs`. */
   close(code: number, reason: string): void {
     if (this.#ended) return
+    this.#closedWith = code
     this.#end()
     this.#socket.close(code, reason)
     this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
@@ -170,6 +173,12 @@ export class SocketSession<Plain, Signed> implements Wire {
     else this.#socket.pong(data)
   }
 
+  /** @param code that of the client, or 1006 when it said nothing */
+  #gone(code: number): void {
+    this.#end()
+    this.#options.observer.socketEnded(this.#closedWith ?? (code === 1006 ? 'lost' : 'client'))
+  }
+
   /** Ends what runs for this client. Each step is on its own, so that none that fails skips the next. */
   #end(): void {
     clearTimeout(this.#heartbeat)
@@ -201,4 +210,10 @@ export class SocketSession<Plain, Signed> implements Wire {
   #report(error: unknown): void {
     this.#options.onError(error, { connection: this.#peer.id })
   }
+}
+
+/** The code with which ws has closed a socket because of what came. */
+function codeOf({ code }: Error & { readonly code?: unknown }): number {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return 1009
+  return code === 'WS_ERR_INVALID_UTF8' ? 1007 : 1002
 }

@@ -24,6 +24,17 @@ const INT8 = 20
  */
 const ONE_PLAN = '-c plan_cache_mode=force_generic_plan'
 
+/** How many connections there are at this moment. */
+export interface ConnectionCounts {
+  /** On which something runs, and on which nothing does. */
+  readonly used: number
+  readonly idle: number
+  /** That there may be. */
+  readonly max: number
+  /** Callers that wait for one. */
+  readonly waiting: number
+}
+
 /** The connections to a database: a bounded number of them, for which a bounded number of callers waits for so long. */
 export class Connections {
   readonly #pool: Pool
@@ -42,6 +53,11 @@ export class Connections {
     })
     this.#pool.on('connect', client => this.#connected(client))
     this.#pool.on('error', error => logger.warn({ err: error }, 'An idle database connection broke'))
+  }
+
+  get counts(): ConnectionCounts {
+    const { totalCount, idleCount, waitingCount, options } = this.#pool
+    return { used: totalCount - idleCount, idle: idleCount, max: options.max, waiting: waitingCount }
   }
 
   /** @throws SocialError `unavailable` when there is none in time, or too many wait already */

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PoolClient, QueryArrayConfig } from 'pg'
 import { SocialError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'
-import { type ConnectionLimits, Connections, unavailable } from './connections.ts'
+import { type ConnectionCounts, type ConnectionLimits, Connections, unavailable } from './connections.ts'
 import { EmbeddedEngine } from './embedded.ts'
 import { failureOf } from './failures.ts'
 
@@ -112,6 +112,11 @@ export class Database {
     } finally {
       this.#connections.release(client, false)
     }
+  }
+
+  /** How many connections there are at this moment. */
+  get connections(): ConnectionCounts {
+    return this.#connections.counts
   }
 
   /** Resolves when the database answers, rejects when it does not within two seconds. */

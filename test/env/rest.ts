@@ -18,7 +18,7 @@ export async function startService(settings: Record<string, string> = {}, overri
 export function startRouter(options: Partial<RouterOptions> = {}): ReturnType<typeof createRouter> {
   return createRouter({
     logger: silent,
-    metrics: createMetrics({ procedures: [], codes: [], events: [], beginnings: [] }),
+    metrics: createMetrics({ procedures: [], codes: [], events: [], beginnings: [], ends: [] }),
     publicUrl: '/',
     bodyLimit: 1024,
     requestTimeoutMs: 60_000,

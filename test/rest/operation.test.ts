@@ -98,7 +98,7 @@ describe('metrics', () => {
 
 /** The routes of health alone, on a free port. */
 async function listen(checks: Record<string, HealthCheck>, silenceMs = 60_000) {
-  const metrics = createMetrics({ procedures: [], codes: [], events: [], beginnings: [] })
+  const metrics = createMetrics({ procedures: [], codes: [], events: [], beginnings: [], ends: [] })
   const app = await startRouter({ metrics, silenceMs })
   await app.register(healthRoutes, { checks, isServing: () => true, metrics, metricsToken: null })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

@@ -1,7 +1,7 @@
 import { SocialError } from '../../../src/domain/errors.ts'
 import type { HandshakeHeaders } from '../../../src/rpc/handshake.ts'
 import type { RpcLimits } from '../../../src/rpc/limits.ts'
-import type { RpcObserver, Session } from '../../../src/rpc/service.ts'
+import type { RpcObserver, Session, SocketEnd } from '../../../src/rpc/service.ts'
 import { SocketServer } from '../../../src/rpc/socket-server.ts'
 import { echoService, Inside } from './echo-service.ts'
 
@@ -25,6 +25,7 @@ export const LIMITS: RpcLimits = {
 export class Observed implements RpcObserver {
   open = 0
   readonly closed: number[] = []
+  readonly ends: SocketEnd[] = []
   readonly calls: { procedure: string; code: string; bytesIn: number; bytesOut: number }[] = []
 
   connectionOpened(): void {
@@ -34,6 +35,10 @@ export class Observed implements RpcObserver {
   connectionClosed(durationMs: number): void {
     this.open--
     this.closed.push(durationMs)
+  }
+
+  socketEnded(end: SocketEnd): void {
+    this.ends.push(end)
   }
 
   call(procedure: string, code: string, _durationMs: number, bytesIn: number, bytesOut: number): void {

@@ -1,0 +1,52 @@
+import { Gauge } from 'prom-client'
+import type { Config } from '../config.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { Database } from '../storage/database.ts'
+
+interface DatabaseFoundation {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Whether it is an embedded one that is gone when it is closed, instead of that of the configuration. */
+  readonly inMemory: boolean
+}
+
+/** The database of the configuration, whose connections are counted. */
+export async function openDatabase({ config, logger, metrics, inMemory }: DatabaseFoundation): Promise<Database> {
+  const { url, ...limits } = config.database
+  const where = url === null || inMemory ? { dataDir: inMemory ? null : config.dataDir } : { url }
+  const db = await Database.open({ ...limits, ...where }, logger)
+  countConnections(metrics, db)
+  return db
+}
+
+function countConnections({ registry }: Metrics, db: Database): void {
+  new Gauge({
+    name: 'social_database_connections',
+    help: 'Connections to the database, by whether something runs on them',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { used, idle } = db.connections
+      this.set({ state: 'used' }, used)
+      this.set({ state: 'idle' }, idle)
+    }
+  })
+  new Gauge({
+    name: 'social_database_connections_max',
+    help: 'Connections to the database that there may be',
+    registers: [registry],
+    collect() {
+      this.set(db.connections.max)
+    }
+  })
+  new Gauge({
+    name: 'social_database_waiting',
+    help: 'Callers that wait for a connection to the database',
+    registers: [registry],
+    collect() {
+      this.set(db.connections.waiting)
+    }
+  })
+}
