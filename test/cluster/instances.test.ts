@@ -1,65 +1,35 @@
-import { once } from 'node:events'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
 import { Cluster } from '../env/cluster.ts'
 import { describeWithRedis } from '../env/databases.ts'
 import type { Device } from '../env/device.ts'
 import { until } from '../env/until.ts'
+import { pair, told } from './pair.ts'
 
-/** What a device was told, in words; losses left out. */
-const told = (device: Device): string[] => device.told.flatMap(entry => (entry === 'lost' ? [] : [entry.action]))
+/** Longer than it takes to come back at once, on a busy machine. */
+const WINDOW_MS = 5000
 
 describeWithRedis('two instances over PostgreSQL and Redis', () => {
   let cluster: Cluster
   beforeAll(async () => {
-    cluster = await Cluster.start(2)
+    cluster = await Cluster.start(2, { RESUME_WINDOW: `${WINDOW_MS}ms` })
   })
   afterAll(() => cluster[Symbol.asyncDispose]())
 
-  /** Two users, each connected to an instance of their own; the second one listens. */
-  async function pair(): Promise<[Device, Device]> {
-    const [alice, bob] = [await cluster.device(), await cluster.device()]
-    await alice.connect(cluster.instance(0).rpcUrl)
-    await bob.connect(cluster.instance(1).rpcUrl)
-    void bob.listen()
-    // Heard once, the subscription is known to be open.
-    await until(async () => {
-      await alice.act('request', bob.address)
-      await alice.act('cancel', bob.address)
-      return told(bob).length > 0
-    }, 'the subscription is open')
-    await until(() => told(bob).at(-1) === 'cancel', 'everything so far is told')
-    bob.told.length = 0
-    return [alice, bob]
-  }
+  const devices: [string, () => Promise<Device>][] = [
+    ['v1, known by its token', () => cluster.tokenDevice()],
+    ['v2, known by its signing key', () => cluster.keyDevice()]
+  ]
 
   it('tell each other at once', async () => {
-    const [alice, bob] = await pair()
+    const [alice, bob] = await pair(cluster, await cluster.tokenDevice(), await cluster.keyDevice())
     const startedAt = performance.now()
     await alice.act('request', bob.address)
     await until(() => told(bob).length === 1, 'it is told')
     expect(performance.now() - startedAt).toBeLessThan(900) // below the second after which the log is read in any case
   })
 
-  it('go on while Redis is dead, frozen and back, and tell everything once', async () => {
-    const [alice, bob] = await pair()
-    await cluster.redis.stop('SIGKILL')
-    expect(await alice.act('request', bob.address)).toBe('event')
-    await until(() => told(bob).length === 1, 'it is told without Redis')
-    await cluster.redis.start()
-    expect(await alice.act('cancel', bob.address)).toBe('event')
-    await until(() => told(bob).length === 2, 'it is told when Redis is back')
-    cluster.redis.freeze()
-    expect(await alice.act('request', bob.address)).toBe('event')
-    await until(() => told(bob).length === 3, 'it is told while Redis delivers nothing')
-    cluster.redis.thaw()
-    expect(await alice.act('cancel', bob.address)).toBe('event')
-    await until(() => told(bob).length === 4, 'it is told when Redis delivers again')
-    expect(told(bob)).toEqual(['request', 'cancel', 'request', 'cancel'])
-  })
-
   it('end sessions on each other', async () => {
-    const [alice, bob] = await pair()
+    const [alice, bob] = await pair(cluster, await cluster.tokenDevice(), await cluster.tokenDevice())
     const { status } = await fetch(`${cluster.instance(0).httpUrl}/_matrix/client/r0/logout/all`, {
       method: 'POST',
       headers: { authorization: `Bearer ${bob.token}` }
@@ -69,62 +39,50 @@ describeWithRedis('two instances over PostgreSQL and Redis', () => {
     expect(await bob.act('request', alice.address)).toBe('unauthorizedError')
   })
 
-  it('answer with an error at once while PostgreSQL is away, keep their sockets, and are back within a second', async () => {
-    const [alice, bob] = await pair()
-    await cluster.postgres.stop('immediate')
-    const startedAt = performance.now()
-    const answers = await Promise.all(Array.from({ length: 50 }, () => alice.act('request', bob.address)))
-    expect(new Set(answers)).toEqual(new Set(['internalServerError']))
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
-    expect(await cluster.instance(0).health('ready')).toBe(false)
-    await cluster.postgres.start()
-    await until(async () => (await alice.act('request', bob.address)) === 'event', 'it works again')
-    await until(() => told(bob).includes('request'), 'it is told on the socket that stayed')
-    expect(bob.isConnected).toBe(true)
-    expect(bob.told).not.toContain('lost')
-  })
-
-  it('take over each other, and miss nothing, when one is killed', async () => {
-    const [alice, bob] = await pair()
-    const { process } = cluster.instance(1)
-    await process.stop('SIGKILL')
+  it.each(devices)('a device that is lost on one goes on where it was on the other: %s', async (_, create) => {
+    const [alice, bob] = await pair(cluster, await cluster.tokenDevice(), await create())
+    const begun = () => cluster.instance(0).metric('dcl_social_service_rpc_streams_begun_total{beginning="resumed"}')
+    const before = await begun()
+    await alice.act('request', bob.address, 'taken')
+    await until(() => told(bob).length === 1, 'it is told')
+    bob.lose()
     await bob.lost()
-    expect(await alice.act('request', bob.address, 'while you were away')).toBe('event')
+    await alice.act('cancel', bob.address)
+    await alice.act('request', bob.address, 'missed')
     await bob.connect(cluster.instance(0).rpcUrl)
     void bob.listen()
-    await until(() => told(bob).length === 1, 'what was missed is told')
-    expect(bob.told.at(-1)).toMatchObject({ action: 'request', message: 'while you were away' })
-    await process.start()
+    await until(() => told(bob).length === 2, 'what was missed is told')
+    await alice.act('cancel', bob.address)
+    await until(() => told(bob).length === 3, 'what is new is told')
+    // Of what was missed the last only, then what is new; and nothing of it again.
+    expect(bob.told).toMatchObject([{ message: 'taken' }, 'lost', { message: 'missed' }, { action: 'cancel' }])
+    expect(await begun()).toBe(before + 1)
+    bob.lose()
   })
 
-  it('end in good order: open calls are answered, sockets closed with 1001, and the exit code is 0', async () => {
-    const [alice, bob] = await pair()
-    await bob.connect(cluster.instance(0).rpcUrl)
-    const socket = new WebSocket(cluster.instance(0).rpcUrl)
-    await once(socket, 'open')
-    const calls = Array.from({ length: 30 }, (_, at) => alice.act(at % 2 ? 'cancel' : 'request', bob.address))
-    const [code, [closeCode], answers] = await Promise.all([
-      cluster.instance(0).process.stop('SIGTERM'),
-      once(socket, 'close'),
-      Promise.allSettled(calls)
-    ])
-    expect(code).toBe(0)
-    expect(closeCode).toBe(1001)
-    expect(answers.map(({ status }) => status)).not.toContain('rejected')
-    expect(await cluster.instance(0).health('ready')).toBe(false)
-    await cluster.instance(0).process.start()
-  })
-})
-
-describeWithRedis('an instance whose Redis is away', () => {
-  it('is not ready before it has been there once', { timeout: 120_000 }, async () => {
-    await using cluster = await Cluster.start(1)
-    const [instance] = cluster.instances
-    await instance!.process.stop('SIGTERM')
-    await cluster.redis.stop('SIGKILL')
-    await instance!.process.start()
-    expect(await instance!.health('ready')).toBe(false)
-    await cluster.redis.start()
-    await until(() => instance!.health('ready'), 'it is ready')
+  it('devices that come back after the window start afresh, which is counted', async () => {
+    const alice = await cluster.tokenDevice()
+    const others = await Promise.all(devices.map(([, create]) => create()))
+    for (const device of others) await pair(cluster, alice, device)
+    const expired = () => cluster.instance(0).metric('dcl_social_service_rpc_streams_begun_total{beginning="expired"}')
+    const before = await expired()
+    for (const device of others) {
+      device.lose()
+      await device.lost()
+      await alice.act('request', device.address, 'missed')
+    }
+    const lostAt = performance.now()
+    await until(() => performance.now() - lostAt > WINDOW_MS + 1000, 'the window is over')
+    for (const device of others) {
+      await device.connect(cluster.instance(0).rpcUrl)
+      void device.listen()
+    }
+    await until(async () => (await expired()) === before + others.length, 'the losses are counted')
+    for (const device of others) {
+      await alice.act('cancel', device.address)
+      await until(() => told(device).length > 0, 'what is new is told')
+      expect(told(device)).toEqual(['cancel'])
+      device.lose()
+    }
   })
 })

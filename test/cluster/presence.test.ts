@@ -3,6 +3,7 @@ import type { Wallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { Cluster } from '../env/cluster.ts'
 import { describeWithRedis, freshPostgres } from '../env/databases.ts'
+import { metric } from '../env/metric.ts'
 import { PresenceClient } from '../env/presence-client.ts'
 import { RedisServer } from '../env/redis.ts'
 import { until } from '../env/until.ts'
@@ -36,27 +37,23 @@ describeWithRedis('two instances', () => {
     return client
   }
 
-  async function metric(env: Env, name: string): Promise<number> {
-    const headers = { authorization: 'Bearer metrics' }
-    const text = await (await fetch(`${env.app.httpUrl}/metrics`, { headers })).text()
-    return Number(
-      text
-        .split('\n')
-        .find(line => line.startsWith(`${name} `))
-        ?.split(' ')[1]
-    )
-  }
-
   it('know of each other, and of the users of both', async () => {
     for (const env of [one, two]) {
-      await until(async () => (await metric(env, 'social_instances')) === 2, 'both are known')
+      await until(async () => (await metric(env.app.httpUrl, 'metrics', 'social_instances')) === 2, 'both are known')
     }
     const [alice, bob] = [await user(one), await user(two)]
     await Promise.all([alice.onlineFriends(), bob.onlineFriends()])
     for (const env of [one, two]) {
-      await until(async () => (await metric(env, 'social_users_online{on="all"}')) >= 2, 'both are online')
-      expect(await metric(env, 'social_presence_messages_total{direction="sent"}')).toBeGreaterThan(0)
-      expect(await metric(env, 'social_presence_messages_total{direction="received"}')).toBeGreaterThan(0)
+      await until(
+        async () => (await metric(env.app.httpUrl, 'metrics', 'social_users_online{on="all"}')) >= 2,
+        'both are online'
+      )
+      expect(
+        await metric(env.app.httpUrl, 'metrics', 'social_presence_messages_total{direction="sent"}')
+      ).toBeGreaterThan(0)
+      expect(
+        await metric(env.app.httpUrl, 'metrics', 'social_presence_messages_total{direction="received"}')
+      ).toBeGreaterThan(0)
     }
   })
 
@@ -98,9 +95,12 @@ describeWithRedis('two instances', () => {
     const back = await user(two, bob.wallet)
     await back.onlineFriends()
     await stopping
-    await until(async () => (await metric(two, 'social_instances')) === 1, 'the other one is gone')
+    await until(
+      async () => (await metric(two.app.httpUrl, 'metrics', 'social_instances')) === 1,
+      'the other one is gone'
+    )
     one = await startOne()
-    await until(async () => (await metric(two, 'social_instances')) === 2, 'it is back')
+    await until(async () => (await metric(two.app.httpUrl, 'metrics', 'social_instances')) === 2, 'it is back')
     // What comes later is told later.
     const carol = await user(one)
     await alice.befriend(carol)

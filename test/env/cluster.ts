@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { createWallet } from '../../demo/wallet.ts'
-import { Device } from './device.ts'
+import { KeyDevice, TokenDevice } from './device.ts'
 import { logIn } from './login.ts'
+import { metric } from './metric.ts'
 import { createDatabase, PostgresServer } from './postgres.ts'
+import { program } from './program.ts'
 import { RedisServer } from './redis.ts'
 import { freePort, ServerProcess } from './server-process.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const BUILD = join(ROOT, `.cache/cluster-${process.pid}`)
+const METRICS_TOKEN = 'metrics'
 
 /** So often as no person acts, and a grace that a test can wait for. */
 const SETTINGS = {
@@ -19,11 +15,14 @@ const SETTINGS = {
   LOG_LEVEL: 'error',
   LOG_FORMAT: 'json',
   SHUTDOWN_GRACE: '10s',
+  METRICS_TOKEN,
   ACTIONS_PER_MINUTE: '1000000',
   PAIR_ACTIONS_PER_MINUTE: '1000000',
   LOGINS_PER_MINUTE: '1000000',
   CALLS_PER_SECOND: '1000000'
 }
+
+type Settings = Readonly<Record<string, string>>
 
 /** One instance of the service, as a process of its own that can be ended in every way. */
 export class Instance {
@@ -31,23 +30,32 @@ export class Instance {
   readonly rpcUrl: string
   readonly process: ServerProcess
 
-  private constructor(httpPort: number, rpcPort: number, env: Readonly<Record<string, string>>) {
+  private constructor(command: readonly string[], httpPort: number, rpcPort: number, env: Settings) {
     this.httpUrl = `http://127.0.0.1:${httpPort}`
     this.rpcUrl = `ws://127.0.0.1:${rpcPort}`
     const ports = { HTTP_PORT: String(httpPort), RPC_PORT: String(rpcPort) }
-    const command = [process.execPath, join(BUILD, 'main.js')]
     this.process = new ServerProcess(command, () => this.health('startup'), { env: { ...SETTINGS, ...env, ...ports } })
   }
 
-  static async create(env: Readonly<Record<string, string>>): Promise<Instance> {
-    return new Instance(await freePort(), await freePort(), env)
+  static async create(env: Settings): Promise<Instance> {
+    return new Instance(await program(), await freePort(), await freePort(), env)
+  }
+
+  /** The value of a series of its metrics; NaN when there is none. */
+  metric(series: string): Promise<number> {
+    return metric(this.httpUrl, METRICS_TOKEN, series)
   }
 
   /** Whether it says that it is well. */
   async health(question: 'startup' | 'ready'): Promise<boolean> {
+    return (await this.status(question)) === 200
+  }
+
+  /** The status with which it answers a question about its health; null when it does not answer. */
+  async status(question: 'startup' | 'ready'): Promise<number | null> {
     return fetch(`${this.httpUrl}/health/${question}`).then(
-      ({ ok }) => ok,
-      () => false
+      ({ status }) => status,
+      () => null
     )
   }
 }
@@ -72,8 +80,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** @param settings environment variables of every instance */
-  static async start(count: number, settings: Readonly<Record<string, string>> = {}): Promise<Cluster> {
-    await build()
+  static async start(count: number, settings: Settings = {}): Promise<Cluster> {
     const postgres = await PostgresServer.start({ durable: true })
     const redis = await RedisServer.start()
     const databaseUrl = await createDatabase(postgres.url)
@@ -89,10 +96,15 @@ export class Cluster implements AsyncDisposable {
     return instance
   }
 
-  /** A new user with one device, logged in and not connected. */
-  async device(): Promise<Device> {
+  /** A new user with one v1 device, logged in and not connected. */
+  async tokenDevice(): Promise<TokenDevice> {
     const wallet = await createWallet()
-    return new Device(wallet.address, await logIn(this.instance(0).httpUrl, wallet))
+    return new TokenDevice(wallet.address, await logIn(this.instance(0).httpUrl, wallet))
+  }
+
+  /** A new user with one v2 device, not connected. */
+  async keyDevice(): Promise<KeyDevice> {
+    return new KeyDevice(await createWallet())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,15 +112,4 @@ export class Cluster implements AsyncDisposable {
     await this.redis[Symbol.asyncDispose]()
     await this.postgres[Symbol.asyncDispose]()
   }
-}
-
-let built: Promise<unknown> | undefined
-
-/** Compiles the service, once for each process of tests: compiled, it starts several times faster. */
-function build(): Promise<unknown> {
-  built ??= promisify(execFile)(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', BUILD], {
-    cwd: ROOT
-  })
-  process.once('exit', () => rmSync(BUILD, { recursive: true, force: true }))
-  return built
 }

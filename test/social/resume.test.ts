@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase, freshPostgres } from '../env/databases.ts'
-import { Device } from '../env/device.ts'
+import { type Device, TokenDevice } from '../env/device.ts'
 import { logIn } from '../env/login.ts'
 import { until } from '../env/until.ts'
 
@@ -17,7 +17,7 @@ describeEachDatabase('a device that lost its connection', kind => {
 
   async function start(): Promise<{ device: Device; alice: V1User }> {
     const wallet = await createWallet()
-    return { device: new Device(wallet.address, await logIn(env.app.httpUrl, wallet)), alice: await env.login() }
+    return { device: new TokenDevice(wallet.address, await logIn(env.app.httpUrl, wallet)), alice: await env.login() }
   }
 
   /** Connects and subscribes; takes and acknowledges `limit` updates, and the one after only in part. */

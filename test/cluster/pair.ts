@@ -1,0 +1,29 @@
+import type { Cluster } from '../env/cluster.ts'
+import type { Device } from '../env/device.ts'
+import { until } from '../env/until.ts'
+
+/** What a device was told, in words; losses left out. */
+export const told = (device: Device): string[] => device.told.flatMap(entry => (entry === 'lost' ? [] : [entry.action]))
+
+/** Two users, each connected to an instance of their own; the second one listens. */
+export async function pair<A extends Device, B extends Device>(
+  cluster: Cluster,
+  ...[alice, bob]: readonly [A, B]
+): Promise<[A, B]> {
+  await alice.connect(cluster.instance(0).rpcUrl)
+  await bob.connect(cluster.instance(1).rpcUrl)
+  await listens(bob, alice)
+  return [alice, bob]
+}
+
+/** Lets a device listen. Heard once of another user, its subscription is known to be open. */
+async function listens(device: Device, other: Device): Promise<void> {
+  void device.listen()
+  await until(async () => {
+    await other.act('request', device.address)
+    await other.act('cancel', device.address)
+    return told(device).length > 0
+  }, 'the subscription is open')
+  await until(() => told(device).at(-1) === 'cancel', 'everything so far is told')
+  device.told.length = 0
+}

@@ -1,0 +1,134 @@
+import type { Address } from '../../src/domain/address.ts'
+import { FRIENDSHIP_ACTIONS } from '../../src/domain/friendship.ts'
+import type { Cluster } from '../env/cluster.ts'
+import type { Device } from '../env/device.ts'
+import { until } from '../env/until.ts'
+import { checkDeeds, checkHistory, checkLog, type Deed, type Logged, readLog } from './history.ts'
+import { pause, type Random } from './random.ts'
+
+/** Between two tries to reach an instance, and between two actions of a user at most; in milliseconds. */
+const RETRY_MS = 20
+const PACE_MS = 10
+/** One in so many actions is followed by a loss of the connection, where devices get lost at all. */
+const LOSS_IN = 40
+
+interface WorldOptions {
+  readonly cluster: Cluster
+  readonly random: Random
+  /** Of each kind, v1 and v2. */
+  readonly devicesOfEach: number
+  /** Whether devices get lost by themselves too. */
+  readonly losesDevices: boolean
+}
+
+/** Users who act, listen, and come back when they are lost, wherever there is an instance. */
+export class World {
+  readonly deeds: Deed[] = []
+  readonly devices: readonly Device[]
+  readonly #options: WorldOptions
+  readonly #work: Promise<void>[]
+  #isOver = false
+  #messages = 0
+
+  private constructor(options: WorldOptions, devices: readonly Device[]) {
+    this.#options = options
+    this.devices = devices
+    this.#work = devices.flatMap(device => [this.#listen(device), this.#act(device)])
+  }
+
+  /** Resolves when everybody is connected. */
+  static async start(options: WorldOptions): Promise<World> {
+    const { cluster, devicesOfEach } = options
+    const each = Array.from({ length: devicesOfEach }, () => [cluster.tokenDevice(), cluster.keyDevice()])
+    const world = new World(options, await Promise.all(each.flat()))
+    await until(() => world.devices.every(({ isConnected }) => isConnected), 'all are connected')
+    return world
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Actions that were acknowledged as done. */
+  get acknowledged(): number {
+    return this.deeds.filter(({ outcome }) => outcome === 'acknowledged').length
+  }
+
+  /** Resolves when so many more actions are acknowledged. */
+  async goesOn(actions: number): Promise<void> {
+    const wanted = this.acknowledged + actions
+    await until(() => this.acknowledged >= wanted, `${actions} more actions are acknowledged`, 60_000)
+  }
+
+  /**
+   * Ends what the users do, and lets everybody come back once more to be told what is left.
+   * @param faults resolves when everything that was broken is mended
+   * @returns what is wrong with the log, with what was acknowledged, and with what each device was told
+   */
+  async end(faults: Promise<void> = Promise.resolve()): Promise<string[]> {
+    this.#isOver = true
+    for (const device of this.devices) device.lose()
+    await Promise.all([...this.#work, faults])
+
+    const { instances, databaseUrl } = this.#options.cluster
+    const areWell = async (): Promise<boolean> =>
+      (await Promise.all(instances.map(one => one.health('ready')))).every(Boolean)
+    await until(areWell, 'all is well')
+    const log = await readLog(databaseUrl)
+    for (const [at, device] of this.devices.entries()) {
+      await device.connect(this.#options.cluster.instance(at).rpcUrl)
+      void device.listen()
+    }
+    const mistakes = (): string[] => this.devices.flatMap(device => historyMistakes(device, log))
+    await until(() => mistakes().length === 0, 'everybody was told').catch(() => undefined)
+    for (const device of this.devices) device.lose()
+    return [...checkLog(log), ...checkDeeds(this.deeds, log), ...mistakes()]
+  }
+
+  /** Keeps a device connected and listening, to one instance after the other, until the end. */
+  async #listen(device: Device): Promise<void> {
+    const { cluster, random } = this.#options
+    while (!this.#isOver) {
+      try {
+        await device.connect(cluster.instance(random(cluster.instances.length)).rpcUrl)
+        await Promise.race([device.listen(), device.lost()])
+      } catch {
+        await pause(RETRY_MS) // the instance, or its database, is away: try another
+      }
+    }
+  }
+
+  /** Lets one user do one thing after the other. */
+  async #act(device: Device): Promise<void> {
+    const { random, losesDevices } = this.#options
+    while (!this.#isOver) {
+      const target = this.devices[random(this.devices.length)] as Device
+      const action = FRIENDSHIP_ACTIONS[random(FRIENDSHIP_ACTIONS.length)] ?? 'request'
+      if (target === device || !device.isConnected) {
+        await pause(1)
+        continue
+      }
+      const message = action === 'request' ? `m${this.#messages++}` : null
+      const deed = { actor: device.address, target: target.address, action, message }
+      const lost = device.lost().then(() => 'lost' as const)
+      const answer = device.act(action, target.address, message ?? undefined).catch(() => 'lost' as const)
+      this.deeds.push({ ...deed, outcome: outcomeOf(await Promise.race([answer, lost])) })
+      if (losesDevices && random(LOSS_IN) === 0) device.lose()
+      await pause(random(PACE_MS))
+    }
+  }
+}
+
+function outcomeOf(answer: string): Deed['outcome'] {
+  if (answer === 'event') return 'acknowledged'
+  return answer === 'lost' || answer === 'internalServerError' ? 'in doubt' : 'refused'
+}
+
+function historyMistakes(device: Device, log: readonly Logged[]): string[] {
+  const others = new Set<Address>(log.filter(({ target }) => target === device.address).map(({ actor }) => actor))
+  return [...others].flatMap(other => {
+    const told = device.told.filter(entry => entry === 'lost' || entry.actor === other)
+    const due = log.filter(({ actor, target }) => actor === other && target === device.address)
+    return checkHistory(told, due).map(mistake => `${device.address.slice(0, 8)} ${mistake}`)
+  })
+}
