@@ -8,6 +8,7 @@ import { perform, Service } from './processes.ts'
 import type { Scenario } from './scenarios.ts'
 import { seed } from './seed.ts'
 import type { Row } from './table.ts'
+import { worldOf } from './world.ts'
 
 /** Scenarios on one database, each against a service of its own. */
 export class Bench {
@@ -31,7 +32,7 @@ export class Bench {
     const service = await this.#startService()
     await service[Symbol.asyncDispose]()
     const from = performance.now()
-    await seed(this.#databaseUrl, this.#options)
+    await seed(this.#databaseUrl, worldOf(this.#options))
     console.log(`${rows.toLocaleString('en')} friendships loaded in ${seconds(performance.now() - from)}`)
     if (plans) console.log(`\n${await queryPlans(this.#databaseUrl)}\n`)
   }

@@ -23,7 +23,12 @@ const PAGE_BYTES = 4096
 /** What the watched processes, and this one as the load generator, have used so far. */
 export function cpuTimes({ server, postmaster }: Watched): CpuTimes {
   const { user, system } = process.cpuUsage()
-  return { server: own(readStat(server)), postgres: clusterTime(postmaster), load: (user + system) / 1000 }
+  return { server: processTime(server), postgres: clusterTime(postmaster), load: (user + system) / 1000 }
+}
+
+/** CPU time of one process so far, in milliseconds. */
+export function processTime(pid: number): number {
+  return own(readStat(pid))
 }
 
 /** Memory that a process has in RAM, in bytes. */
@@ -65,8 +70,11 @@ function readStat(pid: number): Stat {
 
 const own = ({ user, system }: Stat): number => (user + system) * TICK_MS
 
-/** Backends and background workers are children of the first process, those that are gone count to it. */
-function clusterTime(postmaster: number): number {
+/**
+ * CPU time of a PostgreSQL cluster so far, in milliseconds. Backends and background workers are children of the first
+ * process, those that are gone count to it.
+ */
+export function clusterTime(postmaster: number): number {
   const first = readStat(postmaster)
   const children = readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))

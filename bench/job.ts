@@ -25,4 +25,4 @@ export interface Measurement {
 }
 
 /** What the process of a job sends back. */
-export type Report = { readonly measurement: Measurement } | { readonly error: string }
+export type Report<Result> = { readonly result: Result } | { readonly error: string }

@@ -1,6 +1,7 @@
 import { createDatabase, PostgresServer } from '../test/env/postgres.ts'
 import { Bench } from './bench.ts'
 import { postmasterOf } from './cpu.ts'
+import { finish, interruption } from './interruption.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { type Row, table } from './table.ts'
@@ -21,14 +22,7 @@ async function main(signal: AbortSignal): Promise<number> {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
     return 2
   }
-  try {
-    console.log(`\n${table(await runAll(scenarios, options, signal))}`)
-    return 0
-  } catch (error) {
-    if (!signal.aborted) throw error
-    console.error('Interrupted')
-    return 130
-  }
+  return finish(signal, async () => console.log(`\n${table(await runAll(scenarios, options, signal))}`))
 }
 
 async function runAll(scenarios: readonly Scenario[], options: Options, signal: AbortSignal): Promise<Row[]> {
@@ -48,11 +42,4 @@ function chosen(names: readonly string[]): readonly Scenario[] {
     throw new Error(`Unknown: ${unknown.join(', ')}. There are ${SCENARIOS.map(({ name }) => name).join(', ')}`)
   }
   return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name))
-}
-
-/** Aborts when the run is interrupted, so that everything that was started is stopped. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => controller.abort())
-  return controller.signal
 }

@@ -4,6 +4,7 @@ import { postmasterOf } from './cpu.ts'
 import type { Measurement } from './job.ts'
 import { perform, Service } from './processes.ts'
 import { seed } from './seed.ts'
+import { worldOf } from './world.ts'
 
 interface UpdatesOptions {
   /** A PostgreSQL server, on which each measurement has a database of its own. */
@@ -32,7 +33,7 @@ export async function measureUpdates(
   const start = () => Service.start({ databaseUrl, settings, ...SIZE })
   // The first start makes the tables.
   await (await start())[Symbol.asyncDispose]()
-  await seed(databaseUrl, SIZE)
+  await seed(databaseUrl, worldOf(SIZE))
   await using service = await start()
   const job = {
     workload: 'v1-updates' as const,

@@ -52,7 +52,8 @@ export function readOptions(args: readonly string[]): Options {
   }
 }
 
-function positive(name: string, text: string): number {
+/** @throws TypeError */
+export function positive(name: string, text: string): number {
   const number = Number(text)
   if (!(Number.isInteger(number) && number > 0)) throw new TypeError(`--${name} must be a whole number above 0`)
   return number

@@ -9,7 +9,7 @@ import { until } from '../test/env/until.ts'
 import type { Job, Measurement, Report } from './job.ts'
 
 const SERVICE = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const LOAD = fileURLToPath(new URL('./load/main.ts', import.meta.url))
+const LOAD = new URL('./load/main.ts', import.meta.url)
 
 /** Limits that a few clients on one machine would reach: what they cost is measured, that they hold is not. */
 const UNLIMITED = Object.fromEntries(
@@ -81,7 +81,7 @@ export class Service implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null) {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const ended = once(this.#process, 'exit')
       this.#process.kill('SIGTERM')
       await ended
@@ -98,19 +98,28 @@ export class Service implements AsyncDisposable {
   }
 }
 
+/** Has one instance measured by a process that does nothing else. @throws Error with what went wrong there; AbortError */
+export function perform(job: Job, signal: AbortSignal): Promise<Measurement> {
+  return performBy(LOAD, job, signal)
+}
+
 /**
- * Has a job done by a process that does nothing else.
+ * Has a job done by a program of its own, which calls `doJob`.
  * @throws Error with what went wrong there; AbortError
  */
-export async function perform(job: Job, signal: AbortSignal): Promise<Measurement> {
-  const child = fork(LOAD)
+export async function performBy<Result>(
+  program: URL,
+  job: { readonly workload: string },
+  signal: AbortSignal
+): Promise<Result> {
+  const child = fork(program)
   try {
     child.send(job)
-    const ended = once(child, 'exit', { signal }).then(([code]): Report => ({ error: `It ended with ${code}` }))
-    const told = once(child, 'message', { signal }).then(([report]) => report as Report)
+    const ended = once(child, 'exit', { signal }).then(([code]) => ({ error: `It ended with ${code}` }))
+    const told = once(child, 'message', { signal }).then(([report]) => report as Report<Result>)
     const report = await Promise.race([told, ended])
     if ('error' in report) throw new Error(`${job.workload}: ${report.error}`)
-    return report.measurement
+    return report.result
   } finally {
     child.kill()
   }

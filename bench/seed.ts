@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import { ACTION_CODE, STATUS_CODE } from '../src/storage/schema.ts'
 import { tokenHashOf } from './users.ts'
-import { type Edge, everybody, friendships, requests, type WorldSize } from './world.ts'
+import type { Edge, World } from './world.ts'
 
 const BATCH = 20_000
 const DAY_MS = 86_400_000
@@ -22,7 +22,7 @@ const COUNTS = `insert into user_count (address, friends, outgoing)
   ) side group by address`
 
 /** Fills a migrated, empty database with a world. */
-export async function seed(url: string, size: WorldSize): Promise<void> {
+export async function seed(url: string, { everybody, friendships, requests }: World): Promise<void> {
   const client = new Client({ connectionString: url })
   await client.connect()
   const now = Date.now()
@@ -32,10 +32,10 @@ export async function seed(url: string, size: WorldSize): Promise<void> {
     }
   }
   try {
-    await pairs(friendships(size), ACTION_CODE.accept)
-    await pairs(requests(size), ACTION_CODE.request)
+    await pairs(friendships, ACTION_CODE.accept)
+    await pairs(requests, ACTION_CODE.request)
     await client.query(LOG, [STATUS_CODE.none])
-    for (const batch of batches(everybody(size))) {
+    for (const batch of batches(everybody)) {
       await client.query(SESSIONS, [batch.map(tokenHashOf), batch.map(({ address }) => address), now, now + DAY_MS])
     }
     await client.query(COUNTS, [ACTION_CODE.accept, ACTION_CODE.request])

@@ -1,4 +1,5 @@
 import type { Measurement } from './job.ts'
+import { markdown, verdict, whole } from './markdown.ts'
 import type { Scenario } from './scenarios.ts'
 
 /** One scenario that was run, with its ceiling. */
@@ -25,13 +26,7 @@ const HEAD = [
 
 /** All rows as one table, in Markdown. */
 export function table(rows: readonly Row[]): string {
-  const cells = [HEAD, ...rows.map(row => cellsOf(row, rows))]
-  const widths = HEAD.map((_, at) => Math.max(...cells.map(line => line[at]!.length)))
-  const line = (texts: readonly string[]): string =>
-    `| ${texts.map((text, at) => (at === 0 ? text.padEnd(widths[at]!) : text.padStart(widths[at]!))).join(' | ')} |`
-  const rule = `|${widths.map((width, at) => (at === 0 ? `${'-'.repeat(width + 2)}` : `${'-'.repeat(width + 1)}:`)).join('|')}|`
-  const [head = [], ...body] = cells
-  return [line(head), rule, ...body.map(line)].join('\n')
+  return markdown([HEAD, ...rows.map(row => cellsOf(row, rows))])
 }
 
 const together = ({ cpu }: Measurement): number => cpu.server + cpu.postgres
@@ -45,12 +40,9 @@ function cellsOf({ scenario, measured, ceiling }: Row, rows: readonly Row[]): st
   return [scenario.title, whole(rate), ...figures, ...raw, verdicts(scenario, measured, rows).join(', ')]
 }
 
-const whole = (value: number): string => Math.round(value).toLocaleString('en')
-
 /** What was to be reached, and whether it was. */
 function verdicts({ target = {} }: Scenario, measured: Measurement, rows: readonly Row[]): string[] {
   const { cpuMs, rate, bytesPerSocket, like } = target
-  const verdict = (holds: boolean, text: string): string => `${text} ${holds ? '✓' : '✗'}`
   const texts: string[] = []
   if (cpuMs !== undefined) texts.push(verdict(together(measured) <= cpuMs, `≤ ${cpuMs} ms`))
   if (rate !== undefined) texts.push(verdict(measured.rate >= rate, `≥ ${whole(rate)}/s`))

@@ -1,4 +1,14 @@
+import type { Address } from '../src/domain/address.ts'
 import { type User, user } from './users.ts'
+
+/** Who is there, each with a session, and what they are to each other. */
+export interface World {
+  readonly everybody: Iterable<User>
+  /** Pairs of friends. */
+  readonly friendships: Iterable<Edge>
+  /** Who has asked whom, and waits for an answer. */
+  readonly requests: Iterable<Edge>
+}
 
 /** How large a world is. */
 export interface WorldSize {
@@ -31,8 +41,13 @@ export const listener = (at: number): User => user(`listener ${at}`)
 export const actor = (workload: (typeof CHANGING)[number], lane: number, side: 'asks' | 'is asked', at: number): User =>
   user(`${workload} ${lane} ${side} ${at}`)
 
+/** The world in which one instance is measured. */
+export function worldOf(size: WorldSize): World {
+  return { everybody: everybody(size), friendships: friendships(size), requests: requests(size) }
+}
+
 /** Everybody who has a session from the start, friends of couples included. */
-export function* everybody(size: WorldSize): Generator<User> {
+function* everybody(size: WorldSize): Generator<User> {
   for (let at = 0; at < crowdSize(size); at++) yield crowd(at)
   for (let couple = 0; couple < COUPLES; couple++) {
     yield spouse(couple, 'left')
@@ -51,9 +66,8 @@ export function* everybody(size: WorldSize): Generator<User> {
 
 export type Edge = readonly [from: string, to: string]
 
-/** Pairs of friends. */
-export function* friendships(size: WorldSize): Generator<Edge> {
-  yield* circle(size, 1, REACH)
+function* friendships(size: WorldSize): Generator<Edge> {
+  yield* circle(crowdOf(size), 1, REACH)
   for (let couple = 0; couple < COUPLES; couple++) {
     const left = spouse(couple, 'left').address
     const right = spouse(couple, 'right').address
@@ -69,13 +83,17 @@ export function* friendships(size: WorldSize): Generator<Edge> {
   }
 }
 
-/** Requests that wait for an answer: each of the crowd has asked some who stand a little farther away. */
-export function requests(size: WorldSize): Generator<Edge> {
-  return circle(size, REACH + 1, REACH + REQUESTS_OF_EACH)
+/** Each of the crowd has asked some who stand a little farther away. */
+function requests(size: WorldSize): Generator<Edge> {
+  return circle(crowdOf(size), REACH + 1, REACH + REQUESTS_OF_EACH)
 }
 
-function* circle(size: WorldSize, from: number, to: number): Generator<Edge> {
-  const addresses = Array.from({ length: crowdSize(size) }, (_, at) => crowd(at).address)
+function crowdOf(size: WorldSize): Address[] {
+  return Array.from({ length: crowdSize(size) }, (_, at) => crowd(at).address)
+}
+
+/** Pairs of those who stand in a circle, so many steps apart. */
+export function* circle(addresses: readonly Address[], from: number, to: number): Generator<Edge> {
   for (const [at, address] of addresses.entries()) {
     for (let step = from; step <= to; step++) yield [address, addresses[(at + step) % addresses.length]!]
   }

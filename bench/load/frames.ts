@@ -3,11 +3,12 @@ import { clientFrame } from './wire-socket.ts'
 
 /*
  * Every frame of a client is made once, ready to be written to the socket: a client has one call open at a time, so
- * that all its calls can have the same number.
+ * that all its calls can have the same number, and each of its subscriptions has one of its own.
  */
 
-const CALL = 3
+export const CALL = 3
 export const SUBSCRIPTION = 4
+export const SECOND_SUBSCRIPTION = 5
 
 const TYPE_SHIFT = 27
 const NUMBER_MASK = 0x07ff_ffff
@@ -44,7 +45,9 @@ export function request(procedureId: number, payload: Uint8Array, number = CALL)
   )
 }
 
-const acknowledgements = new Map([CALL, SUBSCRIPTION].map(number => [number, acknowledgementsOf(number)]))
+const acknowledgements = new Map(
+  [CALL, SUBSCRIPTION, SECOND_SUBSCRIPTION].map(number => [number, acknowledgementsOf(number)])
+)
 
 /** @param sequence of the element, 0 for the offer of the stream */
 export function acknowledgement(number: number, sequence: number): Buffer {

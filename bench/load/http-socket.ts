@@ -34,6 +34,10 @@ export class HttpSocket {
     })
   }
 
+  end(): void {
+    this.#socket.resetAndDestroy()
+  }
+
   #receive(chunk: Buffer): void {
     this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk])
     const headEnd = this.#received.indexOf('\r\n\r\n')

@@ -1,25 +1,21 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import { residentBytes } from '../cpu.ts'
 import type { Job, Measurement } from '../job.ts'
 import { listener } from '../world.ts'
 import { lanes, observe } from './lane.ts'
 import type { RpcSocket } from './rpc-socket.ts'
+import { settledBytes } from './settled.ts'
 import { subscribe } from './v1.ts'
 
 /** Sockets that are opened and closed first, so that what the server needs once for all is not counted. */
 const WARM_UP = 1_000
-/** Memory is looked at every so often, in milliseconds, until it has stopped to fall or was looked at so many times. */
-const SETTLE_MS = 1_000
-const MAX_LOOKS = 15
 
 /** Opens subscribed sockets and holds them. What is measured is the memory of the server for each. */
 export async function idleSockets(job: Job): Promise<Measurement> {
   const { server } = job.watched
   const warmUp = await open(job, Math.min(WARM_UP, job.size.sockets))
   for (const socket of warmUp.sockets) socket.end()
-  const before = await settledBytes(server)
+  const before = await settledBytes([server])
   const { sockets, measurement } = await open(job, job.size.sockets)
-  const after = await settledBytes(server)
+  const after = await settledBytes([server])
   for (const { failure } of sockets) if (failure) throw failure
   return { ...measurement, bytesPerSocket: (after - before) / job.size.sockets }
 }
@@ -34,13 +30,4 @@ async function open({ urls, size, watched }: Job, count: number) {
     return performance.now() - from
   })
   return { sockets, measurement: await observe(all, Number.POSITIVE_INFINITY, watched) }
-}
-
-async function settledBytes(pid: number): Promise<number> {
-  let least = residentBytes(pid)
-  for (let look = 0; look < MAX_LOOKS; look++) {
-    await wait(SETTLE_MS)
-    least = Math.min(least, residentBytes(pid))
-  }
-  return least
 }

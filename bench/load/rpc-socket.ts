@@ -5,7 +5,7 @@ import {
   RpcMessageTypes,
   StreamMessage
 } from '@dcl/rpc/dist/protocol/index.js'
-import { acknowledgement, CREATE_PORT, headOf, loadModule, SUBSCRIPTION } from './frames.ts'
+import { acknowledgement, CALL, CREATE_PORT, headOf, loadModule } from './frames.ts'
 import { clientFrame, WireSocket } from './wire-socket.ts'
 
 /** Ids of the procedures of a service, by their names. */
@@ -24,7 +24,9 @@ export class RpcSocket {
   readonly #wire: WireSocket
   #answer: Answer | null = null
   #elements: Uint8Array[] = []
-  #onUpdate: (payload: Uint8Array) => void = () => {}
+  /** Of each stream that goes on, by its number: what is told of an element. */
+  readonly #subscriptions = new Map<number, (payload: Uint8Array) => void>()
+  #onFailure: (error: Error) => void = () => {}
   #failure: Error | null = null
 
   private constructor(url: string) {
@@ -64,10 +66,16 @@ export class RpcSocket {
     return this.#elements
   }
 
-  /** Opens a stream that goes on, and waits for its offer. */
-  async subscribe(request: Buffer, onUpdate: (payload: Uint8Array) => void): Promise<void> {
-    this.#onUpdate = onUpdate
+  /** Opens a stream that goes on, and waits for its offer. @param number of the request: another one than of a call */
+  async subscribe(request: Buffer, number: number, onUpdate: (payload: Uint8Array) => void): Promise<void> {
+    this.#subscriptions.set(number, onUpdate)
     await this.#exchange(request)
+  }
+
+  /** @param listener told once when the socket is over, unless this side ended it */
+  onFailure(listener: (error: Error) => void): void {
+    this.#onFailure = listener
+    if (this.#failure) listener(this.#failure)
   }
 
   /** Why it is over, or null while it is open. */
@@ -98,13 +106,23 @@ export class RpcSocket {
   #streamed(number: number, frame: Buffer): void {
     const { closed, sequenceId, payload } = StreamMessage.decode(frame)
     if (!closed) this.#wire.write(acknowledgement(number, sequenceId))
-    if (number === SUBSCRIPTION && sequenceId > 0) this.#onUpdate(payload)
-    else if (number === SUBSCRIPTION || closed) this.#answer?.resolve(frame)
-    else if (sequenceId > 0) this.#elements.push(payload)
+    if (number === CALL) {
+      if (closed) this.#answer?.resolve(frame)
+      else if (sequenceId > 0) this.#elements.push(payload)
+    } else if (closed) {
+      this.end()
+      this.#fail(new Error('A stream ended'))
+    } else if (sequenceId === 0) {
+      this.#answer?.resolve(frame)
+    } else {
+      this.#subscriptions.get(number)?.(payload)
+    }
   }
 
   #fail(error: Error): void {
-    this.#failure ??= error
+    if (this.#failure) return
+    this.#failure = error
     this.#answer?.reject(error)
+    this.#onFailure(error)
   }
 }

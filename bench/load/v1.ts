@@ -20,9 +20,16 @@ const LISTS_OF_LANE = 50
 
 const UPDATED = caseOf(UpdateFriendshipResponse.encode({ response: { $case: 'event', event: {} } }))
 
-const authToken = ({ token }: User): Payload => ({ synapseToken: token })
+/** What a call carries to say who calls. */
+export const authToken = ({ token }: Pick<User, 'token'>): Payload => ({ synapseToken: token })
 
-async function connect(url: string): Promise<{ socket: RpcSocket; procedures: Procedures }> {
+/** A client that has loaded the service. */
+export interface Connected {
+  readonly socket: RpcSocket
+  readonly procedures: Procedures
+}
+
+export async function connect(url: string): Promise<Connected> {
   const socket = await RpcSocket.open(url)
   return { socket, procedures: await socket.load('FriendshipsService') }
 }
@@ -33,12 +40,17 @@ export async function updates({ urls, size, seconds, watched }: Job): Promise<Me
     const { socket, procedures } = await connect(urls.rpc)
     const id = procedures.get('UpdateFriendshipEvent')!
     const next = cycle(befriendings('v1-updates', lane).map(step => request(id, updatePayload(step))))
-    return timed(async () => expectCase(await socket.call(next()), UPDATED))
+    return timed(() => update(socket, next()))
   })
   return measure(all, seconds, watched)
 }
 
-function updatePayload(step: Step): Uint8Array {
+/** @param request with an {@link updatePayload} */
+export async function update(socket: RpcSocket, request: Buffer): Promise<void> {
+  expectCase(await socket.call(request), UPDATED)
+}
+
+export function updatePayload(step: Step): Uint8Array {
   return UpdateFriendshipPayload.encode({ event: { body: bodyOf(step) }, authToken: authToken(step.actor) }).finish()
 }
 
@@ -80,12 +92,10 @@ async function listing(url: string, procedure: string, payloads: readonly Uint8A
 export async function subscribe(url: string, user: User): Promise<RpcSocket> {
   const { socket, procedures } = await connect(url)
   const payload = Payload.encode(authToken(user)).finish()
-  await socket.subscribe(
-    request(procedures.get('SubscribeFriendshipEventsUpdates')!, payload, SUBSCRIPTION),
-    update => {
-      throw new Error(`Told of something: ${JSON.stringify(SubscribeFriendshipEventsUpdatesResponse.decode(update))}`)
-    }
-  )
+  const subscription = request(procedures.get('SubscribeFriendshipEventsUpdates')!, payload, SUBSCRIPTION)
+  await socket.subscribe(subscription, SUBSCRIPTION, update => {
+    throw new Error(`Told of something: ${JSON.stringify(SubscribeFriendshipEventsUpdatesResponse.decode(update))}`)
+  })
   return socket
 }
 

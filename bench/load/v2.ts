@@ -108,7 +108,7 @@ async function pushing(url: string, steps: readonly Step[]): Promise<Lane> {
       Empty.encode({}).finish(),
       SUBSCRIPTION
     )
-    await socket.subscribe(subscription, update => {
+    await socket.subscribe(subscription, SUBSCRIPTION, update => {
       if (FriendshipUpdate.decode(update).update === undefined) throw new Error('An update of nothing')
       told(performance.now())
     })

@@ -26,6 +26,10 @@ export class RedisServer implements AsyncDisposable {
     return new RedisServer(port, server)
   }
 
+  get pid(): number {
+    return this.#process.pid!
+  }
+
   /** Ends it in good order (SIGTERM) or at once (SIGKILL). */
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.#process.stop(signal)

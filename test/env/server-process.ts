@@ -55,6 +55,11 @@ export class ServerProcess {
     this.#child?.kill(signal)
   }
 
+  /** Undefined before its first start. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   /** What it printed last. */
   get output(): string {
     return this.#output

@@ -1,0 +1,9 @@
+import { doJob } from '../load/orders.ts'
+import type { ClusterJob } from './job.ts'
+import { WORKLOADS } from './workloads.ts'
+
+/*
+ * The process that raises the load upon two instances.
+ */
+
+await doJob((job: ClusterJob) => WORKLOADS[job.workload](job))

@@ -1,0 +1,139 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Payload } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
+import protobuf from 'protobufjs/minimal.js'
+import { expectCase } from '../load/answers.ts'
+import { request } from '../load/frames.ts'
+import { authToken, type Connected } from '../load/v1.ts'
+import { verdict, whole } from '../markdown.ts'
+import type { User } from '../users.ts'
+import { listen, TOLD } from './device.ts'
+import type { ClusterJob, Line } from './job.ts'
+import { FRIENDS_OF_EACH, member } from './people.ts'
+import { openSockets } from './sockets.ts'
+import { Meter, sum } from './usage.ts'
+
+/** Each user says where they are so often, in seconds (ADR-246). */
+const HEARTBEAT_S = 30
+const TARGET_CORES = 0.5
+/** What must have been told of all that was to be told: some is still to come when the measurement ends. */
+const TOLD_PART = 0.95
+const TICK_MS = 5
+
+/** Everybody goes from one place to the other with every heartbeat: texts of one length, so that elements can be counted. */
+const PLACES = [
+  { realm: 'hephaestus', x: '-012', y: '0034' },
+  { realm: 'hephaestus', x: '0056', y: '-078' }
+]
+const POSITION_BYTES = encodePosition(PLACES[0]!).length + 2
+
+/** Users who say where they are, and who are told where their friends are; every other one on the same instance. */
+export async function presence(job: ClusterJob): Promise<Line[]> {
+  const { clients: count, seconds, watched } = job
+  const told = { messages: 0, positions: 0 }
+  const { line, clients } = await openSockets(
+    job,
+    'memory of one that is subscribed to presence too',
+    async (it, user) => {
+      await listen(it, 'updates', user, () => undefined)
+      await listen(it, 'presence', user, payload => {
+        expectCase(payload, TOLD)
+        told.messages += 1
+        told.positions += Math.floor(payload.length / POSITION_BYTES)
+      })
+    }
+  )
+  const hearts = clients.map((client, at) => new Heart(client, member(at)))
+  const pulse = new Pulse(hearts, count / HEARTBEAT_S)
+  // Everybody has to have been somewhere before it can be another place.
+  await pulse.beatFor(HEARTBEAT_S + 5)
+  const before = { ...told }
+  const meter = new Meter(watched)
+  const beats = await pulse.beatFor(Math.max(seconds, HEARTBEAT_S))
+  const usage = meter.read()
+
+  const positions = told.positions - before.positions
+  if (positions < TOLD_PART * beats * FRIENDS_OF_EACH) {
+    throw new Error(`Of ${beats} heartbeats only ${positions} positions were told`)
+  }
+  const perSecond = (value: number): string => `${whole(value / usage.seconds)}/s`
+  const cores = sum(usage.instances)
+  return [
+    {
+      work: `presence of ${whole(count)} users with ${FRIENDS_OF_EACH} friends each`,
+      measured: `${cores.toFixed(2)} cores for ${perSecond(beats)} heartbeats, ${perSecond(positions)} positions told in ${perSecond(told.messages - before.messages)} messages`,
+      target: verdict(cores <= TARGET_CORES, `≤ ${TARGET_CORES} cores in all instances`),
+      usage
+    },
+    line
+  ]
+}
+
+/** Beats of one after the other, at a steady pace. */
+class Pulse {
+  readonly #hearts: readonly Heart[]
+  readonly #rate: number
+  #next = 0
+
+  constructor(hearts: readonly Heart[], rate: number) {
+    this.#hearts = hearts
+    this.#rate = rate
+  }
+
+  /** @returns the number of beats */
+  async beatFor(seconds: number): Promise<number> {
+    const from = performance.now()
+    const beats: Promise<void>[] = []
+    while (performance.now() - from < seconds * 1000) {
+      const due = ((performance.now() - from) / 1000) * this.#rate
+      while (beats.length < due) beats.push(this.#hearts[this.#next++ % this.#hearts.length]!.beat())
+      await wait(TICK_MS)
+    }
+    await Promise.all(beats)
+    return beats.length
+  }
+}
+
+class Heart {
+  readonly #socket: Connected['socket']
+  readonly #requests: readonly Buffer[]
+  #beats = 0
+
+  constructor({ socket, procedures }: Connected, user: User) {
+    this.#socket = socket
+    const id = procedures.get('PositionHeartbeat')!
+    this.#requests = PLACES.map(place => request(id, heartbeatPayload(place, user)))
+  }
+
+  async beat(): Promise<void> {
+    const answer = await this.#socket.call(this.#requests[this.#beats++ % PLACES.length]!)
+    // The position comes back, as field 1.
+    expectCase(answer, TOLD)
+  }
+}
+
+/** `PositionPayload { optional Position position = 1; optional Payload auth_token = 2 }` of ADR-246. */
+function heartbeatPayload(place: (typeof PLACES)[number], user: User): Uint8Array {
+  const writer = protobuf.Writer.create()
+  writer.uint32(tagOf(1)).bytes(encodePosition(place))
+  return writer
+    .uint32(tagOf(2))
+    .bytes(Payload.encode(authToken(user)).finish())
+    .finish()
+}
+
+/** `Position { optional string realm = 1; optional string x = 2; optional string y = 3 }` */
+function encodePosition({ realm, x, y }: (typeof PLACES)[number]): Uint8Array {
+  return protobuf.Writer.create()
+    .uint32(tagOf(1))
+    .string(realm)
+    .uint32(tagOf(2))
+    .string(x)
+    .uint32(tagOf(3))
+    .string(y)
+    .finish()
+}
+
+/** The tag of a field that has a length. */
+function tagOf(field: number): number {
+  return (field << 3) | 2
+}

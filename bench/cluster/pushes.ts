@@ -1,0 +1,113 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { expectCase } from '../load/answers.ts'
+import { request } from '../load/frames.ts'
+import { cycle } from '../load/lane.ts'
+import type { RpcSocket } from '../load/rpc-socket.ts'
+import type { Step } from '../load/steps.ts'
+import { connect, update, updatePayload } from '../load/v1.ts'
+import { verdict, whole } from '../markdown.ts'
+import { listen, TOLD } from './device.ts'
+import { gather, percentile } from './gather.ts'
+import type { ClusterJob, InstanceAccess, Line } from './job.ts'
+import { asked, asker, PAIRS } from './people.ts'
+import { Meter } from './usage.ts'
+
+const WARM_UP_SECONDS = 5
+/** A push that takes longer, in milliseconds, is taken for one that never comes. */
+const LOST_MS = 10_000
+const TARGET_MS = 10
+
+/** An update that was sent to one instance and told by the other; all times by the monotonic clock, in milliseconds. */
+interface Told {
+  readonly dueAt: number
+  readonly answeredAt: number
+  readonly toldAt: number
+}
+
+/**
+ * Updates at a steady pace, whatever becomes of those before: everybody who acts is on one instance, everybody who is
+ * told on the other.
+ */
+export async function pushes({ instances: [here, there], rate, seconds, watched }: ClusterJob): Promise<Line[]> {
+  const pairs = await gather(PAIRS, pair => Pair.open(pair, here, there))
+  await pace(pairs, rate, WARM_UP_SECONDS)
+  const meter = new Meter(watched)
+  const all = await pace(pairs, rate, seconds)
+  const usage = meter.read()
+
+  const reached = whole((all.length * 1000) / (Math.max(...all.map(it => it.answeredAt)) - all[0]!.dueAt))
+  // A push may come before the answer.
+  const afterAnswer = all.map(({ answeredAt, toldAt }) => Math.max(0, toldAt - answeredAt))
+  const afterSending = all.map(({ dueAt, toldAt }) => toldAt - dueAt)
+  const texts = (times: number[]): string =>
+    `p50 ${percentile(times, 0.5).toFixed(1)} ms, p99 ${percentile(times, 0.99).toFixed(1)} ms`
+  return [
+    {
+      work: 'push across instances, after the answer',
+      measured: `${reached}/s, ${texts(afterAnswer)}`,
+      target: verdict(percentile(afterAnswer, 0.99) <= TARGET_MS, `p99 ≤ ${TARGET_MS} ms at ${whole(rate)}/s`),
+      usage
+    },
+    { work: 'the same, after it was to be sent', measured: texts(afterSending) }
+  ]
+}
+
+async function pace(pairs: readonly Pair[], rate: number, seconds: number): Promise<Told[]> {
+  const next = cycle(pairs)
+  const told: Promise<Told>[] = []
+  const from = performance.now()
+  while (told.length < rate * seconds) {
+    const due = Math.min(rate * seconds, ((performance.now() - from) * rate) / 1000)
+    while (told.length < due) told.push(next().act(from + (told.length * 1000) / rate))
+    await wait(1)
+  }
+  const lost = wait(LOST_MS, null)
+  const all = await Promise.race([Promise.all(told), lost])
+  if (!all) throw new Error('An update was never told')
+  return all
+}
+
+/** One who asks and takes it back, again and again, and one who is told of it. */
+class Pair {
+  readonly #actor: RpcSocket
+  readonly #next: () => Buffer
+  /** Updates that the other is still to be told of, oldest first. */
+  readonly #untold: ((at: number) => void)[] = []
+  /** A user does one thing after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(actor: RpcSocket, requests: readonly Buffer[]) {
+    this.#actor = actor
+    this.#next = cycle(requests)
+  }
+
+  static async open(at: number, here: InstanceAccess, there: InstanceAccess): Promise<Pair> {
+    const [actor, target] = [asker(at), asked(at)]
+    const acting = await connect(here.rpc)
+    const id = acting.procedures.get('UpdateFriendshipEvent')!
+    const steps = (['request', 'cancel'] as const).map((action): Step => ({ actor, target, action }))
+    const pair = new Pair(
+      acting.socket,
+      steps.map(step => request(id, updatePayload(step)))
+    )
+    await listen(await connect(there.rpc), 'updates', target, payload => pair.#tell(payload))
+    return pair
+  }
+
+  /** @param dueAt when it should be sent, by the monotonic clock in milliseconds */
+  async act(dueAt: number): Promise<Told> {
+    const told = new Promise<number>(resolve => this.#untold.push(resolve))
+    const answered = this.#turn.then(() => update(this.#actor, this.#next()))
+    this.#turn = answered
+    await answered
+    const answeredAt = performance.now()
+    return { dueAt, answeredAt, toldAt: await told }
+  }
+
+  #tell(payload: Uint8Array): void {
+    expectCase(payload, TOLD)
+    const told = this.#untold.shift()
+    if (!told) throw new Error('Told of something that nobody did')
+    told(performance.now())
+  }
+}

@@ -1,0 +1,103 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { HttpSocket, httpRequest } from '../load/http-socket.ts'
+import { type Connected, connect } from '../load/v1.ts'
+import { loginBody, type User } from '../users.ts'
+import { listen } from './device.ts'
+import type { InstanceAccess } from './job.ts'
+
+/** A client that could not come back tries again after a time between these, in milliseconds. */
+const AGAIN_MS = { least: 500, most: 1_500 }
+
+/** When a client had done each step of its way back, by the monotonic clock in milliseconds. */
+export interface WayBack {
+  readonly loggedInAt: number
+  readonly connectedAt: number
+  readonly acceptedAt: number
+}
+
+/** A v1 client that listens to its updates, and comes back to an instance whenever it lost its connection. */
+export class ReturningClient {
+  /** Why it could not come back at first. */
+  readonly failures: string[] = []
+  readonly #user: User
+  readonly #refuge: InstanceAccess
+  #token: string
+  #login: Buffer | null = null
+  #connected: Connected | null = null
+  #wayBack: WayBack | null = null
+
+  /** @param refuge where it goes when its connection is lost */
+  constructor(user: User, refuge: InstanceAccess) {
+    this.#user = user
+    this.#token = user.token
+    this.#refuge = refuge
+  }
+
+  /** Null until it is back. */
+  get wayBack(): WayBack | null {
+    return this.#wayBack
+  }
+
+  async arrive(instance: InstanceAccess): Promise<void> {
+    this.#connected = await connect(instance.rpc)
+    await this.#subscribe(this.#connected)
+  }
+
+  /** Signs a login, which is good for two minutes: it will come back with that, and not with the token that it has. */
+  sign(): void {
+    const headers = { 'content-type': 'application/json', connection: 'close' }
+    this.#login = httpRequest('POST /_matrix/client/r0/login', headers, loginBody(this.#user))
+  }
+
+  /** Ends its connection itself, and comes back. */
+  restart(): void {
+    this.#connected?.socket.end()
+    void this.#comeBack()
+  }
+
+  /** At once, and again until it succeeds. */
+  async #comeBack(): Promise<void> {
+    this.#wayBack = null
+    while (!this.#wayBack) {
+      try {
+        this.#wayBack = await this.#return()
+      } catch (error) {
+        this.failures.push((error as Error).message)
+        this.#connected?.socket.end()
+        await wait(AGAIN_MS.least + Math.random() * (AGAIN_MS.most - AGAIN_MS.least))
+        if (this.#login) this.sign()
+      }
+    }
+  }
+
+  async #return(): Promise<WayBack> {
+    this.#connected = null
+    if (this.#login) this.#token = await logIn(this.#refuge, this.#login)
+    const loggedInAt = performance.now()
+    this.#connected = await connect(this.#refuge.rpc)
+    const connectedAt = performance.now()
+    await this.#subscribe(this.#connected)
+    return { loggedInAt, connectedAt, acceptedAt: performance.now() }
+  }
+
+  /** Nobody does anything to it, so that whatever it is told is an error. */
+  async #subscribe(connected: Connected): Promise<void> {
+    const { socket } = connected
+    const lost = (why: string): void => {
+      this.failures.push(why)
+      socket.end()
+      void this.#comeBack()
+    }
+    await listen(connected, 'updates', { token: this.#token }, payload => lost(Buffer.from(payload).toString('latin1')))
+    socket.onFailure(({ message }) => lost(message))
+  }
+}
+
+async function logIn({ http }: InstanceAccess, login: Buffer): Promise<string> {
+  const socket = new HttpSocket(http)
+  try {
+    return JSON.parse((await socket.send(login)).toString()).access_token
+  } finally {
+    socket.end()
+  }
+}
