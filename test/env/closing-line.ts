@@ -1,5 +1,6 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 import { missingServers } from './missing-servers.ts'
+import { missingForRust } from './rust-client.ts'
 
 /** Ends a run with one line of figures, and before it says aloud what was skipped for want of a server. */
 export class ClosingLine implements Reporter {
@@ -11,7 +12,7 @@ export class ClosingLine implements Reporter {
       for (const suite of module.children.allSuites()) count.failed += suite.errors().length
       for (const test of module.children.allTests()) count[test.result().state]++
     }
-    const missing = missingServers()
+    const missing = [...missingServers(), ...missingForRust()]
     if (missing.length > 0) process.stdout.write(banner(missing))
     process.stdout.write(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`)
   }

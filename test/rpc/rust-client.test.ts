@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createWallet } from '../../demo/wallet.ts'
+import { Env } from '../env/app.ts'
+import { logIn } from '../env/login.ts'
+import { buildRustClient, describeWithRust, RustClient } from '../env/rust-client.ts'
+import { until } from '../env/until.ts'
+
+describeWithRust('the Rust client', () => {
+  let program: string
+  let env: Env
+  beforeAll(async () => {
+    program = await buildRustClient()
+    env = await Env.start()
+  }, 600_000)
+  afterAll(() => env.stop())
+
+  async function user(): Promise<{ address: string; client: RustClient }> {
+    const wallet = await createWallet()
+    const client = await RustClient.connect(program, env.app.rpcUrl, await logIn(env.app.httpUrl, wallet))
+    env.onStop(() => client.leave())
+    return { address: wallet.address, client }
+  }
+
+  it('asks, accepts, lists and deletes, and is told what others do', async () => {
+    const [alice, bob] = [await user(), await user()]
+    expect(await alice.client.does('subscribe')).toBe('subscribed')
+    expect(await bob.client.does('subscribe')).toBe('subscribed')
+
+    expect(await alice.client.does(`request ${bob.address} Shall we?`)).toBe(`done request ${bob.address} Shall we?`)
+    await until(() => bob.client.told.length === 1, 'bob is told')
+    expect(await bob.client.does('requests')).toBe(`requests in [${alice.address} Shall we?] out []`)
+    expect(await alice.client.does('requests')).toBe(`requests in [] out [${bob.address} Shall we?]`)
+    expect(await bob.client.does(`accept ${alice.address}`)).toBe(`done accept ${alice.address}`)
+    await until(() => alice.client.told.length === 1, 'alice is told')
+    expect(await alice.client.does('friends')).toBe(`users ${bob.address}`)
+    expect(await bob.client.does('friends')).toBe(`users ${alice.address}`)
+
+    expect(await bob.client.does(`delete ${alice.address}`)).toBe(`done delete ${alice.address}`)
+    await until(() => alice.client.told.length === 2, 'alice is told of the end')
+    expect(await alice.client.does('friends')).toBe('users')
+    expect(alice.client.told).toEqual([`accept ${bob.address}`, `delete ${bob.address}`])
+    expect(bob.client.told).toEqual([`request ${alice.address} Shall we?`])
+  })
+
+  it('reads mutual friends over several pages, while an update stream is open', async () => {
+    const [alice, bob] = [await user(), await user()]
+    await alice.client.does('subscribe')
+    const others: string[] = []
+    for (let count = 0; count < 45; count++) {
+      const other = await env.login()
+      others.push(other.address)
+      for (const { address, client } of [alice, bob]) {
+        await client.does(`request ${other.address}`)
+        await other.client.acceptFriendshipRequest(address)
+      }
+      other.client.disconnect()
+    }
+    const all = `users ${others.sort().join(' ')}`
+    expect(await alice.client.does('friends')).toBe(all)
+    expect(await alice.client.does(`mutual-friends ${bob.address}`)).toBe(all)
+    await until(() => alice.client.told.length === others.length, 'everybody who accepted is told')
+  })
+
+  it('is told what is wrong', async () => {
+    const alice = await user()
+    const nobody = `0x${'1'.repeat(40)}`
+    expect(await alice.client.does(`accept ${nobody}`)).toContain('BadRequestError')
+    expect(await alice.client.does(`request ${alice.address}`)).toContain('BadRequestError')
+    const stranger = await RustClient.connect(program, env.app.rpcUrl, 'no-token')
+    env.onStop(() => stranger.leave())
+    expect(await stranger.does('friends')).toContain('UnauthorizedError')
+    expect(await stranger.does(`request ${alice.address}`)).toContain('UnauthorizedError')
+    expect(await stranger.does('subscribe')).toBe('subscribed')
+    await until(() => stranger.told.length === 2, 'the stream ends with an error')
+    expect(stranger.told[0]).toContain('UnauthorizedError')
+    expect(stranger.told[1]).toBe('nothing more')
+  })
+})
