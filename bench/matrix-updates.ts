@@ -13,23 +13,17 @@ interface UpdatesOptions {
   readonly signal: AbortSignal
 }
 
+type HomeserverAccess = Pick<SynapseAccess, 'url' | 'asToken' | 'hsToken'>
+
 const SIZE = { rows: 5_000, connections: 20, sockets: 10 }
 
 /** Acknowledged updates of friendships: by a service with a homeserver, or by one without (null). */
 export async function measureUpdates(
-  homeserver: Pick<SynapseAccess, 'url' | 'asToken' | 'hsToken'> | null,
+  homeserver: HomeserverAccess | null,
   { postgresUrl, seconds, signal }: UpdatesOptions
 ): Promise<Measurement> {
   const databaseUrl = await createDatabase(postgresUrl)
-  const settings: Record<string, string> = homeserver
-    ? {
-        MATRIX_MODE: 'appservice',
-        MATRIX_HOMESERVER_URL: homeserver.url,
-        MATRIX_AS_TOKEN: homeserver.asToken,
-        MATRIX_HS_TOKEN: homeserver.hsToken,
-        MATRIX_TOKEN_KEY: 'k'.repeat(32)
-      }
-    : {}
+  const settings = homeserver ? appserviceSettings(homeserver) : {}
   const start = () => Service.start({ databaseUrl, settings, ...SIZE })
   // The first start makes the tables.
   await (await start())[Symbol.asyncDispose]()
@@ -43,4 +37,15 @@ export async function measureUpdates(
     urls: { http: service.httpUrl, rpc: service.rpcUrl, database: databaseUrl }
   }
   return await perform(job, signal)
+}
+
+/** What makes a service the application service of a homeserver. */
+export function appserviceSettings({ url, asToken, hsToken }: HomeserverAccess): Record<string, string> {
+  return {
+    MATRIX_MODE: 'appservice',
+    MATRIX_HOMESERVER_URL: url,
+    MATRIX_AS_TOKEN: asToken,
+    MATRIX_HS_TOKEN: hsToken,
+    MATRIX_TOKEN_KEY: 'k'.repeat(32)
+  }
 }

@@ -6,21 +6,24 @@ import { cpuTimes, postmasterOf } from './cpu.ts'
 import type { Measurement } from './job.ts'
 import { startQuickHomeserver } from './matrix-homeserver.ts'
 import { Pairs, type PairsMeasurement } from './matrix-pairs.ts'
+import { measureSyncs, type SyncMeasurement } from './matrix-sync.ts'
 import { measureUpdates } from './matrix-updates.ts'
 
 /*
- * Measures how a homeserver is kept in step, and what that costs those who make friends: `tsx bench/matrix.ts`, after
- * `npm run build`. See docs/matrix-outbox.md.
+ * Measures how a homeserver is kept in step, what that costs those who make friends, and what it costs to have `sync`
+ * handed on: `npx tsx bench/matrix.ts`, after `npm run build`. See docs/benchmarks.md.
  */
 
 const { values } = parseArgs({
   options: {
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' }
+    rounds: { type: 'string', default: '3' },
+    syncs: { type: 'string', default: '500' }
   }
 })
 const [pairs, seconds, rounds] = [Number(values.pairs), Number(values.seconds), Number(values.rounds)]
+const syncs = Number(values.syncs)
 const { signal } = new AbortController()
 
 await using postgres = await PostgresServer.start({ durable: true })
@@ -40,6 +43,15 @@ for (const newUsers of [true, false]) {
 {
   await using world = await Pairs.open(await createDatabase(postgres.url), { ...synapse, url: quick.url })
   report('a homeserver that answers at once', pairsLine(await world.measure(10 * pairs, true, () => 0)))
+}
+
+console.log('A sync that is handed on, and one that the homeserver itself is asked for')
+{
+  const { postmaster, server: homeserverPid } = watched
+  const measured = await measureSyncs(synapse, { postgresUrl: postgres.url, calls: syncs, postmaster, homeserverPid })
+  report(`nothing new, ${size(measured.small.bytes)}`, syncLine(measured.small))
+  report(`everything, ${size(measured.large.bytes)}`, syncLine(measured.large))
+  report(`memory while ${measured.memory.atOnce} of them pass at once`, `+ ${size(measured.memory.bytes)}`)
 }
 
 console.log('Updates acknowledged, with 20 connections')
@@ -65,6 +77,20 @@ for (const [name, access] of Object.entries(attached)) {
 function pairsLine({ pairsPerSecond, cpuMs, homeserverCpuMs }: PairsMeasurement): string {
   const homeserver = homeserverCpuMs > 0 ? `, ${homeserverCpuMs.toFixed(0)} ms of the homeserver` : ''
   return `${pairsPerSecond.toFixed(1)} /s   CPU of one pair: ${cpuMs.toFixed(1)} ms${homeserver}`
+}
+
+function syncLine({ direct, proxied }: SyncMeasurement): string {
+  const [more, moreOfHomeserver] = [proxied.p50 - direct.p50, proxied.cpu.homeserver - direct.cpu.homeserver]
+  const cpu = `CPU: ${proxied.cpu.service.toFixed(2)} ms, ${signed(moreOfHomeserver)} ms of the homeserver`
+  return `${proxied.p50.toFixed(1)} ms and not ${direct.p50.toFixed(1)} (${signed(more)} ms)   ${cpu}`
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'} ${Math.abs(value).toFixed(2)}`
+}
+
+function size(bytes: number): string {
+  return bytes < 100_000 ? `${bytes} bytes` : `${(bytes / 1_000_000).toFixed(1)} MB`
 }
 
 function summary(measured: readonly Measurement[]): string {
