@@ -1,6 +1,6 @@
 import { setInterval } from 'node:timers'
 import { Pool } from 'undici'
-import { createWallet } from '../src/cli/wallet.ts'
+import { createWallet } from '../demo/wallet.ts'
 import { HomeserverClient } from '../src/matrix/client.ts'
 import { logIn } from '../test/env/login.ts'
 import { createDatabase } from '../test/env/postgres.ts'
