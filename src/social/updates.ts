@@ -64,6 +64,9 @@ export class Updates {
   readonly #parts: UpdatesParts
   readonly #instance = randomUUID()
   readonly #streams = new Set<Stream>()
+  /** By the owners of the streams. */
+  readonly #unkept = new Map<string, KeptPosition>()
+  #isKeeping = false
   #keeping: Promise<boolean> = Promise.resolve(true)
   #keeper: NodeJS.Timeout | undefined
   #heart: NodeJS.Timeout | undefined
@@ -139,20 +142,31 @@ export class Updates {
     })
   }
 
-  /** One after the other, so that an older position never overwrites a newer one. @returns whether they are kept */
+  /**
+   * One statement after the other, so that an older position never overwrites a newer one; what comes meanwhile goes
+   * into the next one. @returns whether everything is kept
+   */
   #keep(positions: readonly KeptPosition[]): Promise<boolean> {
-    this.#keeping = this.#keeping.then(async () => {
+    for (const position of positions) this.#unkept.set(position.owner, position)
+    if (!this.#isKeeping) this.#keeping = this.#keepAll()
+    return this.#keeping
+  }
+
+  async #keepAll(): Promise<boolean> {
+    this.#isKeeping = true
+    let isKept = true
+    while (this.#unkept.size > 0) {
+      const batch = [...this.#unkept.values()].slice(0, KEEP_BATCH)
+      for (const { owner } of batch) this.#unkept.delete(owner)
       try {
-        for (let at = 0; at < positions.length; at += KEEP_BATCH) {
-          await this.#parts.positions.keep(positions.slice(at, at + KEEP_BATCH))
-        }
-        return true
+        await this.#parts.positions.keep(batch)
       } catch (error) {
         this.#parts.onError(error)
-        return false
+        isKept = false
       }
-    })
-    return this.#keeping
+    }
+    this.#isKeeping = false
+    return isKept
   }
 
   #beat(): void {
