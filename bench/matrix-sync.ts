@@ -45,7 +45,7 @@ export interface SyncsMeasurement {
 
 /** Calls on one way before it is the turn of the other, so that a machine that becomes slower does so for both. */
 const TURN = 10
-const WARM_UP_CALLS = 200
+const WARM_UP_CALLS = 2_000
 const WARM_UP_LARGE_CALLS = 10
 /** What the user keeps on the homeserver: an answer of about ten megabytes. */
 const KEPT = { entries: 10, bytes: 1_000_000 }

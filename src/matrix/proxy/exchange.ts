@@ -1,6 +1,9 @@
 import { finished } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 
+/** The same for every exchange: the one that would be made otherwise takes longer to make than the rest of its end. */
+const OVER = new Error('The exchange is over')
+
 /**
  * How long one request of a client is worth the work: until it is answered, its client goes away, its time is over or
  * the server closes.
@@ -40,7 +43,7 @@ export class Exchange {
   }
 
   abort(): void {
-    this.#controller.abort()
+    this.#controller.abort(OVER)
   }
 
   #end(): void {
