@@ -82,15 +82,17 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
 
   let serving = false
+  let stopBy = 0
   const http = await createHttp({
     ...{ config, logger, metrics, social, matrix },
     checks: { database: () => db.ping(), ...checks },
-    isServing: () => serving
+    isServing: () => serving,
+    graceMs: () => Math.max(0, stopBy - performance.now())
   })
   const rpc = createRpc({ config, logger, metrics, social, matrix, now })
-  // Side by side: both let what is open finish, within the same grace.
-  const close = () => Promise.all([http.close(), rpc.stop({ graceMs: config.shutdownGraceMs })])
-  cleanups.add('servers', { http, rpc }, close)
+  cleanups.add('HTTP server', http, it => it.close())
+  // Before HTTP, which says meanwhile that this instance is not ready; both within the same grace.
+  cleanups.add('RPC server', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
   const rpcPort = await rpc.listen()
   await http.listen({ host: config.host, port: config.httpPort })
   const httpPort = (http.server.address() as AddressInfo).port
@@ -105,6 +107,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
       return subscriptions.sizeOf(address) + connectivity.sizeOf(address) + friendPresence.sizeOf(address)
     },
     stop: () => {
+      if (serving) stopBy = performance.now() + config.shutdownGraceMs
       serving = false
       return cleanups.run()
     }

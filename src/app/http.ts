@@ -20,11 +20,13 @@ interface HttpFoundation {
   readonly matrix: Matrix
   readonly checks: Readonly<Record<string, HealthCheck>>
   readonly isServing: () => boolean
+  /** Longest time that a close may still take, in milliseconds. */
+  readonly graceMs: () => number
 }
 
 /** The HTTP server with all its routes, not listening yet. */
 export async function createHttp(foundation: HttpFoundation): Promise<FastifyInstance> {
-  const { config, logger, metrics, social, matrix, checks, isServing } = foundation
+  const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = foundation
   const { friends, settings } = social
   const sessions = matrix.authenticator
   const app = await createRouter({
@@ -34,7 +36,7 @@ export async function createHttp(foundation: HttpFoundation): Promise<FastifyIns
     bodyLimit: config.http.bodyLimitBytes,
     requestTimeoutMs: config.http.requestTimeoutMs,
     silenceMs: SILENCE_MS,
-    graceMs: config.shutdownGraceMs,
+    graceMs,
     corsOrigins: config.http.corsOrigins,
     trustedProxies: config.trustedProxies
   })

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { type App, createApp } from '../app.ts'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
@@ -13,8 +12,7 @@ import { SchemaError } from '../storage/migrator.ts'
  */
 export async function serve(): Promise<number> {
   let app: App
-  const stopping = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stopping.abort())
+  const told = toldToStop()
   try {
     const config = loadConfig()
     const logger = createLogger(config.log)
@@ -27,22 +25,28 @@ export async function serve(): Promise<number> {
     console.error(advice)
     return 1
   }
-  if (!stopping.signal.aborted) await once(stopping.signal, 'abort')
-  endAtNextSignal()
+  await told
   await app.stop()
   return 0
 }
 
-/** A terminal and a program that runs this one may both pass on the same signal: that is one, not two. */
+/**
+ * Of Ctrl-C the terminal tells this process and npm, which tells it again in the same moment: that is one signal, not
+ * two. In milliseconds.
+ */
 const SAME_SIGNAL_MS = 300
 
-function endAtNextSignal(): void {
-  const firstAt = performance.now()
-  for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => {
+/** Resolves at the first signal, from now on; the second one ends the process at once, whatever it is waiting for. */
+function toldToStop(): Promise<void> {
+  return new Promise(resolve => {
+    let firstAt: number | null = null
+    const hear = (): void => {
+      firstAt ??= performance.now()
       if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1)
-    })
-  }
+      resolve()
+    }
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, hear)
+  })
 }
 
 /** What to tell whoever started the service of why it does not; null of what nobody foresaw. */

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
  * at the latest when the grace is over. Node by itself would wait for connections that a browser opened just in case,
  * and keep those alive on which an answer was still being made.
  */
-export function closeInTime(app: FastifyInstance, graceMs: number): void {
+export function closeInTime(app: FastifyInstance, graceMs: () => number): void {
   const idle = new Set<Socket>()
   let timer: NodeJS.Timeout | null = null
 
@@ -24,7 +24,7 @@ export function closeInTime(app: FastifyInstance, graceMs: number): void {
     if (timer) reply.header('connection', 'close')
   })
   app.addHook('preClose', async () => {
-    timer = setTimeout(() => app.server.closeAllConnections(), graceMs)
+    timer = setTimeout(() => app.server.closeAllConnections(), graceMs())
     for (const socket of idle) socket.destroy()
   })
   app.addHook('onClose', async () => {

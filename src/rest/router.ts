@@ -21,8 +21,8 @@ export interface RouterOptions {
   readonly requestTimeoutMs: number
   /** Longest time for which nothing moves on a connection while a request is answered, in milliseconds. */
   readonly silenceMs: number
-  /** Longest time that a close waits for requests that are being answered, in milliseconds. */
-  readonly graceMs: number
+  /** Longest time that a close, when it begins, waits for requests that are being answered, in milliseconds. */
+  readonly graceMs: () => number
   /** Origins of browsers that may call; `*` is all. */
   readonly corsOrigins: readonly string[] | '*'
   /** Addresses of proxies whose `X-Forwarded-For` is believed. */

@@ -23,7 +23,7 @@ export function startRouter(options: Partial<RouterOptions> = {}): ReturnType<ty
     bodyLimit: 1024,
     requestTimeoutMs: 60_000,
     silenceMs: 60_000,
-    graceMs: 0,
+    graceMs: () => 0,
     corsOrigins: '*',
     trustedProxies: [],
     ...options
