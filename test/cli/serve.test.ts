@@ -95,10 +95,12 @@ describe('a service that is started', () => {
     const connected = once(server, 'connection')
     const started = process.start()
     await connected
+    const signalledAt = performance.now()
     const ended = process.stop('SIGTERM')
     const again = setInterval(() => process.signal('SIGTERM'), 50)
     expect(await ended).toBe(1)
     clearInterval(again)
+    expect(performance.now() - signalledAt).toBeLessThan(30_000) // and not the minute that it would have waited
     await expect(started).rejects.toThrow('ended with 1')
   })
 })

@@ -147,6 +147,12 @@ export class KeyDevice extends Device {
     }
   }
 
+  /** @returns the case of the answer */
+  async block(user: Address): Promise<string> {
+    const answer = await this.#service?.blockUser({ user: { address: user } })
+    return answer?.response?.$case ?? 'nothing'
+  }
+
   protected override greet(socket: WebSocket): void {
     socket.send(JSON.stringify(handshakeOf(this.#wallet)))
   }

@@ -86,11 +86,13 @@ export class RawClient implements Disposable {
     await answered
   }
 
-  /** Opens a port and loads the test's service; uses the message numbers 1 and 2. */
-  async load(): Promise<{ readonly portId: number; readonly ids: Readonly<Record<string, number>> }> {
+  /** Opens a port and loads the test's service, or another; uses the message numbers 1 and 2. */
+  async load(
+    module = 'EchoService'
+  ): Promise<{ readonly portId: number; readonly ids: Readonly<Record<string, number>> }> {
     this.send(createPort(1))
     const { portId } = (await this.next()).message
-    this.send(requestModule(2, portId))
+    this.send(requestModule(2, portId, module))
     const { procedures } = (await this.next()).message
     const ids = Object.fromEntries(
       procedures.map((each: { procedureName: string; procedureId: number }) => [each.procedureName, each.procedureId])

@@ -1,0 +1,119 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { Cluster, type Instance } from '../env/cluster.ts'
+import { describeWithRedis } from '../env/databases.ts'
+import type { KeyDevice, TokenDevice } from '../env/device.ts'
+import { until } from '../env/until.ts'
+import type { RawClient } from '../rpc/engine/clients.ts'
+import { closeStream, createPort, request, TYPE } from '../rpc/engine/frames.ts'
+import { openRawV2 } from './raw-v2.ts'
+
+const SOCKETS = 30
+
+describeWithRedis('a flood', () => {
+  let cluster: Cluster
+  let instance: Instance
+  let alice: TokenDevice
+  let bob: KeyDevice
+  beforeAll(async () => {
+    cluster = await Cluster.start(1, {
+      MAX_CONNECTIONS_PER_IP: String(SOCKETS),
+      PAIR_ACTIONS_PER_MINUTE: '20',
+      NODE_OPTIONS: '--max-old-space-size=64' // so that what is not needed any more is collected soon
+    })
+    instance = cluster.instance(0)
+    alice = await cluster.tokenDevice()
+    bob = await cluster.keyDevice()
+    for (const device of [alice, bob]) await device.connect(instance.rpcUrl)
+  })
+  afterAll(() => cluster[Symbol.asyncDispose]())
+
+  /** That others are served meanwhile. */
+  async function othersAreServed(): Promise<void> {
+    expect(await alice.act('request', (await cluster.keyDevice()).address)).toBe('event')
+  }
+
+  it('of connections is capped with 1013, and there is room again when they are gone', async () => {
+    const open = (): WebSocket => new WebSocket(instance.rpcUrl, { perMessageDeflate: false })
+    const ends: number[] = []
+    const sockets = Array.from({ length: 10 * SOCKETS }, () => {
+      const socket = open()
+      socket.once('close', code => ends.push(code))
+      return socket
+    })
+    // Alice and Bob have theirs.
+    await until(() => ends.length === 9 * SOCKETS + 2, 'those above the limit are closed')
+    expect(new Set(ends)).toEqual(new Set([1013]))
+    await othersAreServed()
+    for (const socket of sockets) socket.close()
+    await until(() => ends.length === sockets.length, 'all are gone')
+    const { client } = await openRawV2(instance.rpcUrl)
+    client.socket.terminate()
+  })
+
+  it('of ports, streams and subscriptions on one socket is refused with typed errors', async () => {
+    const { client, portId, idOf } = await openRawV2(instance.rpcUrl)
+    for (let number = 10; number < 2010; number += 1) client.send(createPort(number))
+    await until(() => client.frames.length === 2000, 'each is answered')
+    expect(errors(client)).toEqual(new Map([['Too many ports', 2000 - 15]]))
+    await othersAreServed()
+    client.frames.length = 0
+    const subscribe = idOf('SubscribeToFriendshipUpdates')
+    for (let number = 3000; number < 5000; number += 1) client.send(request(number, portId, subscribe))
+    await until(() => client.frames.length === 2000, 'each is answered')
+    expect(errors(client)).toEqual(new Map([['Too many streams at once', 2000 - 32]]))
+    await othersAreServed()
+    client.socket.terminate()
+  })
+
+  it('of requests and cancellations is limited, and its victim can still block', async () => {
+    const answers = new Map<string, number>()
+    for (let round = 0; round < 100; round += 1) {
+      const answer = await alice.act(round % 2 ? 'cancel' : 'request', bob.address)
+      answers.set(answer, (answers.get(answer) ?? 0) + 1)
+    }
+    expect(answers.get('event')).toBe(20)
+    expect(answers.get('tooManyRequestsError')).toBe(80)
+    expect(await bob.block(alice.address)).toBe('ok')
+    await othersAreServed()
+  })
+
+  it('of 10,000 subscriptions that come and go leaves nothing behind', { timeout: 300_000 }, async () => {
+    const { client, portId, idOf } = await openRawV2(instance.rpcUrl)
+    const subscribe = idOf('SubscribeToFriendConnectivityUpdates')
+    let number = 10
+    /** The smallest size of the heap that was seen meanwhile, in bytes: that after a collection. */
+    const cycles = async (count: number): Promise<number> => {
+      let smallest = Number.POSITIVE_INFINITY
+      for (let done = 0; done < count; done += 25) {
+        const opened = Array.from({ length: 25 }, () => number++)
+        for (const each of opened) client.send(request(each, portId, subscribe))
+        await until(() => client.frames.length === opened.length, 'they are open')
+        for (const each of opened) client.send(closeStream(each, portId, 0))
+        client.frames.length = 0
+        await client.taken()
+        if (done % 100 === 0) smallest = Math.min(smallest, await instance.metric('nodejs_heap_size_used_bytes'))
+      }
+      return smallest
+    }
+    const handles = (): Promise<number> => instance.metric('nodejs_active_handles_total')
+    await cycles(1000)
+    const [before, handlesBefore] = [await cycles(2000), await handles()]
+    await cycles(5000)
+    expect((await cycles(2000)) - before).toBeLessThan(4e6)
+    await until(async () => (await handles()) <= handlesBefore, 'no more handles are open than before')
+    client.socket.close()
+    await once(client.socket, 'close')
+  })
+})
+
+/** How often each text of an error came. */
+function errors(client: RawClient): Map<string, number> {
+  const texts = new Map<string, number>()
+  for (const { type, message } of client.frames) {
+    if (type !== TYPE.REMOTE_ERROR) continue
+    texts.set(message.errorMessage, (texts.get(message.errorMessage) ?? 0) + 1)
+  }
+  return texts
+}
