@@ -13,6 +13,7 @@ import { PAIR_ACTIONS } from './domain/friendship.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { METRIC_CODES, SOCKET_ENDS } from './rpc/observer.ts'
+import { BACKLOG } from './rpc/socket-server.ts'
 import { BEGINNINGS } from './social/updates.ts'
 import { MIGRATIONS } from './storage/migrations/index.ts'
 import { migrate } from './storage/migrator.ts'
@@ -94,7 +95,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   // Before HTTP, which says meanwhile that this instance is not ready; both within the same grace.
   cleanups.add('RPC server', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
   const rpcPort = await rpc.listen()
-  await http.listen({ host: config.host, port: config.httpPort })
+  await http.listen({ host: config.host, port: config.httpPort, backlog: BACKLOG })
   const httpPort = (http.server.address() as AddressInfo).port
   serving = true
 

@@ -42,7 +42,7 @@ export async function presence(job: ClusterJob): Promise<Line[]> {
       })
     }
   )
-  const hearts = clients.map((client, at) => new Heart(client, member(at)))
+  const hearts = clients.map((client, at) => new Heart(client, member(at))).sort(inNoOrder)
   const pulse = new Pulse(hearts, count / HEARTBEAT_S)
   // Everybody has to have been somewhere before it can be another place.
   await pulse.beatFor(HEARTBEAT_S + 5)
@@ -93,12 +93,19 @@ class Pulse {
   }
 }
 
+/** Friends stand side by side, and do not all move at the same moment. */
+function inNoOrder(one: Heart, other: Heart): number {
+  return one.token < other.token ? -1 : 1
+}
+
 class Heart {
+  readonly token: string
   readonly #socket: Connected['socket']
   readonly #requests: readonly Buffer[]
   #beats = 0
 
   constructor({ socket, procedures }: Connected, user: User) {
+    this.token = user.token
     this.#socket = socket
     const id = procedures.get('PositionHeartbeat')!
     this.#requests = PLACES.map(place => request(id, heartbeatPayload(place, user)))

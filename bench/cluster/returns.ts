@@ -9,7 +9,7 @@ import { Meter, sum, type Usage } from './usage.ts'
 
 const TARGET_S = 20
 /** Longest time for which the last client is waited for. */
-const DEADLINE_MS = 120_000
+const DEADLINE_MS = 60_000
 const LOOK_MS = 20
 
 /** Half of the clients are on an instance that dies, and come to the other one with the tokens that they have. */
@@ -76,7 +76,8 @@ async function untilBack(clients: readonly ReturningClient[]): Promise<void> {
   for (let away = clients.length; away > 0; ) {
     await wait(LOOK_MS)
     away = clients.filter(({ wayBack }) => wayBack === null).length
-    if (away > 0 && performance.now() > deadline) throw new Error(`${away} clients have not come back`)
+    if (away > 0 && performance.now() > deadline)
+      throw new Error(`${away} clients have not come back: ${failures(clients)}`)
   }
 }
 

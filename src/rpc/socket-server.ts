@@ -16,6 +16,12 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
   readonly trustedProxies: readonly string[]
 }
 
+/**
+ * Connections that the system holds until this process takes them, as far as it is set up to (`net.core.somaxconn`): a
+ * whole world may come at once when another instance ends, and whoever finds no room tries again only seconds later.
+ */
+export const BACKLOG = 4096
+
 /** TCP connections above the limit of sockets: for health checks, and for sockets that are being told that it is full. */
 const SPARE_CONNECTIONS = 256
 
@@ -56,7 +62,7 @@ export class SocketServer<Plain, Signed> {
 
   /** @returns the port that is listened on */
   async listen(): Promise<number> {
-    this.#http.listen(this.#options.port, this.#options.host)
+    this.#http.listen(this.#options.port, this.#options.host, BACKLOG)
     await once(this.#http, 'listening')
     return (this.#http.address() as AddressInfo).port
   }

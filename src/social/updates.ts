@@ -119,7 +119,7 @@ export class Updates {
   async #begin(address: Address, { device, owner, delivery }: Stream): Promise<void> {
     const { positions, log, settled, windowMs, maxMissed, now, onBegin } = this.#parts
     const since = now() - windowMs
-    const last = await positions.claim(device, owner, this.#instance, settled(), since)
+    const last = await positions.claim({ device, owner, instance: this.#instance, start: settled(), since })
     const beginning = beginningOf(last, since)
     if (last === null || beginning !== 'resumed') return onBegin(beginning)
     const events = await log.missed(address, last.floor, maxMissed + last.acked.length + 1)

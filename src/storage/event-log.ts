@@ -1,6 +1,7 @@
 import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import type { Database } from './database.ts'
+import { Gathered } from './gathered.ts'
 import { actionOf, fromBytes, statusOfCode } from './schema.ts'
 
 /** One look at the log, and which transactions were running when it was taken. */
@@ -46,15 +47,29 @@ const LATEST = {
 const TARGET = 'case when actor_is_lo then hi else lo end'
 const MISSED = {
   name: 'log-missed',
-  text: `select ${EVENT_COLUMNS} from pair_event where ${TARGET} = $1 and seq > $2 order by seq limit $3`
+  text: `select question, ${EVENT_COLUMNS}
+    from unnest($1::text[], $2::bigint[], $3::bigint[]) with ordinality as asked (target, after, most, question)
+    cross join lateral (
+      select ${EVENT_COLUMNS} from pair_event where ${TARGET} = asked.target and seq > after order by seq limit most
+    ) events order by question, seq`
+}
+/** Users whose events are read together: each may have missed many. */
+const MISSED_BATCH = 50
+
+interface MissedBy {
+  readonly target: Address
+  readonly after: number
+  readonly limit: number
 }
 
 /** What happened to pairs, in the order of its numbers: the truth that every push repeats. */
 export class EventLog {
   readonly #db: Database
+  readonly #missed: Gathered<MissedBy, PairEvent[]>
 
   constructor(db: Database) {
     this.#db = db
+    this.#missed = new Gathered(questions => this.#missedBy(questions), { atMost: MISSED_BATCH })
   }
 
   /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */
@@ -77,8 +92,23 @@ export class EventLog {
 
   /** The first `limit` events after a number of which this user is to be told. */
   async missed(target: Address, after: number, limit: number): Promise<PairEvent[]> {
-    const rows = await this.#db.rows<EventRow>(MISSED, [target, after, limit], { idempotent: true })
-    return rows.flatMap(row => toEvent(row) ?? [])
+    return this.#missed.ask({ target, after, limit })
+  }
+
+  async #missedBy(questions: readonly MissedBy[]): Promise<(question: MissedBy) => PairEvent[]> {
+    const columns = [
+      questions.map(({ target }) => target),
+      questions.map(({ after }) => after),
+      questions.map(({ limit }) => limit)
+    ]
+    const rows = await this.#db.rows<[question: number, ...EventRow]>(MISSED, columns, { idempotent: true })
+    const answers = new Map(questions.map((question): [MissedBy, PairEvent[]] => [question, []]))
+    for (const [number, ...row] of rows) {
+      const question = questions[number - 1]
+      const event = toEvent(row)
+      if (question && event) answers.get(question)?.push(event)
+    }
+    return question => answers.get(question) ?? []
   }
 }
 

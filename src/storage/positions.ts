@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { Gathered } from './gathered.ts'
 
 /** How far a device has taken its updates: all events up to `floor`, and those above it that are listed. */
 export interface Position {
@@ -19,20 +20,43 @@ export interface KeptPosition extends Position {
   readonly lostAt: number | null
 }
 
+/** Makes a stream the one that keeps the position of its device. */
+export interface Claim {
+  readonly device: Buffer
+  readonly owner: string
+  readonly instance: string
+  /** The floor of a device that begins anew. */
+  readonly start: number
+  /** Unix milliseconds: a device that was lost before begins anew. */
+  readonly since: number
+}
+
+// In the order of the devices, so that two instances never wait for each other.
 const CLAIM = {
   name: 'position-claim',
-  text: `with old as (
-      select floor, acked, coalesce(lost_at, alive_at) as lost_at
-      from stream_position left join instance on instance.id = stream_position.instance where device = $1
+  text: `with claim as (
+      select * from unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[])
+        as claim (device, owner, instance, start, since)
+    ), old as (
+      select device, floor, acked, lost_at, lost_at >= since as resumes
+      from claim join lateral (
+        select floor, acked, coalesce(lost_at, alive_at) as lost_at
+        from stream_position left join instance on instance.id = stream_position.instance
+        where stream_position.device = claim.device
+      ) present on true
     ), claimed as (
-      insert into stream_position as present (device, owner, instance, floor, acked) values ($1, $2, $3, $4, '')
-      on conflict (device) do update set owner = $2, instance = $3, lost_at = null,
-        floor = case when (select lost_at from old) >= $5 then present.floor else $4 end,
-        acked = case when (select lost_at from old) >= $5 then present.acked else '' end
-      returning 1
+      insert into stream_position as present (device, owner, instance, floor, acked)
+      select device, owner, instance, start, '' from claim order by device
+      on conflict (device) do update set owner = excluded.owner, instance = excluded.instance, lost_at = null,
+        floor = case when exists (select from old where old.device = present.device and resumes)
+          then present.floor else excluded.floor end,
+        acked = case when exists (select from old where old.device = present.device and resumes)
+          then present.acked else excluded.acked end
     )
-    select floor, acked, lost_at from old, claimed`
+    select device, floor, acked, lost_at from old`
 }
+/** Claims that are made together. */
+const CLAIM_BATCH = 200
 const KEEP = {
   name: 'position-keep',
   text: `update stream_position set floor = kept.floor, acked = kept.acked, lost_at = kept.lost_at
@@ -66,29 +90,17 @@ const SWEEPS = [
 /** Where the devices are in their updates, so that they can go on there on any instance. */
 export class PositionStore {
   readonly #db: Database
+  readonly #claims: Gathered<Claim, LastPosition | null>
 
   constructor(db: Database) {
     this.#db = db
+    const keyOf = ({ device }: Claim): string => device.toString('hex')
+    this.#claims = new Gathered(claims => this.#claimAll(claims), { atMost: CLAIM_BATCH, keyOf })
   }
 
-  /**
-   * Makes a stream the one that keeps the position of its device.
-   * @param start the floor of a device that begins anew
-   * @param since unix milliseconds: a device that was lost before begins anew
-   * @returns where the device left off, however long ago; null when nothing is known of it
-   */
-  async claim(
-    device: Buffer,
-    owner: string,
-    instance: string,
-    start: number,
-    since: number
-  ): Promise<LastPosition | null> {
-    type Row = [floor: number, acked: string, lostAt: number | null]
-    const [row] = await this.#db.rows<Row>(CLAIM, [device, owner, instance, start, since], { idempotent: true })
-    if (!row) return null
-    const [floor, acked, lostAt] = row
-    return { floor, acked: acked === '' ? [] : acked.split(',').map(Number), lostAt: lostAt ?? 0 }
+  /** @returns where the device left off, however long ago; null when nothing is known of it */
+  async claim(claim: Claim): Promise<LastPosition | null> {
+    return this.#claims.ask(claim)
   }
 
   /** Keeps positions whose stream has not been followed by a later one of the same device. */
@@ -111,5 +123,24 @@ export class PositionStore {
   /** Deletes a bounded number of what was lost before `before` (unix milliseconds). */
   async sweep(before: number): Promise<void> {
     for (const statement of SWEEPS) await this.#db.rows(statement, [before], { idempotent: true })
+  }
+
+  async #claimAll(claims: readonly Claim[]): Promise<(claim: Claim) => LastPosition | null> {
+    type Row = [device: Buffer, floor: number, acked: string, lostAt: number | null]
+    const columns = [
+      claims.map(({ device }) => device),
+      claims.map(({ owner }) => owner),
+      claims.map(({ instance }) => instance),
+      claims.map(({ start }) => start),
+      claims.map(({ since }) => since)
+    ]
+    const rows = await this.#db.rows<Row>(CLAIM, columns, { idempotent: true })
+    const last = new Map(
+      rows.map(([device, floor, acked, lostAt]) => [
+        device.toString('hex'),
+        { floor, acked: acked === '' ? [] : acked.split(',').map(Number), lostAt: lostAt ?? 0 }
+      ])
+    )
+    return ({ device }) => last.get(device.toString('hex')) ?? null
   }
 }
