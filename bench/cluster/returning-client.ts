@@ -5,6 +5,8 @@ import { loginBody, type User } from '../users.ts'
 import { listen } from './device.ts'
 import type { InstanceAccess } from './job.ts'
 
+/** Clients are not all equally far away, and do not all come back in the same instant: but within this, in milliseconds. */
+const SPREAD_MS = 1_000
 /** A client that could not come back tries again after a time between these, in milliseconds. */
 const AGAIN_MS = { least: 500, most: 1_500 }
 
@@ -55,9 +57,10 @@ export class ReturningClient {
     void this.#comeBack()
   }
 
-  /** At once, and again until it succeeds. */
+  /** Again and again until it succeeds. */
   async #comeBack(): Promise<void> {
     this.#wayBack = null
+    await wait(Math.random() * SPREAD_MS)
     while (!this.#wayBack) {
       try {
         this.#wayBack = await this.#return()

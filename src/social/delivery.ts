@@ -10,6 +10,7 @@ export class Delivery {
   readonly #live: UpdateQueue<PairEvent>
   readonly #concerns: (event: PairEvent) => boolean
   readonly #acknowledged: () => number
+  readonly #onActive: () => void
   #missed: PairEvent[] = []
   /** Numbers that were read from the log, so that the live updates need not tell them again. */
   #read = new Set<number>()
@@ -26,11 +27,18 @@ export class Delivery {
   /**
    * @param concerns whether the stream tells of an event at all
    * @param acknowledged how many of the elements that were handed over the client has acknowledged
+   * @param onActive told whenever the stream may be idle no more
    */
-  constructor(live: UpdateQueue<PairEvent>, concerns: (event: PairEvent) => boolean, acknowledged: () => number) {
+  constructor(
+    live: UpdateQueue<PairEvent>,
+    concerns: (event: PairEvent) => boolean,
+    acknowledged: () => number,
+    onActive: () => void = () => undefined
+  ) {
     this.#live = live
     this.#concerns = concerns
     this.#acknowledged = acknowledged
+    this.#onActive = onActive
   }
 
   /**
@@ -55,6 +63,7 @@ export class Delivery {
   ): AsyncGenerator<Element> {
     for await (const event of this.#events()) {
       this.#underway.push(event.seq)
+      this.#onActive()
       yield await encode(event, [...this.#missed, ...this.#live.waiting])
     }
   }
@@ -64,9 +73,15 @@ export class Delivery {
     return this.#isChanged || this.#acknowledged() > this.#counted
   }
 
+  /** Whether nothing can be taken before the stream is active again. */
+  get isIdle(): boolean {
+    return !this.#isChanged && this.#underway.length === 0
+  }
+
   /** Says that the position is to be kept, though nothing was taken since it was last asked for. */
   change(): void {
     this.#isChanged = true
+    this.#onActive()
   }
 
   /** @param settled all events up to this number have been told, if they are to be told at all */
@@ -94,6 +109,6 @@ export class Delivery {
 
   #skip({ seq }: PairEvent): void {
     this.#taken.add(seq)
-    this.#isChanged = true
+    this.change()
   }
 }

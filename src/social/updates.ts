@@ -67,6 +67,8 @@ export class Updates {
   /** By the owners of the streams. */
   readonly #unkept = new Map<string, KeptPosition>()
   #isKeeping = false
+  /** Those of them that have something to be taken, or had: of many thousands that are open, most are idle. */
+  readonly #active = new Set<Stream>()
   #keeping: Promise<boolean> = Promise.resolve(true)
   #keeper: NodeJS.Timeout | undefined
   #heart: NodeJS.Timeout | undefined
@@ -88,15 +90,17 @@ export class Updates {
     encode: (event: PairEvent, waiting: readonly PairEvent[]) => Promise<Element>
   ): AsyncGenerator<Element> {
     const live = this.#parts.subscriptions.open(listener)
-    const delivery = new Delivery(live, listener.concerns, listener.acknowledged)
     const device = createHash('sha256').update(listener.device).digest()
-    const stream = { device, owner: randomUUID(), delivery }
+    const onActive = (): unknown => this.#active.add(stream)
+    const delivery = new Delivery(live, listener.concerns, listener.acknowledged, onActive)
+    const stream: Stream = { device, owner: randomUUID(), delivery }
     try {
       await this.#begin(listener.address, stream)
       this.#streams.add(stream)
       yield* delivery.run(encode)
     } finally {
       live.end()
+      this.#active.delete(stream)
       if (this.#streams.delete(stream)) await this.#keep([this.#positionOf(stream, this.#parts.now())])
     }
   }
@@ -134,7 +138,8 @@ export class Updates {
   }
 
   #keepChanged(): void {
-    const changed = [...this.#streams].filter(({ delivery }) => delivery.isChanged)
+    for (const stream of this.#active) if (stream.delivery.isIdle) this.#active.delete(stream)
+    const changed = [...this.#active].filter(stream => this.#streams.has(stream) && stream.delivery.isChanged)
     if (changed.length === 0) return
     const kept = this.#keep(changed.map(stream => this.#positionOf(stream, null)))
     kept.then(isKept => {

@@ -19,21 +19,37 @@ export interface LoginProof {
   readonly expiresAt: number
 }
 
+/** A session to be started, and what proves that it may be. */
+interface Login {
+  readonly session: Session
+  readonly proof: LoginProof
+}
+
 // A device that logs in again replaces its session; over the limit, the oldest sessions go.
 const START = {
   name: 'session-start',
-  text: `with fresh as (
-    insert into used_login (id, expires_at) values ($1, $2) on conflict do nothing returning id
+  text: `with login as (
+    select * from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
+      as login (proof, proof_expires_at, token_hash, address, device_id, created_at, expires_at)
+  ), fresh as (
+    insert into used_login (id, expires_at) select proof, proof_expires_at from login order by proof
+    on conflict do nothing returning id
+  ), accepted as (
+    select token_hash, address, device_id, created_at, expires_at from login join fresh on id = proof
   ), ended as (
-    delete from session where address = $4 and exists (select 1 from fresh) and (device_id = $5 or token_hash in (
-      select token_hash from session where address = $4 and device_id <> $5 order by created_at desc offset $8
-    )) returning token_hash
+    delete from session where token_hash in (select old.token_hash from accepted cross join lateral (
+      (select token_hash from session where address = accepted.address and device_id = accepted.device_id)
+      union
+      (select token_hash from session where address = accepted.address and device_id <> accepted.device_id
+        order by created_at desc offset $8)
+    ) old) returning address, token_hash
   ), started as (
-    insert into session (token_hash, address, device_id, created_at, expires_at)
-    select $3, $4, $5, $6, $7 from fresh returning token_hash
+    insert into session (token_hash, address, device_id, created_at, expires_at) select * from accepted
   )
-  select (select count(*) from started), (select array_agg(token_hash) from ended)`
+  select address, (select array_agg(token_hash) from ended where ended.address = accepted.address) from accepted`
 }
+/** Sessions that are started together. */
+const START_BATCH = 100
 const FIND = {
   name: 'session-find',
   text: 'select token_hash, address, device_id, created_at, expires_at from session where token_hash = any($1::bytea[])'
@@ -60,11 +76,14 @@ const SWEEPS = [
 export class SessionStore {
   readonly #db: Database
   readonly #maxPerUser: number
+  readonly #started: Gathered<Login, Buffer[] | null>
   readonly #found: Gathered<Buffer, Session | null>
 
   constructor(db: Database, maxPerUser: number) {
     this.#db = db
     this.#maxPerUser = maxPerUser
+    const keyOf = ({ session }: Login): string => session.address
+    this.#started = new Gathered(logins => this.#startAll(logins), { atMost: START_BATCH, keyOf })
     this.#found = new Gathered(hashes => this.#findAll(hashes), { atMost: FIND_BATCH })
   }
 
@@ -73,10 +92,7 @@ export class SessionStore {
    * @returns the token hashes of the sessions that it replaced, or null when the proof was used before
    */
   async start(session: Session, proof: LoginProof): Promise<Buffer[] | null> {
-    const { tokenHash, address, deviceId, createdAt, expiresAt } = session
-    const values = [proof.id, proof.expiresAt, tokenHash, address, deviceId, createdAt, expiresAt, this.#maxPerUser - 1]
-    const [row] = await this.#db.rows<[started: number, ended: Buffer[] | null]>(START, values)
-    return row?.[0] === 1 ? (row[1] ?? []) : null
+    return this.#started.ask({ session, proof })
   }
 
   /** The session of a token that has not expired at `now` (unix milliseconds). */
@@ -104,6 +120,21 @@ export class SessionStore {
   /** Deletes a bounded number of what expired before `now` (unix milliseconds). */
   async sweep(now: number): Promise<void> {
     for (const statement of SWEEPS) await this.#db.rows(statement, [now])
+  }
+
+  async #startAll(logins: readonly Login[]): Promise<(login: Login) => Buffer[] | null> {
+    const columns = [
+      logins.map(({ proof }) => proof.id),
+      logins.map(({ proof }) => proof.expiresAt),
+      logins.map(({ session }) => session.tokenHash),
+      logins.map(({ session }) => session.address),
+      logins.map(({ session }) => session.deviceId),
+      logins.map(({ session }) => session.createdAt),
+      logins.map(({ session }) => session.expiresAt)
+    ]
+    const rows = await this.#db.rows<[Address, Buffer[] | null]>(START, [...columns, this.#maxPerUser - 1])
+    const ended = new Map(rows.map(([address, tokenHashes]) => [address, tokenHashes ?? []]))
+    return ({ session }) => ended.get(session.address) ?? null
   }
 
   async #findAll(tokenHashes: readonly Buffer[]): Promise<(tokenHash: Buffer) => Session | null> {

@@ -70,3 +70,29 @@ it('what an instance tells late, that the device took elsewhere, is not told aga
   delivery.resume({ floor: 100, acked: [] }, [])
   expect(await told(delivery)).toEqual([101])
 })
+
+it('is idle until there is something to take, and again when that was taken and told', async () => {
+  const live = new UpdateQueue<PairEvent>(10, () => undefined)
+  let [acknowledged, activities] = [0, 0]
+  const delivery = new Delivery(
+    live,
+    ({ actor }) => actor === bob,
+    () => acknowledged,
+    () => activities++
+  )
+  const elements = delivery.run(async ({ seq }) => seq)
+  expect([delivery.isIdle, activities]).toEqual([true, 0])
+  live.push(event(1, bob))
+  await elements.next()
+  expect([delivery.isIdle, activities]).toEqual([false, 1])
+  acknowledged = 1
+  delivery.position(1)
+  expect([delivery.isIdle, activities]).toEqual([true, 1])
+  // Of which it is not told: it is taken at once.
+  live.push(event(2, carol))
+  live.end()
+  await elements.next()
+  expect([delivery.isIdle, activities]).toEqual([false, 2])
+  delivery.position(2)
+  expect(delivery.isIdle).toBe(true)
+})
