@@ -82,7 +82,7 @@ const SWEEPS = [
   },
   {
     name: 'instance-sweep',
-    text: `delete from instance where alive_at < $1 - 86400000
+    text: `delete from instance where alive_at < $1::bigint - 86400000
       and not exists (select from stream_position where stream_position.instance = instance.id)`
   }
 ]
