@@ -214,11 +214,21 @@ describe('mistakes', () => {
     expect(message).toContain('WKC_METRICS_BEARER_TOKEN must be text without white space, but is (hidden)')
   })
 
-  test('a password inside of a URL is not shown either', () => {
-    const message = messageOf({ CATALYST_URL: 'https://user:s3@cr3t@peer.decentraland.org' })
-    expect(message).toContain('but is "https://(hidden)@peer.decentraland.org"')
-    const long = 's3cr3t'.repeat(50)
-    expect(messageOf({ CATALYST_URL: `https://user:${long}@peer.decentraland.org` })).not.toContain('s3cr3t')
+  test.each([
+    ['CATALYST_URL', 'https://user:s3@cr3t@peer.decentraland.org', 'https://(hidden)@peer.decentraland.org'],
+    [
+      'CATALYST_URL',
+      `https://user:${'s3cr3t'.repeat(50)}@peer.decentraland.org`,
+      'https://(hidden)@peer.decentraland.org'
+    ],
+    ['CATALYST_URL', 'https://peer.decentraland.org/?token=s3cr3t#s3cr3t', 'https://peer.decentraland.org/?(hidden)'],
+    ['CATALYST_URL', 'https://peer.decentraland.org/#s3cr3t', 'https://peer.decentraland.org/?(hidden)'],
+    ['DB_HOST', 'root:s3cr3t@db.internal', '(hidden)@db.internal'],
+    ['REDIS_HOST', 'redis://:s3cr3t@cache', 'redis://(hidden)@cache']
+  ])('a password inside of %s is not shown either', (name, text, shown) => {
+    const message = messageOf({ [name]: text })
+    expect(message).toContain(`but is "${shown}"`)
+    expect(message).not.toContain('cr3t')
   })
 
   test('what is shown of a value is short and on one line', () => {

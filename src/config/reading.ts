@@ -42,8 +42,9 @@ function defaultOf(definition: Definition, environment: Environment): unknown {
   return text === undefined ? null : definition.kind.schema.parse(text)
 }
 
-/** What a variable holds, cut short, and without what nobody may see. */
+/** What a variable holds, cut short, and without what nobody may see: who logs in by a URL or host, and its query. */
 function shown(text: string, { secret }: Definition): string {
   if (secret) return '(hidden)'
-  return JSON.stringify(text.replace(/\/\/.*@/, '//(hidden)@').slice(0, 100))
+  const harmless = text.replace(/^([a-z]+:\/\/)?.*@/is, '$1(hidden)@').replace(/[?#].*/s, '?(hidden)')
+  return JSON.stringify(harmless.slice(0, 100))
 }

@@ -34,9 +34,8 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       method: METHODS.getMutualFriends,
       refuse: errorCase,
       handle: async function* ({ user, authToken }, call): AsyncGenerator<UsersResponse> {
-        const other = addressOf(user)
         const { address } = await authenticate(parts, authToken, call)
-        yield* pages(parts, (await friends.mutual(address, other, wholeList)).items)
+        yield* pages(parts, (await friends.mutual(address, addressOf(user), wholeList)).items)
       }
     }),
 

@@ -42,7 +42,9 @@ export class Friends {
    * @returns the event that is in the log when this resolves
    * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
    */
-  async act(intent: Intent): Promise<PairEvent> {
+  async act(wanted: Intent): Promise<PairEvent> {
+    // Half of a character, as JSON can hold it, is in no encoding: it would be kept as something else than was answered.
+    const intent = { ...wanted, message: wanted.message?.toWellFormed() ?? null }
     if (intent.message !== null && isLonger(intent.message, this.#parts.maxMessageLength)) {
       throw new SocialError('invalid_request', `A message has at most ${this.#parts.maxMessageLength} characters`)
     }

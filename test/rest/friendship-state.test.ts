@@ -57,6 +57,15 @@ describe('a friendship', () => {
     expect(await alice.rest.put(path, { type: 'reject', message: 'No'.repeat(2000) })).toMatchObject({ status: 200 })
   })
 
+  it('brings its message with half of a character, which no encoding has, as the same text to everybody', async () => {
+    const [dave, erin] = [await rest.login(), await env.login()]
+    const inbox = await env.updates(erin)
+    const send = () => dave.rest.put(statePath(dave.address, erin.address), { type: 'request', message: 'H\ud83di' })
+    const { body } = await send()
+    expect((await inbox.next()).request?.message).toBe('H\ufffdi')
+    expect(await send()).toMatchObject({ status: 200, body })
+  })
+
   it('is told to the other device at once, like every other change', async () => {
     const [dave, erin] = [await rest.login(), await env.login()]
     const inbox = await env.updates(erin)
