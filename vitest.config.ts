@@ -10,8 +10,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 120_000,
-    // A server that is killed on purpose on a busy machine may take longer than any test can wait for.
-    retry: process.env['CI'] ? 2 : 0,
     globalSetup: ['test/env/global-setup.ts', 'test/env/synapse/global-setup.ts'],
     reporters: ['default', new ClosingLine()]
   }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { createServer } from 'node:net'
@@ -91,13 +92,21 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A TCP port on this machine that nobody listens on at this moment. */
+/** Ports that no system gives to whoever asks for any: none of them is taken while the server that is to have it starts. */
+const [FIRST_PORT, LAST_PORT] = [10_000, 32_000]
+
+/** A TCP port on this machine that nobody listens on. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port was given')
-  return address.port
+  for (;;) {
+    const port = FIRST_PORT + randomInt(LAST_PORT - FIRST_PORT)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
