@@ -12,33 +12,3 @@ export interface Bus {
   subscribe(listener: BusListener): () => void
   close(): Promise<void>
 }
-
-/** The bus of a single instance: in its own process, in order, at once. */
-export class LocalBus implements Bus {
-  readonly #listeners = new Set<BusListener>()
-  readonly #onError: (error: unknown) => void
-
-  /** @param onError told what a listener threw; the other listeners still hear the event */
-  constructor(onError: (error: unknown) => void) {
-    this.#onError = onError
-  }
-
-  publish(event: PairEvent | SessionsEnded): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (error) {
-        this.#onError(error)
-      }
-    }
-  }
-
-  subscribe(listener: BusListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  async close(): Promise<void> {
-    this.#listeners.clear()
-  }
-}

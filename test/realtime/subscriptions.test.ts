@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
-import { LocalBus } from '../../src/realtime/bus.ts'
 import { Subscriptions } from '../../src/realtime/subscriptions.ts'
+import { LocalBus } from '../env/local-bus.ts'
 
 const alice = `0x${'a'.repeat(40)}` as Address
 const bob = `0x${'b'.repeat(40)}` as Address
@@ -91,21 +91,5 @@ describe('subscriptions', () => {
     }
     await expect(take(slow, 5)).rejects.toThrow('Too many updates')
     expect(await seen).toEqual([1, 2, 3, 4, 5])
-  })
-})
-
-describe('the local bus', () => {
-  it('reaches every listener, also when one of them fails', () => {
-    const errors: unknown[] = []
-    const heard: number[] = []
-    const bus = new LocalBus(error => errors.push(error))
-    bus.subscribe(() => {
-      throw new Error('deaf')
-    })
-    const stop = bus.subscribe(event => heard.push(event.kind === 'pair' ? event.seq : 0))
-    bus.publish(request(1))
-    stop()
-    bus.publish(request(2))
-    expect([heard, errors.length]).toEqual([[1], 2])
   })
 })

@@ -1,16 +1,24 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import type { Env } from '../env/app.ts'
+import { metric } from '../env/metric.ts'
 import { startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 import { bare, connectV2, listen, loginV2, type V2Device, type V2User } from '../env/v2.ts'
 import { type CatalystServer, catalystProfile, nameOf, pictureOf, startCatalyst } from '../profiles/catalyst-server.ts'
 
+const METRICS_TOKEN = 'metrics'
+
 let catalyst: CatalystServer
 let env: Env
 beforeAll(async () => {
   catalyst = await startCatalyst()
-  env = await startService({ CATALYST_URL: catalyst.url, CATALYST_TIMEOUT: '20s', PRESENCE_GRACE: '0ms' })
+  env = await startService({
+    CATALYST_URL: catalyst.url,
+    CATALYST_TIMEOUT: '20s',
+    PRESENCE_GRACE: '0ms',
+    METRICS_TOKEN
+  })
 })
 afterAll(async () => {
   await env.stop()
@@ -51,6 +59,22 @@ it('everybody is shown with name and picture, in every answer and update', async
   expect(profile).toEqual({ ...shown(bob.address), blockedAt: expect.any(Number) })
   expect((await alice.client.getBlockedUsers()).profiles).toEqual([profile])
   expect((await alice.client.unblockUser(bob.address)).profile).toEqual(shown(bob.address))
+})
+
+it('what is shown is counted, and so is how often it had to be asked for', async () => {
+  const count = (series: string): Promise<number> => metric(env.app.httpUrl, METRICS_TOKEN, series)
+  const counts = () =>
+    Promise.all([
+      count('social_profiles_total{memory="hit"}'),
+      count('social_profiles_total{memory="miss"}'),
+      count('social_catalyst_call_duration_seconds_count{outcome="answered"}')
+    ])
+  const [alice, bob] = [await loginV2(env), await loginV2(env)]
+  const [hits, misses, calls] = await counts()
+  await alice.client.requestFriendship(bob.address)
+  expect(await counts()).toEqual([hits, misses! + 1, calls! + 1])
+  await alice.client.getSentFriendshipRequests()
+  expect(await counts()).toEqual([hits! + 1, misses! + 1, calls! + 1])
 })
 
 it('who has no profile can be blocked, asked and listed all the same', async () => {

@@ -3,10 +3,10 @@ import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR, type Pair, type PairAction } from '../../src/domain/friendship.ts'
 import type { Paged } from '../../src/domain/page.ts'
-import { LocalBus } from '../../src/realtime/bus.ts'
 import { Presence } from '../../src/realtime/presence.ts'
 import type { UpdateQueue } from '../../src/realtime/update-queue.ts'
 import { Connectivity, type ConnectivityUpdate } from '../../src/social/connectivity.ts'
+import { LocalBus } from '../env/local-bus.ts'
 
 const addressOf = (digit: string): Address => `0x${digit.repeat(40)}` as Address
 const ALICE = addressOf('a')

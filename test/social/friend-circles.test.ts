@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { NO_PAIR } from '../../src/domain/friendship.ts'
-import { LocalBus } from '../../src/realtime/bus.ts'
 import { FriendCircles } from '../../src/social/friend-circles.ts'
+import { LocalBus } from '../env/local-bus.ts'
 
 const alice = `0x${'a'.repeat(40)}` as Address
 const bob = `0x${'b'.repeat(40)}` as Address

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR, type PairAction } from '../../src/domain/friendship.ts'
-import { LocalBus } from '../../src/realtime/bus.ts'
 import { SilentChannel } from '../../src/realtime/channel.ts'
 import { Presence } from '../../src/realtime/presence.ts'
 import { WorldPositions } from '../../src/realtime/world-positions.ts'
 import { FriendPresence } from '../../src/social/friend-presence.ts'
+import { LocalBus } from '../env/local-bus.ts'
 
 const userOf = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
 const [alice, bob, carol] = [userOf(1), userOf(2), userOf(3)]

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { HomeserverError } from '../../src/matrix/errors.ts'
 import { MatrixIds } from '../../src/matrix/ids.ts'
-import { LocalBus } from '../../src/realtime/bus.ts'
 import { HomeserverSessions } from '../../src/social/homeserver-sessions.ts'
+import { LocalBus } from '../env/local-bus.ts'
 
 const ALICE = `0x${'a'.repeat(40)}` as Address
 const BOB = `0x${'b'.repeat(40)}` as Address

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { AuthChainVerifier } from '../../src/auth/auth-chain.ts'
-import { LocalBus } from '../../src/realtime/bus.ts'
 import { RateLimit } from '../../src/realtime/rate-limit.ts'
 import { Sessions } from '../../src/social/sessions.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
+import { LocalBus } from '../env/local-bus.ts'
 import { loginBody } from '../env/rest.ts'
 import { Stores } from '../storage/stores.ts'
 

@@ -1,0 +1,32 @@
+import type { PairEvent, SessionsEnded } from '../../src/domain/events.ts'
+import type { Bus, BusListener } from '../../src/realtime/bus.ts'
+
+/** A bus for tests of what listens to one: without a log, it tells in the same moment. It passes the suite of the others. */
+export class LocalBus implements Bus {
+  readonly #listeners = new Set<BusListener>()
+  readonly #onError: (error: unknown) => void
+
+  /** @param onError told what a listener threw; the other listeners still hear the event */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError
+  }
+
+  publish(event: PairEvent | SessionsEnded): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+  }
+
+  subscribe(listener: BusListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear()
+  }
+}
