@@ -73,10 +73,13 @@ export class Connection<Context> {
     this.#dispatch(frame)
   }
 
-  /** Refuses new calls from now on. Resolves when every open unary call is answered; streams are not waited for. */
+  /**
+   * Refuses new calls, and sends nothing more on streams. Resolves when every open unary call is answered and, if that
+   * does not take long, what was sent on streams is acknowledged.
+   */
   drain(): Promise<void> {
     this.#draining = true
-    return this.#calls.idle()
+    return this.#calls.drain()
   }
 
   /** To be called when the socket is closed or gone: ends every call and stream. */

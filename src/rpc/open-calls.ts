@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { publicError, SocialError } from '../domain/errors.ts'
 import { isAbort, OpenCall } from './call.ts'
 import type { Channel } from './channel.ts'
@@ -16,6 +17,9 @@ import type {
 const TOO_MANY_CALLS = new SocialError('too_many_requests', 'Too many calls at once')
 const TOO_MANY_STREAMS = new SocialError('too_many_requests', 'Too many streams at once')
 const PORT_CLOSED = new SocialError('unavailable', 'The port was closed')
+
+/** Longest wait for the last acknowledgements of a client whose socket is about to be closed, in milliseconds. */
+const SETTLE_MS = 250
 
 /** Everything that one client has asked for and still waits for. */
 export class OpenCalls<Context> implements StreamOwner<Context> {
@@ -82,9 +86,17 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     for (const stream of this.#streams.values()) stream.end()
   }
 
-  /** Resolves when no unary call waits for its answer. To be asked once. */
-  idle(): Promise<void> {
-    return this.#unary.size === 0 ? Promise.resolve() : new Promise(resolve => (this.#whenIdle = resolve))
+  /**
+   * Sends nothing more on streams. Resolves when every unary call is answered, and every stream is acknowledged as far
+   * as it was sent, so that no client is told the same again elsewhere; for the latter it does not wait long. To be
+   * asked once.
+   */
+  async drain(): Promise<void> {
+    const settled = Promise.all([...this.#streams.values()].map(stream => stream.settle()))
+    const patience = new AbortController()
+    const late = wait(SETTLE_MS, undefined, { signal: patience.signal }).catch(() => undefined)
+    await Promise.all([this.#idle(), Promise.race([settled, late])])
+    patience.abort()
   }
 
   fail(call: OpenCall<Context>, error: unknown): void {
@@ -105,6 +117,10 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
 
   released(): void {
     this.#streamsRunning--
+  }
+
+  #idle(): Promise<void> {
+    return this.#unary.size === 0 ? Promise.resolve() : new Promise(resolve => (this.#whenIdle = resolve))
   }
 
   #startUnary(procedure: UnaryProcedure<Context>, request: RequestFrame): void {

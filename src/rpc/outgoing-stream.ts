@@ -50,6 +50,8 @@ export class OutgoingStream<Context> {
   #next: Next | undefined
   #deadline: NodeJS.Timeout | undefined
   #bytesOut = 0
+  /** Told when the client has acknowledged everything; there is one when nothing more is to be sent. */
+  #whenSettled: (() => void) | undefined
 
   constructor(
     call: OpenCall<Context>,
@@ -82,6 +84,14 @@ export class OutgoingStream<Context> {
     this.call.acknowledged = sequence
     clearTimeout(this.#deadline)
     this.#advance()
+  }
+
+  /** Sends nothing more. Resolves when the client has acknowledged what it was sent, or the stream is over. */
+  settle(): Promise<void> {
+    return new Promise(resolve => {
+      this.#whenSettled = resolve
+      if (this.#acknowledged || this.#sequence === 0) resolve()
+    })
   }
 
   /** Ends the stream before its time and tells the client. */
@@ -121,6 +131,10 @@ export class OutgoingStream<Context> {
 
   #advance(): void {
     const next = this.#next
+    if (this.#whenSettled !== undefined) {
+      if (this.#acknowledged) this.#whenSettled()
+      return
+    }
     if (next === undefined) return
     if (!this.#acknowledged) {
       const heard = this.#channel.framesHeard
@@ -160,6 +174,7 @@ export class OutgoingStream<Context> {
   #finish(): void {
     clearTimeout(this.#deadline)
     this.#next = undefined
+    this.#whenSettled?.()
     this.call.end()
     this.#owner.ended(this)
   }

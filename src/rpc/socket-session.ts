@@ -80,7 +80,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
   }
 
-  /** Refuses new calls, lets the open ones be answered, and closes with 1001. */
+  /** Refuses new calls, lets the open ones be answered and streams be acknowledged, and closes with 1001. */
   async drain(): Promise<void> {
     await this.#connection?.drain()
     this.close(1001, 'The server is going away')

@@ -74,14 +74,20 @@ export function checkLog(log: readonly Logged[]): string[] {
   return mistakes
 }
 
+/** What a device may be told although it was told it before. */
+export interface Leniency {
+  /** Whether after a loss that came without a word the last event may come again. */
+  readonly mayRepeat: boolean
+}
+
 /**
  * Mistakes in what a device was told of one other user, against what the log says that it should have been told since
  * it first listened. It is told every event, in order, once; but
  * - over a loss of the connection only the last event of the pair has to come, and
- * - after one, the last event may be told again, whose acknowledgement was underway when the connection broke.
+ * - after one without a word, the last event may be told again, whose acknowledgement was underway when it broke.
  * Answers carry nothing to know them by, so all places in the log where the device can be are followed at once.
  */
-export function checkHistory(told: readonly Told[], due: readonly Logged[]): string[] {
+export function checkHistory(told: readonly Told[], due: readonly Logged[], { mayRepeat }: Leniency): string[] {
   let places = new Set([0])
   let isAfterLoss = false
   for (const entry of told) {
@@ -90,7 +96,7 @@ export function checkHistory(told: readonly Told[], due: readonly Logged[]): str
       continue
     }
     const first = Math.min(...places)
-    const reachable = (at: number): boolean => (isAfterLoss ? at >= first - 1 : places.has(at))
+    const reachable = (at: number): boolean => (isAfterLoss ? at >= first - Number(mayRepeat) : places.has(at))
     const next = due.flatMap((event, at) => (reachable(at) && isSame(event, entry) ? [at + 1] : []))
     if (next.length === 0) return [`was told of ${describe(entry)}, but could only be told of what follows ${first}`]
     places = new Set(next)

@@ -3,7 +3,7 @@ import { FRIENDSHIP_ACTIONS } from '../../src/domain/friendship.ts'
 import type { Cluster } from '../env/cluster.ts'
 import type { Device } from '../env/device.ts'
 import { until } from '../env/until.ts'
-import { checkDeeds, checkHistory, checkLog, type Deed, type Logged, readLog } from './history.ts'
+import { checkDeeds, checkHistory, checkLog, type Deed, type Leniency, type Logged, readLog } from './history.ts'
 import { pause, type Random } from './random.ts'
 
 /** Between two tries to reach an instance, and between two actions of a user at most; in milliseconds. */
@@ -26,14 +26,18 @@ export class World {
   readonly deeds: Deed[] = []
   readonly devices: readonly Device[]
   readonly #options: WorldOptions
-  readonly #work: Promise<void>[]
+  readonly #listening: readonly Promise<void>[]
+  readonly #acting: readonly Promise<void>[]
+  /** Nobody acts any more, and nobody comes back any more. */
   #isOver = false
+  #isLeft = false
   #messages = 0
 
   private constructor(options: WorldOptions, devices: readonly Device[]) {
     this.#options = options
     this.devices = devices
-    this.#work = devices.flatMap(device => [this.#listen(device), this.#act(device)])
+    this.#listening = devices.map(device => this.#listen(device))
+    this.#acting = devices.map(device => this.#act(device))
   }
 
   /** Resolves when everybody is connected. */
@@ -61,34 +65,36 @@ export class World {
   }
 
   /**
-   * Ends what the users do, and lets everybody come back once more to be told what is left.
+   * Ends what the users do, and waits until everybody was told.
    * @param faults resolves when everything that was broken is mended
+   * @param leniency what a device may be told again
    * @returns what is wrong with the log, with what was acknowledged, and with what each device was told
    */
-  async end(faults: Promise<void> = Promise.resolve()): Promise<string[]> {
+  async end(faults: Promise<void> = Promise.resolve(), leniency: Leniency = { mayRepeat: true }): Promise<string[]> {
     this.#isOver = true
-    for (const device of this.devices) device.lose()
-    await Promise.all([...this.#work, faults])
-
+    await Promise.all([...this.#acting, faults])
     const { instances, databaseUrl } = this.#options.cluster
     const areWell = async (): Promise<boolean> =>
       (await Promise.all(instances.map(one => one.health('ready')))).every(Boolean)
     await until(areWell, 'all is well')
-    const log = await readLog(databaseUrl)
-    for (const [at, device] of this.devices.entries()) {
-      await device.connect(this.#options.cluster.instance(at).rpcUrl)
-      void device.listen()
+    let log: readonly Logged[] = []
+    const mistakes = (): string[] => this.devices.flatMap(device => historyMistakes(device, log, leniency))
+    const isTold = async (): Promise<boolean> => {
+      log = await readLog(databaseUrl) // anew: what was in doubt may be done only now
+      return mistakes().length === 0
     }
-    const mistakes = (): string[] => this.devices.flatMap(device => historyMistakes(device, log))
-    await until(() => mistakes().length === 0, 'everybody was told').catch(() => undefined)
+    await until(isTold, 'everybody was told').catch(() => undefined)
+    const all = [...checkLog(log), ...checkDeeds(this.deeds, log), ...mistakes()]
+    this.#isLeft = true
     for (const device of this.devices) device.lose()
-    return [...checkLog(log), ...checkDeeds(this.deeds, log), ...mistakes()]
+    await Promise.all(this.#listening)
+    return all
   }
 
   /** Keeps a device connected and listening, to one instance after the other, until the end. */
   async #listen(device: Device): Promise<void> {
     const { cluster, random } = this.#options
-    while (!this.#isOver) {
+    while (!this.#isLeft) {
       try {
         await device.connect(cluster.instance(random(cluster.instances.length)).rpcUrl)
         await Promise.race([device.listen(), device.lost()])
@@ -124,11 +130,11 @@ function outcomeOf(answer: string): Deed['outcome'] {
   return answer === 'lost' || answer === 'internalServerError' ? 'in doubt' : 'refused'
 }
 
-function historyMistakes(device: Device, log: readonly Logged[]): string[] {
+function historyMistakes(device: Device, log: readonly Logged[], leniency: Leniency): string[] {
   const others = new Set<Address>(log.filter(({ target }) => target === device.address).map(({ actor }) => actor))
   return [...others].flatMap(other => {
     const told = device.told.filter(entry => entry === 'lost' || entry.actor === other)
     const due = log.filter(({ actor, target }) => actor === other && target === device.address)
-    return checkHistory(told, due).map(mistake => `${device.address.slice(0, 8)} ${mistake}`)
+    return checkHistory(told, due, leniency).map(mistake => `${device.address.slice(0, 8)} ${mistake}`)
   })
 }

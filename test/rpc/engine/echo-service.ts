@@ -72,7 +72,10 @@ export function echoService(inside: Inside): Service<unknown> {
     }),
     // As long as the payload says.
     stream('Numbers', payload => counted(numbers(Buffer.from(payload).readUInt32LE()))),
-    stream('Endless', () => counted(numbers(Number.MAX_SAFE_INTEGER, 16_384))),
+    stream('Endless', (_, call) => {
+      inside.lastCall = call
+      return counted(numbers(Number.MAX_SAFE_INTEGER, 16_384))
+    }),
     stream('Idle', (_, call) => {
       inside.lastCall = call
       return counted(nothing(call.signal))

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { until } from '../../env/until.ts'
 import { RawClient } from './clients.ts'
 import { Engine } from './engine.ts'
-import { request, TYPE } from './frames.ts'
+import { ack, request, TYPE } from './frames.ts'
 
 it('sockets are closed with 1001, and new ones are refused', async () => {
   await using engine = await Engine.start()
@@ -42,6 +42,36 @@ it('streams end, and their clean-up is waited for', async () => {
   await engine.server.stop({ graceMs: 5000 })
   expect(engine.inside.finished).toBe(3)
   expect(engine.sessions).toBe(0)
+})
+
+it('what was sent on a stream is acknowledged before its socket is closed, and nothing more is sent', async () => {
+  await using engine = await Engine.start()
+  using client = await RawClient.open(engine.url)
+  const { portId, ids } = await client.load()
+  client.send(request(3, portId, ids['Endless']!))
+  await client.next()
+  client.send(ack(3, portId, 0))
+  const { message } = await client.next()
+  expect(message.sequenceId).toBe(1)
+  const stopped = engine.server.stop({ graceMs: 10_000 })
+  client.send(ack(3, portId, 1))
+  expect((await client.closed).code).toBe(1001)
+  await stopped
+  expect(client.frames).toEqual([])
+  expect(engine.inside.lastCall?.acknowledged).toBe(1)
+})
+
+it('a client that does not acknowledge what it was sent is not waited for', async () => {
+  await using engine = await Engine.start()
+  using client = await RawClient.open(engine.url)
+  const { portId, ids } = await client.load()
+  client.send(request(3, portId, ids['Endless']!))
+  client.send(ack(3, portId, 0))
+  await until(() => client.frames.length === 2, 'an element is sent')
+  const from = performance.now()
+  await engine.server.stop({ graceMs: 60_000 })
+  expect(performance.now() - from).toBeLessThan(10_000)
+  expect((await client.closed).code).toBe(1001)
 })
 
 it('a call that does not come to its end is not waited for longer than the grace time', async () => {
