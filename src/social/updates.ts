@@ -97,10 +97,10 @@ export class Updates {
     try {
       await this.#begin(listener.address, stream)
       this.#streams.add(stream)
+      this.#active.add(stream)
       yield* delivery.run(encode)
     } finally {
       live.end()
-      this.#active.delete(stream)
       if (this.#streams.delete(stream)) await this.#keep([this.#positionOf(stream, this.#parts.now())])
     }
   }
@@ -138,8 +138,10 @@ export class Updates {
   }
 
   #keepChanged(): void {
-    for (const stream of this.#active) if (stream.delivery.isIdle) this.#active.delete(stream)
-    const changed = [...this.#active].filter(stream => this.#streams.has(stream) && stream.delivery.isChanged)
+    for (const stream of this.#active) {
+      if (stream.delivery.isIdle || !this.#streams.has(stream)) this.#active.delete(stream)
+    }
+    const changed = [...this.#active].filter(({ delivery }) => delivery.isChanged)
     if (changed.length === 0) return
     const kept = this.#keep(changed.map(stream => this.#positionOf(stream, null)))
     kept.then(isKept => {
