@@ -27,6 +27,7 @@ export class ReturningClient {
   #login: Buffer | null = null
   #connected: Connected | null = null
   #wayBack: WayBack | null = null
+  #isReturning = false
 
   /** @param refuge where it goes when its connection is lost */
   constructor(user: User, refuge: InstanceAccess) {
@@ -54,27 +55,30 @@ export class ReturningClient {
   /** Ends its connection itself, and comes back. */
   restart(): void {
     this.#connected?.socket.end()
+    this.#connected = null
     void this.#comeBack()
   }
 
   /** Again and again until it succeeds. */
   async #comeBack(): Promise<void> {
+    if (this.#isReturning) return
+    this.#isReturning = true
     this.#wayBack = null
     await wait(Math.random() * SPREAD_MS)
     while (!this.#wayBack) {
       try {
-        this.#wayBack = await this.#return()
+        const wayBack = await this.#return()
+        // It may be lost again already.
+        if (this.#connected) this.#wayBack = wayBack
       } catch (error) {
         this.failures.push((error as Error).message)
-        this.#connected?.socket.end()
-        await wait(AGAIN_MS.least + Math.random() * (AGAIN_MS.most - AGAIN_MS.least))
-        if (this.#login) this.sign()
       }
+      if (!this.#wayBack) await this.#prepareAgain()
     }
+    this.#isReturning = false
   }
 
   async #return(): Promise<WayBack> {
-    this.#connected = null
     if (this.#login) this.#token = await logIn(this.#refuge, this.#login)
     const loggedInAt = performance.now()
     this.#connected = await connect(this.#refuge.rpc)
@@ -83,16 +87,27 @@ export class ReturningClient {
     return { loggedInAt, connectedAt, acceptedAt: performance.now() }
   }
 
+  async #prepareAgain(): Promise<void> {
+    this.#connected?.socket.end()
+    this.#connected = null
+    await wait(AGAIN_MS.least + Math.random() * (AGAIN_MS.most - AGAIN_MS.least))
+    if (this.#login) this.sign()
+  }
+
   /** Nobody does anything to it, so that whatever it is told is an error. */
   async #subscribe(connected: Connected): Promise<void> {
     const { socket } = connected
-    const lost = (why: string): void => {
-      this.failures.push(why)
-      socket.end()
-      void this.#comeBack()
-    }
-    await listen(connected, 'updates', { token: this.#token }, payload => lost(Buffer.from(payload).toString('latin1')))
-    socket.onFailure(({ message }) => lost(message))
+    const told = (payload: Uint8Array): void => this.#lost(connected, Buffer.from(payload).toString('latin1'))
+    await listen(connected, 'updates', { token: this.#token }, told)
+    socket.onFailure(({ message }) => this.#lost(connected, message))
+  }
+
+  #lost(connected: Connected, why: string): void {
+    if (this.#connected !== connected) return
+    if (this.#isReturning || this.#wayBack) this.failures.push(why)
+    connected.socket.end()
+    this.#connected = null
+    void this.#comeBack()
   }
 }
 
