@@ -90,7 +90,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     isServing: () => serving,
     graceMs: () => Math.max(0, stopBy - performance.now())
   })
-  const rpc = createRpc({ config, logger, metrics, social, matrix, now })
+  const rpc = createRpc({ config, logger, metrics, bus, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
   // Before HTTP, which says meanwhile that this instance is not ready; both within the same grace.
   cleanups.add('RPC server', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))

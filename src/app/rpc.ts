@@ -1,7 +1,10 @@
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config.ts'
+import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { Bus } from '../realtime/bus.ts'
+import { SetMap } from '../realtime/set-map.ts'
 import type { RpcLimits } from '../rpc/limits.ts'
 import { countingObserver } from '../rpc/observer.ts'
 import type { ErrorReporter } from '../rpc/service.ts'
@@ -20,6 +23,7 @@ interface RpcFoundation {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly bus: Bus
   readonly social: Social
   readonly matrix: Matrix
   /** Unix milliseconds. */
@@ -41,7 +45,7 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, social, matrix, now } = foundation
+  const { config, logger, metrics, bus, social, matrix, now } = foundation
   const { friends, friendPresence, presence, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent
@@ -59,6 +63,12 @@ export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
+  const sockets = new SetMap<Address, SocketUsers>()
+  const users = () => new SocketUsers({ presence, limits, pulseMs: positionLifetimeMs, sockets })
+  bus.subscribe(event => {
+    if (event.kind !== 'sessions-ended') return
+    for (const socket of [...sockets.get(event.address)]) socket.sessionsEnded(event)
+  })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
@@ -67,13 +77,13 @@ export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2
     observer: countingObserver(metrics),
     onError: report,
     openPlain: () => {
-      const users = new SocketUsers(presence, limits, positionLifetimeMs)
-      return { services: [v1], context: { users }, dispose: () => users.dispose() }
+      const context = { users: users() }
+      return { services: [v1], context, dispose: () => context.users.dispose() }
     },
     handshake: async headers => {
       const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const users = new SocketUsers(presence, limits, positionLifetimeMs)
-      const [begin, dispose] = [() => users.seen(address), () => users.dispose()]
+      const user = users()
+      const [begin, dispose] = [() => user.seen(address, null), () => user.dispose()]
       return { services: [v2], context: { address, signer }, begin, dispose }
     }
   })

@@ -1,11 +1,24 @@
 import type { Address } from '../domain/address.ts'
+import type { SessionsEnded } from '../domain/events.ts'
 import type { Presence } from '../realtime/presence.ts'
+import type { SetMap } from '../realtime/set-map.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A client is one user; a few more for one who logs in anew. Who comes after these is served, but not shown online. */
 const MAX_USERS = 8
 
+interface SocketUsersParts {
+  readonly presence: Presence
+  readonly limits: UserLimits
+  /** The longest time from one heartbeat to the next, in milliseconds. */
+  readonly pulseMs: number
+  /** All sockets, by the users whom they keep online: so that the end of a session finds them. */
+  readonly sockets: SetMap<Address, SocketUsers>
+}
+
 interface SocketUser {
+  /** The hex hash of the access token that they showed last; null for who is known by the socket alone. */
+  tokenHash: string | null
   /** Takes the socket back from their limit. */
   readonly free: () => void
   /** Takes back that they are online by this socket; may be called again. */
@@ -17,51 +30,75 @@ interface SocketUser {
 }
 
 /**
- * The users whom one socket keeps online: those who have shown on it who they are, until it is gone. Whoever sends
- * heartbeats on it has to go on with that (ADR-246), or does not count as online any more until the next one.
+ * The users whom one socket keeps online: those who have shown on it who they are, until it is gone or their session
+ * ends. Whoever sends heartbeats on it has to go on with that (ADR-246), or does not count as online any more until the
+ * next one.
  */
 export class SocketUsers {
-  readonly #presence: Presence
-  readonly #limits: UserLimits
-  readonly #pulseMs: number
+  readonly #parts: SocketUsersParts
   readonly #users = new Map<Address, SocketUser>()
   #gone = false
 
-  /** @param pulseMs the longest time from one heartbeat to the next, in milliseconds */
-  constructor(presence: Presence, limits: UserLimits, pulseMs: number) {
-    this.#presence = presence
-    this.#limits = limits
-    this.#pulseMs = pulseMs
+  constructor(parts: SocketUsersParts) {
+    this.#parts = parts
   }
 
-  /** @throws SocialError `too_many_requests` when the user has too many sockets already */
-  seen(address: Address): void {
+  /**
+   * @param tokenHash null for who is known by the socket alone
+   * @throws SocialError `too_many_requests` when the user has too many sockets already
+   */
+  seen(address: Address, tokenHash: Buffer | null): void {
     // A token may turn out to be valid when its socket is gone already.
-    if (this.#gone || this.#users.has(address) || this.#users.size >= MAX_USERS) return
-    const free = this.#limits.connect(address)
-    this.#users.set(address, { free, leave: this.#presence.connect(address), pulse: null, isSilent: false })
+    if (this.#gone) return
+    const token = tokenHash?.toString('hex') ?? null
+    const user = this.#users.get(address)
+    if (user) {
+      user.tokenHash = token
+    } else if (this.#users.size < MAX_USERS) {
+      const { presence, limits, sockets } = this.#parts
+      const free = limits.connect(address)
+      this.#users.set(address, {
+        tokenHash: token,
+        free,
+        leave: presence.connect(address),
+        pulse: null,
+        isSilent: false
+      })
+      sockets.add(address, this)
+    }
   }
 
   /** A user who was seen sent a heartbeat. */
   heartbeat(address: Address): void {
     const user = this.#users.get(address)
     if (!user) return
-    if (user.isSilent) user.leave = this.#presence.connect(address)
+    if (user.isSilent) user.leave = this.#parts.presence.connect(address)
     user.isSilent = false
     user.pulse ??= setTimeout(() => {
       user.isSilent = true
       user.leave()
-    }, this.#pulseMs)
+    }, this.#parts.pulseMs)
     user.pulse.refresh()
+  }
+
+  /** Lets go of the user if the session is over by which they are here. */
+  sessionsEnded({ address, tokenHashes }: SessionsEnded): void {
+    const tokenHash = this.#users.get(address)?.tokenHash
+    if (tokenHash && tokenHashes.includes(tokenHash)) this.#letGo(address)
   }
 
   dispose(): void {
     this.#gone = true
-    for (const { free, leave, pulse } of this.#users.values()) {
-      if (pulse) clearTimeout(pulse)
-      free()
-      leave()
-    }
-    this.#users.clear()
+    for (const address of [...this.#users.keys()]) this.#letGo(address)
+  }
+
+  #letGo(address: Address): void {
+    const user = this.#users.get(address)
+    if (!user) return
+    this.#users.delete(address)
+    this.#parts.sockets.remove(address, this)
+    if (user.pulse) clearTimeout(user.pulse)
+    user.free()
+    user.leave()
   }
 }

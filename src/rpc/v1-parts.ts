@@ -41,7 +41,7 @@ export async function authenticate(
 ): Promise<SessionHolder> {
   const session = await sessions.authenticate(tokenOf(token))
   call.connection.authenticated()
-  call.connection.context.users.seen(session.address)
+  call.connection.context.users.seen(session.address, session.tokenHash)
   limits.call(session.address)
   return session
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { Presence } from '../../src/realtime/presence.ts'
+import { SetMap } from '../../src/realtime/set-map.ts'
 import { SocketUsers } from '../../src/rpc/socket-users.ts'
 import { UserLimits } from '../../src/rpc/user-limits.ts'
 
@@ -16,15 +17,16 @@ afterEach(() => {
 function start() {
   const presence = new Presence(0)
   const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
-  const open = () => new SocketUsers(presence, limits, 120_000)
-  return { presence, open }
+  const sockets = new SetMap<Address, SocketUsers>()
+  const open = () => new SocketUsers({ presence, limits, pulseMs: 120_000, sockets })
+  return { presence, sockets, open }
 }
 
 it('a user is online while the socket is there, however often they are seen on it', () => {
   const { presence, open } = start()
   const users = open()
-  users.seen(someone(1))
-  users.seen(someone(1))
+  users.seen(someone(1), null)
+  users.seen(someone(1), null)
   expect(presence.isOnline(someone(1))).toBe(true)
   users.dispose()
   users.dispose()
@@ -37,17 +39,46 @@ it('who is seen when the socket is gone already is not online, and takes no plac
   for (let count = 0; count < 5; count += 1) {
     const gone = open()
     gone.dispose()
-    gone.seen(someone(1))
+    gone.seen(someone(1), null)
   }
   vi.advanceTimersByTime(1)
   expect(presence.isOnline(someone(1))).toBe(false)
-  expect(() => open().seen(someone(1))).not.toThrow()
+  expect(() => open().seen(someone(1), null)).not.toThrow()
 })
 
 it('one socket keeps eight users online at most', () => {
   const { presence, open } = start()
   const users = open()
   const everybody = Array.from({ length: 10 }, (_, at) => someone(at + 1))
-  for (const user of everybody) users.seen(user)
+  for (const user of everybody) users.seen(user, null)
   expect(everybody.filter(user => presence.isOnline(user))).toHaveLength(8)
+})
+
+it('a user is let go of when the session ends by which they were seen last, and no other', () => {
+  const { presence, sockets, open } = start()
+  const users = open()
+  const end = (...tokenHashes: string[]) => {
+    users.sessionsEnded({ kind: 'sessions-ended', address: someone(1), tokenHashes })
+    vi.advanceTimersByTime(1)
+  }
+  users.seen(someone(1), Buffer.from('aa', 'hex'))
+  users.seen(someone(1), Buffer.from('bb', 'hex'))
+  end('aa')
+  expect(presence.isOnline(someone(1))).toBe(true)
+  end('cc', 'bb')
+  expect(presence.isOnline(someone(1))).toBe(false)
+  expect(sockets.values()).toEqual([])
+  users.seen(someone(1), Buffer.from('dd', 'hex'))
+  expect([presence.isOnline(someone(1)), sockets.values()]).toEqual([true, [users]])
+})
+
+it('a user who is known by the socket is there until it is gone', () => {
+  const { presence, sockets, open } = start()
+  const users = open()
+  users.seen(someone(1), null)
+  users.sessionsEnded({ kind: 'sessions-ended', address: someone(1), tokenHashes: ['aa', ''] })
+  vi.advanceTimersByTime(1)
+  expect(presence.isOnline(someone(1))).toBe(true)
+  users.dispose()
+  expect(sockets.values()).toEqual([])
 })

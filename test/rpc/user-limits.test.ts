@@ -2,6 +2,8 @@ import { SocialClientTooManyRequestsError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
+import { PresenceClient } from '../env/presence-client.ts'
+import { Rest } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 import { loginV2 } from '../env/v2.ts'
 
@@ -23,6 +25,19 @@ describe('what one user may have and do', () => {
     await (await env.login()).client.getRequestEvents()
     first.client.disconnect()
     await until(() => third.client.getRequestEvents().then(Boolean, () => false), 'there is room again')
+  })
+
+  it('are no sockets whose session has ended: whoever took the tokens takes no place', async () => {
+    const wallet = await createWallet()
+    const taken = await Promise.all([PresenceClient.connect(env.app, wallet), PresenceClient.connect(env.app, wallet)])
+    for (const client of taken) {
+      env.onStop(() => client.disconnect())
+      await client.onlineFriends()
+    }
+    const { rest } = await new Rest(env.app.httpUrl).login(wallet)
+    expect((await rest.post('/_matrix/client/v3/logout/all')).status).toBe(200)
+    for (const client of taken) expect(await client.onlineFriends()).toEqual(['unauthorizedError'])
+    await (await env.login(wallet)).client.getRequestEvents()
   })
 
   it('is so many calls in a second', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Wallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { type Position, PresenceClient, type Sightings } from '../env/presence-client.ts'
+import { Rest } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 import { connectivity, listen, loginV2 } from '../env/v2.ts'
 
@@ -213,7 +214,7 @@ describe('a subscription to positions', () => {
   })
 })
 
-describe('a user whose heartbeats end', () => {
+describe('a user whose session or heartbeats end', () => {
   it('is offline for everybody when the last one is too old, though connected, and online with the next', async () => {
     await using env = await Env.start({ PRESENCE_GRACE: '0ms', POSITION_LIFETIME: '1s' })
     const [alice, bob] = await friends(env)
@@ -228,6 +229,16 @@ describe('a user whose heartbeats end', () => {
     expect(connectivity(await comings.next())).toBe(`${bob.address} online`)
     await sees(seen, { realm: 'back' })
     expect(seen.positions).toHaveLength(1)
+  })
+
+  it('is offline at once when the session ends, though still connected', async () => {
+    const [alice, bob] = await friends()
+    const onV2 = await loginV2(env, alice.wallet)
+    const comings = await listen(env, alice.address, onV2.client.subscribeToFriendConnectivityUpdates())
+    expect(connectivity(await comings.next())).toBe(`${bob.address} online`)
+    expect((await new Rest(env.app.httpUrl, bob.token).post('/_matrix/client/r0/logout')).status).toBe(200)
+    expect(connectivity(await comings.next())).toBe(`${bob.address} offline`)
+    expect((await bob.heartbeat(genesis)).response).toBe('unauthorizedError')
   })
 
   it('stays online by a device that sends none', async () => {
