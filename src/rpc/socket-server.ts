@@ -147,8 +147,10 @@ export class SocketServer<Plain, Signed> {
 function answer(request: IncomingMessage, response: ServerResponse): void {
   if (request.method === 'GET' && request.url === '/health/live') {
     response.writeHead(200, { 'content-type': 'application/json' }).end('"alive"')
+  } else if (request.url === '/') {
+    response.writeHead(426, { connection: 'upgrade', upgrade: 'websocket' }).end()
   } else {
-    response.writeHead(request.url === '/' ? 426 : 404).end()
+    response.writeHead(404).end()
   }
 }
 
