@@ -18,7 +18,7 @@ import { BEGINNINGS } from './social/updates.ts'
 import { MIGRATIONS } from './storage/migrations/index.ts'
 import { migrate } from './storage/migrator.ts'
 
-/** How often what expired is swept out of the database, in milliseconds. */
+/** How often what expired is swept out of the database, and streams whose session expired are ended, in milliseconds. */
 const SWEEP_MS = 60_000
 
 /** What may be other than in production: outer parts only. */
@@ -28,6 +28,8 @@ export interface Overrides {
   readonly inMemory?: boolean
   /** Unix milliseconds. */
   readonly now?: () => number
+  /** How often what expired is swept out, in milliseconds. */
+  readonly sweepMs?: number
 }
 
 /** A running service. */
@@ -76,7 +78,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const sweeper = setInterval(() => {
     const sweeps = [social.sessions.sweep(), social.checkStreams(), social.updates.sweep()]
     Promise.all(sweeps).catch(error => logger.warn({ err: error }, 'What expired could not be swept'))
-  }, SWEEP_MS)
+  }, overrides.sweepMs ?? SWEEP_MS)
   cleanups.add('sweeper', sweeper, clearInterval)
 
   const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)

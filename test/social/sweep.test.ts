@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createLogger } from '../../src/observability/logger.ts'
+import { Env } from '../env/app.ts'
+import { describeEachDatabase, freshPostgres } from '../env/databases.ts'
+import { PresenceClient } from '../env/presence-client.ts'
+import { until } from '../env/until.ts'
+import { connectivity, listen, loginV2 } from '../env/v2.ts'
+
+const HOUR = 3_600_000
+
+describeEachDatabase('what expires', kind => {
+  const lines: string[] = []
+  let env: Env
+  /** How far the clock of the service is ahead, in milliseconds. */
+  let ahead = 0
+  beforeAll(async () => {
+    const settings = { TOKEN_LIFETIME: '1h', PRESENCE_GRACE: '0ms' }
+    const database: Record<string, string> = kind === 'postgres' ? { DATABASE_URL: await freshPostgres() } : {}
+    const destination = { write: (line: string) => void lines.push(line) }
+    const logger = createLogger({ level: 'warn', format: 'json', destination })
+    env = await Env.start({ ...settings, ...database }, { logger, now: () => Date.now() + ahead, sweepMs: 20 })
+  })
+  afterAll(() => env.stop())
+
+  it('is swept, with the streams of sessions that are over and with who was online by them', async () => {
+    const [alice, bob] = [await PresenceClient.connect(env.app), await env.login()]
+    env.onStop(() => alice.disconnect())
+    await bob.client.requestFriendship(alice.address)
+    await alice.act('accept', bob)
+    const toBob = await env.updates(bob)
+    const before = env.app.subscribers(alice.address)
+    const toAlice = alice.sightings()
+    await until(() => env.app.subscribers(alice.address) > before, 'the subscription is open')
+    const bobOnV2 = await loginV2(env, bob)
+    const comings = await listen(env, bob.address, bobOnV2.client.subscribeToFriendConnectivityUpdates())
+    expect(connectivity(await comings.next())).toBe(`${alice.address} online`)
+
+    ahead += HOUR
+    await until(() => toBob.ended !== null && toAlice.ended !== null, 'the streams end')
+    expect([String(toBob.ended), toAlice.ended]).toEqual([expect.stringContaining('ended'), 'unauthorizedError'])
+    expect(connectivity(await comings.next())).toBe(`${alice.address} offline`)
+    expect(comings.ended).toBeNull()
+    expect(lines).toEqual([])
+  })
+})
