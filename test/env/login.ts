@@ -1,18 +1,23 @@
 import { Authenticator } from '@dcl/crypto'
 import type { Wallet } from '../../demo/wallet.ts'
 
+/** What a wallet sends to log in. @param timestamp unix milliseconds */
+export function loginBody({ address, identity }: Wallet, timestamp = Date.now()) {
+  const signed = String(timestamp)
+  return {
+    type: 'm.login.decentraland',
+    identifier: { type: 'm.id.user', user: address as string },
+    timestamp: signed,
+    auth_chain: Authenticator.signPayload(identity, signed)
+  }
+}
+
 /** Logs a wallet in as every client does. @returns the access token */
-export async function logIn(httpUrl: string, { address, identity }: Wallet): Promise<string> {
-  const timestamp = String(Date.now())
+export async function logIn(httpUrl: string, wallet: Wallet): Promise<string> {
   const response = await fetch(`${httpUrl}/_matrix/client/r0/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      type: 'm.login.decentraland',
-      identifier: { type: 'm.id.user', user: address },
-      timestamp,
-      auth_chain: Authenticator.signPayload(identity, timestamp)
-    })
+    body: JSON.stringify(loginBody(wallet))
   })
   const body = (await response.json()) as { access_token?: string }
   if (!body.access_token) throw new Error(`The login failed with status ${response.status}`)

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { Authenticator } from '@dcl/crypto'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Overrides } from '../../src/app.ts'
 import { createMetrics } from '../../src/observability/metrics.ts'
 import { createRouter, type RouterOptions } from '../../src/rest/router.ts'
 import { Env } from './app.ts'
 import { freshPostgres, postgresUrl, silent } from './databases.ts'
+import { loginBody } from './login.ts'
 
 /** Starts the service on the database that is ready first: a new one on PostgreSQL, or one in memory. */
 export async function startService(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
@@ -118,17 +118,6 @@ export interface LoggedIn extends Wallet {
   readonly deviceId: string
   /** Calls with the token of the session. */
   readonly rest: Rest
-}
-
-/** What a wallet sends to log in. @param timestamp unix milliseconds */
-export function loginBody({ address, identity }: Wallet, timestamp = Date.now()) {
-  const signed = String(timestamp)
-  return {
-    type: 'm.login.decentraland',
-    identifier: { type: 'm.id.user', user: address as string },
-    timestamp: signed,
-    auth_chain: Authenticator.signPayload(identity, signed)
-  }
 }
 
 /** The path of the state event by which one of two users acts upon their friendship. */

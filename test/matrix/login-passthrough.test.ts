@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { FakeHomeserver, sendJson } from '../env/fake-homeserver.ts'
+import { loginBody } from '../env/login.ts'
 import { CLIENT, MatrixEnv, part } from '../env/matrix.ts'
-import { loginBody } from '../env/rest.ts'
 import { DECENTRALAND_LOGIN, describeWithSynapse, type Synapse, startSynapse } from '../env/synapse.ts'
 import { Homeserver } from './homeserver.ts'
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
-import { loginBody, Rest, startService } from '../env/rest.ts'
+import { loginBody } from '../env/login.ts'
+import { Rest, startService } from '../env/rest.ts'
 
 const LIMIT = 3
 

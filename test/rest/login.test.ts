@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { mirrored } from '../auth/chain-cases.ts'
 import type { Env } from '../env/app.ts'
-import { loginBody, Rest, startService } from '../env/rest.ts'
+import { loginBody } from '../env/login.ts'
+import { Rest, startService } from '../env/rest.ts'
 
 const LOGIN = '/_matrix/client/r0/login'
 const MINUTE = 60_000

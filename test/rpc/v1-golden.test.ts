@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { Authenticator } from '@dcl/crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Env } from '../env/app.ts'
 import { describeEachDatabase } from '../env/databases.ts'
+import { logIn } from '../env/login.ts'
 import { Clock, startOn } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { record } from './golden/recorder.ts'
@@ -30,7 +30,7 @@ class Replayer {
   }
 
   static async open(env: Env, name: Name): Promise<Replayer> {
-    const token = await login(env, name)
+    const token = await logIn(env.app.httpUrl, await walletOf(name))
     const replayer = new Replayer(new WebSocket(env.app.rpcUrl), token, tokenMask(name))
     env.onStop(() => replayer.#socket.terminate())
     await until(() => replayer.#socket.readyState === WebSocket.OPEN, 'the socket is open')
@@ -49,22 +49,6 @@ class Replayer {
   get waiting(): number {
     return this.#got.length
   }
-}
-
-async function login(env: Env, name: Name): Promise<string> {
-  const { address, identity } = await walletOf(name)
-  const timestamp = String(Date.now())
-  const answer = await fetch(`${env.app.httpUrl}/_matrix/client/r0/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      type: 'm.login.decentraland',
-      identifier: { type: 'm.id.user', user: address },
-      timestamp,
-      auth_chain: Authenticator.signPayload(identity, timestamp)
-    })
-  })
-  return ((await answer.json()) as { access_token: string }).access_token
 }
 
 describeEachDatabase('A recorded session of v1', kind => {

@@ -1,13 +1,18 @@
-import { Authenticator } from '@dcl/crypto'
+import { FriendshipsServiceDefinition } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
+import { createRpcClient } from '@dcl/rpc/dist/client.js'
+import { loadService } from '@dcl/rpc/dist/codegen.js'
+import { type IWebSocket, WebSocketTransport } from '@dcl/rpc/dist/transports/WebSocket.js'
 import {
   SocialClientBadRequestError,
   SocialClientTooManyRequestsError,
   SocialClientUnauthorizedError
 } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { createWallet } from '../../demo/wallet.ts'
 import { collect, type Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase } from '../env/databases.ts'
+import { logIn } from '../env/login.ts'
 import { startOn } from '../env/service.ts'
 import { until } from '../env/until.ts'
 
@@ -100,6 +105,15 @@ describeEachDatabase('FriendshipsService', kind => {
       await expect(bob.client.cancelFriendshipRequest(alice.address)).rejects.toEqual(actor('cancel'))
       await expect(bob.client.requestFriendship(alice.address)).rejects.toEqual(transition)
       await expect(alice.client.removeFriend(bob.address)).rejects.toEqual(transition)
+    })
+
+    it('is whoever has no token, before anything else is looked at', async () => {
+      const anonymous = await anonymously(env)
+      const refused = {
+        response: { $case: 'unauthorizedError', unauthorizedError: { message: '`auth_token` was not provided' } }
+      }
+      expect(await anonymous.updateFriendshipEvent({ event: undefined })).toEqual(refused)
+      for await (const answer of anonymous.getMutualFriends({ user: undefined })) expect(answer).toEqual(refused)
     })
 
     it.each([
@@ -219,21 +233,17 @@ describeEachDatabase('FriendshipsService', kind => {
   })
 })
 
+/** The methods of the service, for whoever leaves out what the published client always sends. */
+async function anonymously(env: Env) {
+  const socket = new WebSocket(env.app.rpcUrl)
+  env.onStop(() => socket.terminate())
+  const client = await createRpcClient(WebSocketTransport(socket as unknown as IWebSocket))
+  return loadService(await client.createPort('social'), FriendshipsServiceDefinition)
+}
+
 async function logoutAll(env: Env, user: V1User): Promise<void> {
   // The published client does not show its token, so another login of the same user ends all sessions.
-  const timestamp = String(Date.now())
-  const login = await fetch(`${env.app.httpUrl}/_matrix/client/r0/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      type: 'm.login.decentraland',
-      identifier: { type: 'm.id.user', user: user.address },
-      timestamp,
-      auth_chain: Authenticator.signPayload(user.identity, timestamp)
-    })
-  })
-  const { access_token } = (await login.json()) as { access_token: string }
-  const headers = { authorization: `Bearer ${access_token}` }
+  const headers = { authorization: `Bearer ${await logIn(env.app.httpUrl, user)}` }
   const response = await fetch(`${env.app.httpUrl}/_matrix/client/r0/logout/all`, { method: 'POST', headers })
   expect(response.status).toBe(200)
 }

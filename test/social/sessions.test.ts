@@ -5,7 +5,7 @@ import { RateLimit } from '../../src/realtime/rate-limit.ts'
 import { Sessions } from '../../src/social/sessions.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
 import { LocalBus } from '../env/local-bus.ts'
-import { loginBody } from '../env/rest.ts'
+import { loginBody } from '../env/login.ts'
 import { Stores } from '../storage/stores.ts'
 
 const WINDOW = 120_000
