@@ -4,9 +4,9 @@ import { describeWithRedis } from '../env/databases.ts'
 import { pause, type Random, randomFrom } from './random.ts'
 import { World } from './world.ts'
 
-const SECONDS = Number(process.env['HISTORY_SECONDS'] ?? 30)
+const SECONDS = Number(process.env['HISTORY_SECONDS'] ?? (process.env['CI'] ? 60 : 30))
 const SEED = Number(process.env['HISTORY_SEED'] ?? Date.now() % 1_000_000)
-const INSTANCES = 2
+const INSTANCES = 3
 
 /** Breaks one part after the other, and mends it, until the world is over. */
 async function breakThings(world: World, cluster: Cluster, random: Random): Promise<void> {
