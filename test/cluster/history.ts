@@ -43,9 +43,11 @@ export async function readLog(databaseUrl: string): Promise<Logged[]> {
 /** Mistakes in what became of the deeds: every request has a message of its own, by which it is found in the log. */
 export function checkDeeds(deeds: readonly Deed[], log: readonly Logged[]): string[] {
   const mistakes: string[] = []
+  const timesOf = new Map<string | null, number>()
+  for (const { message } of log) timesOf.set(message, (timesOf.get(message) ?? 0) + 1)
   for (const deed of deeds) {
     if (deed.action !== 'request') continue
-    const times = log.filter(({ message }) => message === deed.message).length
+    const times = timesOf.get(deed.message) ?? 0
     const allowed = { acknowledged: [1], refused: [0], 'in doubt': [0, 1] }[deed.outcome]
     if (!allowed.includes(times))
       mistakes.push(`${describe(deed)} was ${deed.outcome}, and is ${times} times in the log`)
@@ -96,8 +98,8 @@ export function checkHistory(told: readonly Told[], due: readonly Logged[], { ma
       continue
     }
     const first = Math.min(...places)
-    const reachable = (at: number): boolean => (isAfterLoss ? at >= first - Number(mayRepeat) : places.has(at))
-    const next = due.flatMap((event, at) => (reachable(at) && isSame(event, entry) ? [at + 1] : []))
+    const reachable = isAfterLoss ? numbers(Math.max(first - Number(mayRepeat), 0), due.length) : places
+    const next = [...reachable].filter(at => isSame(due[at], entry)).map(at => at + 1)
     if (next.length === 0) return [`was told of ${describe(entry)}, but could only be told of what follows ${first}`]
     places = new Set(next)
     isAfterLoss = false
@@ -112,10 +114,16 @@ export function checkHistory(told: readonly Told[], due: readonly Logged[], { ma
       ]
 }
 
-function isSame(a: Omit<Logged, 'seq' | 'target'>, b: Omit<Logged, 'seq' | 'target'>): boolean {
-  return a.actor === b.actor && a.action === b.action && a.message === b.message
+function* numbers(from: number, to: number): Iterable<number> {
+  for (let number = from; number < to; number++) yield number
 }
 
-function describe({ action, actor, message }: Omit<Logged, 'seq' | 'target'>): string {
+type Said = Omit<Logged, 'seq' | 'target'>
+
+function isSame(a: Said | undefined, b: Said): boolean {
+  return a !== undefined && a.actor === b.actor && a.action === b.action && a.message === b.message
+}
+
+function describe({ action, actor, message }: Said): string {
   return `${action} ${ACTION_CODE[action]} of ${actor.slice(0, 8)} ${message ?? ''}`.trim()
 }

@@ -131,10 +131,11 @@ function outcomeOf(answer: string): Deed['outcome'] {
 }
 
 function historyMistakes(device: Device, log: readonly Logged[], leniency: Leniency): string[] {
-  const others = new Set<Address>(log.filter(({ target }) => target === device.address).map(({ actor }) => actor))
+  const toDevice = log.filter(({ target }) => target === device.address)
+  const others = new Set<Address>(toDevice.map(({ actor }) => actor))
   return [...others].flatMap(other => {
     const told = device.told.filter(entry => entry === 'lost' || entry.actor === other)
-    const due = log.filter(({ actor, target }) => actor === other && target === device.address)
+    const due = toDevice.filter(({ actor }) => actor === other)
     return checkHistory(told, due, leniency).map(mistake => `${device.address.slice(0, 8)} ${mistake}`)
   })
 }
