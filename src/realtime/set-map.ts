@@ -1,27 +1,35 @@
+/** The values of one key. */
+interface Entry<Key, Value> {
+  readonly key: Key
+  readonly values: Set<Value>
+}
+
 /** Sets by key. A set that is empty is not there. */
 export class SetMap<Key, Value> {
-  readonly #sets = new Map<Key, Set<Value>>()
+  readonly #entries = new Map<Key, Entry<Key, Value>>()
 
   get(key: Key): ReadonlySet<Value> {
-    return this.#sets.get(key) ?? new Set()
+    return this.#entries.get(key)?.values ?? new Set()
   }
 
-  add(key: Key, value: Value): void {
-    const set = this.#sets.get(key)
-    if (set) set.add(value)
-    else this.#sets.set(key, new Set([value]))
+  /** @returns the key that is kept: of texts that are equal it is one for all, and the others need no memory */
+  add(key: Key, value: Value): Key {
+    const entry = this.#entries.get(key) ?? { key, values: new Set() }
+    if (entry.values.size === 0) this.#entries.set(key, entry)
+    entry.values.add(value)
+    return entry.key
   }
 
   /** @returns whether it was there */
   remove(key: Key, value: Value): boolean {
-    const set = this.#sets.get(key)
-    if (!set?.delete(value)) return false
-    if (set.size === 0) this.#sets.delete(key)
+    const values = this.#entries.get(key)?.values
+    if (!values?.delete(value)) return false
+    if (values.size === 0) this.#entries.delete(key)
     return true
   }
 
   /** All values of all keys, as they are now. */
   values(): Value[] {
-    return [...this.#sets.values()].flatMap(set => [...set])
+    return [...this.#entries.values()].flatMap(({ values }) => [...values])
   }
 }

@@ -149,8 +149,7 @@ export class FriendCircles<Viewer> {
   }
 
   #befriend(circle: LiveCircle<Viewer>, friend: Address): void {
-    circle.friends.add(friend)
-    this.#byFriend.add(friend, circle)
+    circle.friends.add(this.#byFriend.add(friend, circle))
   }
 
   #part(circle: LiveCircle<Viewer>, friend: Address): void {
