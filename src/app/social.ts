@@ -88,10 +88,12 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
   })
   cleanups.add('updates', updates, it => it.stop())
+  /** The sessions by which streams live here. */
+  const streamSessions = () => [...subscriptions.sessions(), ...friendPresence.sessions()]
   /** Ends the streams whose session is over, unheard or by its age. In passthrough the sessions are the homeserver's. */
   const checkStreams = async (): Promise<void> => {
     if (config.matrix?.mode === 'passthrough') return
-    await sessions.checkAgain([...subscriptions.sessions(), ...friendPresence.sessions()])
+    await sessions.checkAgain(streamSessions())
   }
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return
@@ -117,6 +119,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     subscriptions,
     updates,
     verifier,
+    streamSessions,
     checkStreams
   }
 }

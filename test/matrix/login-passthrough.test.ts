@@ -3,7 +3,9 @@ import { createWallet } from '../../demo/wallet.ts'
 import { FakeHomeserver, sendJson } from '../env/fake-homeserver.ts'
 import { loginBody } from '../env/login.ts'
 import { CLIENT, MatrixEnv, part } from '../env/matrix.ts'
+import { PresenceClient } from '../env/presence-client.ts'
 import { DECENTRALAND_LOGIN, describeWithSynapse, type Synapse, startSynapse } from '../env/synapse.ts'
+import { until } from '../env/until.ts'
 import { Homeserver } from './homeserver.ts'
 
 const PASSTHROUGH = { MATRIX_MODE: 'passthrough' }
@@ -124,4 +126,23 @@ test('the homeserver’s own users and those of others are nobody here', async (
     homeserver.answer = (_, response) => sendJson(response, 200, { user_id, device_id: 'D' })
     expect((await env.rest.as(user_id).get('/v1/friendships/me')).status).toBe(403)
   }
+})
+
+test('streams end with their session, also those whose token is remembered no more', async () => {
+  await using homeserver = await FakeHomeserver.start()
+  await using matrix = await MatrixEnv.start(homeserver, { ...PASSTHROUGH, TOKEN_CACHE_SIZE: '1' })
+  const [alice, bob] = await Promise.all([createWallet(), createWallet()])
+  homeserver.answer = ({ headers }, response) => {
+    const { address } = headers.authorization?.includes('alice') ? alice : bob
+    sendJson(response, 200, { user_id: matrix.userId(address), device_id: 'D' })
+  }
+  const { env, rest } = matrix
+  const client = await PresenceClient.connect(env.app, alice, 'token-of-alice')
+  env.onStop(() => client.disconnect())
+  const sightings = client.sightings()
+  await until(() => env.app.subscribers(alice.address) > 0, 'the subscription is open')
+  expect((await rest.as('token-of-bob').get('/v1/friendships/me')).status).toBe(200)
+  expect((await rest.as('another-of-alice').post(`${CLIENT}/logout/all`)).status).toBe(200)
+  await until(() => sightings.ended !== null, 'the stream ends')
+  expect(sightings.ended).toBe('unauthorizedError')
 })
