@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { findProgram, freePort, ServerProcess } from './server-process.ts'
+import { findProgram, freePort, ServerProcess, TestServer } from './server-process.ts'
 
 const run = promisify(execFile)
 
@@ -22,15 +22,14 @@ export function postgresPrograms(): string | null {
 }
 
 /** A PostgreSQL cluster of its own, in a folder that goes with it, on a port of its own. */
-export class PostgresServer implements AsyncDisposable {
+export class PostgresServer extends TestServer implements AsyncDisposable {
   readonly #port: number
   readonly #folder: string
-  readonly #process: ServerProcess
 
   private constructor(port: number, folder: string, process: ServerProcess) {
+    super(process)
     this.#port = port
     this.#folder = folder
-    this.#process = process
   }
 
   /** @param options.durable whether what was committed must survive a crash, as it does in production */
@@ -58,21 +57,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Ends it as a crash would (`immediate`: nothing is flushed), or in good order but without waiting (`fast`). */
   async stop(mode: 'immediate' | 'fast'): Promise<void> {
-    await this.#process.stop(mode === 'immediate' ? 'SIGQUIT' : 'SIGINT')
-  }
-
-  /** Starts it again, over the same data and on the same port. */
-  start(): Promise<void> {
-    return this.#process.start()
-  }
-
-  /** Takes no new connections, and refuses none either, until it is thawed. */
-  freeze(): void {
-    this.#process.signal('SIGSTOP')
-  }
-
-  thaw(): void {
-    this.#process.signal('SIGCONT')
+    await this.process.stop(mode === 'immediate' ? 'SIGQUIT' : 'SIGINT')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net'
-import { findProgram, freePort, ServerProcess } from './server-process.ts'
+import { findProgram, freePort, ServerProcess, TestServer } from './server-process.ts'
 
 /** The program, or null when it is not installed. */
 export function redisProgram(): string | null {
@@ -7,13 +7,12 @@ export function redisProgram(): string | null {
 }
 
 /** A Redis of its own, which keeps nothing, on a port of its own. */
-export class RedisServer implements AsyncDisposable {
+export class RedisServer extends TestServer implements AsyncDisposable {
   readonly url: string
-  readonly #process: ServerProcess
 
   private constructor(port: number, process: ServerProcess) {
+    super(process)
     this.url = `redis://127.0.0.1:${port}`
-    this.#process = process
   }
 
   static async start(): Promise<RedisServer> {
@@ -27,26 +26,12 @@ export class RedisServer implements AsyncDisposable {
   }
 
   get pid(): number {
-    return this.#process.pid!
+    return this.process.pid!
   }
 
   /** Ends it in good order (SIGTERM) or at once (SIGKILL). */
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    await this.#process.stop(signal)
-  }
-
-  /** Starts it again, empty, on the same port. */
-  start(): Promise<void> {
-    return this.#process.start()
-  }
-
-  /** Keeps its connections and delivers nothing, until it is thawed. */
-  freeze(): void {
-    this.#process.signal('SIGSTOP')
-  }
-
-  thaw(): void {
-    this.#process.signal('SIGCONT')
+    await this.process.stop(signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -77,6 +77,29 @@ export class ServerProcess {
   }
 }
 
+/** A server of a test, in a process of its own. */
+export abstract class TestServer {
+  protected readonly process: ServerProcess
+
+  protected constructor(process: ServerProcess) {
+    this.process = process
+  }
+
+  /** Starts it again, on the same port, over the data that it kept, if it keeps any. */
+  start(): Promise<void> {
+    return this.process.start()
+  }
+
+  /** Keeps its connections and delivers nothing, and neither takes nor refuses new ones, until it is thawed. */
+  freeze(): void {
+    this.process.signal('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.process.signal('SIGCONT')
+  }
+}
+
 /** The full path of the first program of that name in the folders, or null. */
 export function findProgram(name: string, folders: readonly string[] = []): string | null {
   const path = (process.env['PATH'] ?? '').split(delimiter)

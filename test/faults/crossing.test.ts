@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Env, type Inbox, type V1User } from '../env/app.ts'
-import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
+import type { Env, Inbox, V1User } from '../env/app.ts'
+import { describeWithPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { inWords, send } from '../model/deeds.ts'
 import { explain } from '../model/explanation.ts'
 import { type Deed, type Relation, STRANGERS } from '../model/reference.ts'
-import { LogReader } from './log-reader.ts'
+import { type LogReader, startWithLog } from './log-reader.ts'
 import { pushes } from './pushes.ts'
 
 const IMPOSSIBLE = 'Invalid friendship event update transition'
@@ -16,14 +16,9 @@ describeWithPostgres('Users who act upon each other at the same instant', () => 
   let env: Env
   let log: LogReader
   beforeAll(async () => {
-    const url = await freshPostgres()
-    env = await Env.start({ DATABASE_URL: url }, clock)
-    log = await LogReader.open(url)
+    ;({ env, log } = await startWithLog({}, clock))
   })
-  afterAll(async () => {
-    await env.stop()
-    await log[Symbol.asyncDispose]()
-  })
+  afterAll(() => env.stop())
 
   const deed = (actor: V1User, action: Deed['action'], target: V1User, message?: string): Deed => ({
     ...{ actor: actor.address, action, target: target.address, message, at: clock.at }

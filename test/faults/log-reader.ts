@@ -1,8 +1,10 @@
+import type { Overrides } from '../../src/app.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { Database } from '../../src/storage/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
-import { LIMITS, silent } from '../env/databases.ts'
+import { Env } from '../env/app.ts'
+import { freshPostgres, LIMITS, silent } from '../env/databases.ts'
 
 /** What the database of a running service holds, read beside the service. */
 export class LogReader implements AsyncDisposable {
@@ -42,6 +44,15 @@ export class LogReader implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.db.close()
   }
+}
+
+/** Starts the service over a PostgreSQL database of its own, with a reader beside it that ends with it. */
+export async function startWithLog(settings: Record<string, string> = {}, overrides: Overrides = {}) {
+  const url = await freshPostgres()
+  const env = await Env.start({ DATABASE_URL: url, ...settings }, overrides)
+  const log = await LogReader.open(url)
+  env.onStop(() => log[Symbol.asyncDispose]())
+  return { env, log }
 }
 
 function isPair(actor: Address, target: Address, a: Address, b: Address): boolean {

@@ -1,9 +1,9 @@
 import { SocialClientTooManyRequestsError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { Env } from '../env/app.ts'
-import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
-import { LogReader } from './log-reader.ts'
+import type { Env } from '../env/app.ts'
+import { describeWithPostgres } from '../env/databases.ts'
+import { type LogReader, startWithLog } from './log-reader.ts'
 
 /** Ways to write one address. */
 function spellings(address: Address): Address[] {
@@ -16,14 +16,9 @@ describeWithPostgres('One address in many spellings', () => {
   let env: Env
   let log: LogReader
   beforeAll(async () => {
-    const url = await freshPostgres()
-    env = await Env.start({ DATABASE_URL: url, MAX_PENDING_REQUESTS: '2' })
-    log = await LogReader.open(url)
+    ;({ env, log } = await startWithLog({ MAX_PENDING_REQUESTS: '2' }))
   })
-  afterAll(async () => {
-    await env.stop()
-    await log[Symbol.asyncDispose]()
-  })
+  afterAll(() => env.stop())
 
   test('is one user, one row, one limit and one receiver of updates', async () => {
     const [alice, bob, carol, dave] = [await env.login(), await env.login(), await env.login(), await env.login()]

@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
-import { collect, Env, type Inbox, type V1Event, type V1User } from '../env/app.ts'
-import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
+import { collect, type Env, type Inbox, type V1Event, type V1User } from '../env/app.ts'
+import { describeWithPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
-import { LogReader } from '../faults/log-reader.ts'
+import { type LogReader, startWithLog } from '../faults/log-reader.ts'
 import { pushes } from '../faults/pushes.ts'
 import { inWords, send } from './deeds.ts'
 import { type Answered, explain } from './explanation.ts'
@@ -45,14 +45,9 @@ describeWithPostgres('Users who act at the same instant, each on several sockets
   let env: Env
   let log: LogReader
   beforeAll(async () => {
-    const url = await freshPostgres()
-    env = await Env.start({ DATABASE_URL: url }, clock)
-    log = await LogReader.open(url)
+    ;({ env, log } = await startWithLog({}, clock))
   })
-  afterAll(async () => {
-    await env.stop()
-    await log[Symbol.asyncDispose]()
-  })
+  afterAll(() => env.stop())
 
   async function member(): Promise<Member> {
     const first = await env.login()

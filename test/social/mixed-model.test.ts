@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PAIR_ACTIONS } from '../../src/domain/friendship.ts'
 import { Env } from '../env/app.ts'
-import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
+import { describeWithPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
-import { LogReader } from '../faults/log-reader.ts'
+import { type LogReader, startWithLog } from '../faults/log-reader.ts'
 import { SEED } from '../model/seed.ts'
 import { Member, PROTOCOLS, type Protocol } from './mixed-member.ts'
 import { type Deed, newsOf, perform, Reference, type Relation } from './mixed-reference.ts'
@@ -98,14 +98,9 @@ describeWithPostgres('Users of all protocols who act at the same instant', () =>
   let env: Env
   let log: LogReader
   beforeAll(async () => {
-    const url = await freshPostgres()
-    env = await Env.start({ DATABASE_URL: url }, clock)
-    log = await LogReader.open(url)
+    ;({ env, log } = await startWithLog({}, clock))
   })
-  afterAll(async () => {
-    await env.stop()
-    await log[Symbol.asyncDispose]()
-  })
+  afterAll(() => env.stop())
 
   async function live(moments: readonly (readonly [number, readonly Plan[]])[]): Promise<void> {
     const members = await gather(env, clock)
