@@ -24,6 +24,8 @@ interface ProxyFoundation {
 
 /** Connections for what rules have to ask the homeserver. */
 const CONNECTIONS = 32
+/** With what a long poll may ask for, less than any server on the way waits in silence. In milliseconds. */
+const POLL_GRACE_MS = 45_000
 
 /** What every proxy in front of a homeserver has. */
 export function createProxy(foundation: ProxyFoundation, cleanups: Cleanups): Omit<ProxyParts, 'gate' | 'routes'> {
@@ -59,7 +61,8 @@ export function createProxy(foundation: ProxyFoundation, cleanups: Cleanups): Om
         json: config.proxy.bodyLimitBytes,
         media: config.proxy.mediaLimitBytes
       },
-      timeoutMs
+      timeoutMs,
+      pollGraceMs: POLL_GRACE_MS
     },
     tokenOf: matrixToken
   }

@@ -2,7 +2,8 @@ import '../../demo/silence.ts'
 import { Authenticator } from '@dcl/crypto'
 import { SocialClient } from 'dcl-social-client'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
-import type { MatrixEnv } from './matrix.ts'
+import { CLIENT, type MatrixEnv, type MatrixUser } from './matrix.ts'
+import { until } from './until.ts'
 
 /** A wallet that is logged in, and listens, through the published client of the Matrix API. */
 export interface ChatUser extends Wallet {
@@ -11,8 +12,15 @@ export interface ChatUser extends Wallet {
   readonly id: string
 }
 
-/** Logs a wallet in, a new one unless one is given. The client listens until it logs out or the test is over. */
-export async function loginToChat({ env }: MatrixEnv, wallet?: Wallet): Promise<ChatUser> {
+/** Of each service, one more user, who looks whether others are found. */
+const seekers = new WeakMap<MatrixEnv, Promise<MatrixUser>>()
+
+/**
+ * Logs a wallet in, a new one unless one is given, and waits until others find it: the homeserver writes its directory
+ * after the account. The client listens until it logs out or the test is over.
+ */
+export async function loginToChat(matrix: MatrixEnv, wallet?: Wallet): Promise<ChatUser> {
+  const { env } = matrix
   const { address, identity } = wallet ?? (await createWallet())
   const timestamp = Date.now()
   const authChain = Authenticator.signPayload(identity, String(timestamp))
@@ -20,5 +28,13 @@ export async function loginToChat({ env }: MatrixEnv, wallet?: Wallet): Promise<
   env.onStop(async () => {
     if (client.isLoggedIn()) await client.logout()
   })
+  const seeker = seekers.get(matrix) ?? matrix.login()
+  seekers.set(matrix, seeker)
+  const { rest } = await seeker
+  const isFound = async (): Promise<boolean> => {
+    const { body } = await rest.post(`${CLIENT}/user_directory/search`, { search_term: address })
+    return body.results.length > 0
+  }
+  await until(isFound, 'the user is found')
   return { address, identity, client, id: client.getUserId() }
 }

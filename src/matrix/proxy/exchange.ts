@@ -37,8 +37,9 @@ export class Exchange {
     else this.#whenOver.push(call)
   }
 
-  /** Aborts it after so many milliseconds, whatever moves until then. */
+  /** Aborts it after so many milliseconds from now, whatever moves until then. Takes the place of an earlier limit. */
   limit(ms: number): void {
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.abort(), ms)
   }
 

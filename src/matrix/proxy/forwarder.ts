@@ -46,18 +46,19 @@ export interface ForwarderParts {
   readonly limits: ForwarderLimits
 }
 
-interface ForwarderLimits {
+export interface ForwarderLimits {
   /** Bytes of JSON and of media that pass through. */
   readonly bodyBytes: Readonly<Record<'json' | 'media', number>>
   /** Longest time of an exchange of JSON, in milliseconds. */
   readonly timeoutMs: number
+  /** What the homeserver may need for the answer to a long poll beyond the time that it asks for, in milliseconds. */
+  readonly pollGraceMs: number
 }
 
-/** Longest time that a long poll may ask for, and what the homeserver may need beyond it, in milliseconds. */
+/** Longest time that a long poll may ask for, in milliseconds. */
 const MAX_POLL_MS = 60_000
-const POLL_GRACE_MS = 45_000
-/** Longest time for media, in milliseconds. */
-const MEDIA_MS = 10 * 60_000
+/** Longest time for media, and for the answer to a long poll once it has begun: both can be large. In milliseconds. */
+const LARGE_MS = 10 * 60_000
 /** Longest JSON of a request that is kept until it is answered, so that it can be sent once more. */
 const MAX_KEPT_BYTES = 64 * 1024
 /** Longest answer that is changed on its way. */
@@ -74,7 +75,7 @@ export class Forwarder {
   /** @throws SocialError `unavailable`; MatrixError for a body that is too large */
   async forward(passage: Passage, forwarding: Forwarding): Promise<Forwarded> {
     const { exchange, visitor, query, route } = passage
-    exchange.limit(route.answer === 'poll' ? boundPoll(query) + POLL_GRACE_MS : this.#deadlineMs(route))
+    exchange.limit(this.#deadlineMs(route, query))
     let status: number | null = null
     try {
       const answer = await this.#send(await this.#requestOf(passage, forwarding), visitor)
@@ -83,6 +84,7 @@ export class Forwarder {
         throw unavailable()
       }
       status = answer.status
+      if (route.answer === 'poll') exchange.limit(LARGE_MS)
       const { amend } = forwarding
       if (amend && status === 200) return { status, headers: {}, body: amend(await readAnswer(answer)) }
       return { status, headers: answerHeaders(answer.headers), body: answer.body }
@@ -137,8 +139,10 @@ export class Forwarder {
     return { headers: { 'content-length': length }, body }
   }
 
-  #deadlineMs({ answer, body }: Route): number {
-    return answer === 'media' || body === 'media' ? MEDIA_MS : this.#parts.limits.timeoutMs
+  #deadlineMs({ answer, body }: Route, query: URLSearchParams): number {
+    const { timeoutMs, pollGraceMs } = this.#parts.limits
+    if (answer === 'poll') return boundPoll(query) + pollGraceMs
+    return answer === 'media' || body === 'media' ? LARGE_MS : timeoutMs
   }
 }
 

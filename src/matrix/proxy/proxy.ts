@@ -7,7 +7,7 @@ import { FORWARD, type PublicRule, type Rule, type Verdict } from '../rules/rule
 import { readJson } from './body.ts'
 import { Exchange } from './exchange.ts'
 import { publicFailure } from './failures.ts'
-import { Forwarder, type Passage, type Visitor } from './forwarder.ts'
+import { Forwarder, type ForwarderLimits, type Passage, type Visitor } from './forwarder.ts'
 import type { Gate } from './gate.ts'
 import { parsePath } from './path.ts'
 import { matchRoute, type Route, type RuleName } from './routes.ts'
@@ -28,11 +28,9 @@ export interface ProxyParts {
   readonly tokenOf: (request: FastifyRequest) => string
 }
 
-interface ProxyLimits {
+interface ProxyLimits extends ForwarderLimits {
   /** Bytes of a body that a rule reads, of other JSON, and of media. */
   readonly bodyBytes: Readonly<Record<'read' | 'json' | 'media', number>>
-  /** Longest time of an exchange of JSON, in milliseconds. */
-  readonly timeoutMs: number
 }
 
 /** Everything under `/_matrix` that no other route serves: what the table allows goes to the homeserver. */

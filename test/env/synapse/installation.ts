@@ -16,6 +16,12 @@ const REQUIREMENTS = join(PYTHON_FILES, 'requirements.txt')
 const PYTHONS = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10']
 const CAN_INSTALL = 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))'
 
+/**
+ * Makes the tables, and does what Synapse would do in the background after its start: until that is done, which can take
+ * a minute on a busy machine, new users may not be in its directory.
+ */
+const PREPARE = ['-m', 'synapse._scripts.update_synapse_database', '--run-background-updates', '--database-config']
+
 /** Longest time of an installation, in milliseconds. It takes 30 s where the packages are near. */
 const INSTALL_TIMEOUT_MS = 600_000
 
@@ -24,7 +30,7 @@ const run = promisify(execFile)
 export interface Installation {
   /** The interpreter that has Synapse. */
   readonly python: string
-  /** A database with all of its tables and nothing in them, to be copied: half of the time of a start goes into one. */
+  /** A database with all of its tables and nothing in them, to be copied: most of the time of a start goes into one. */
   readonly emptyDatabase: string
 }
 
@@ -36,7 +42,8 @@ export interface Installation {
 export async function ensureSynapse(): Promise<Installation> {
   const requirements = await readFile(REQUIREMENTS, 'utf8')
   const version = /^matrix-synapse==(\S+)$/m.exec(requirements)?.[1]
-  const home = join(CACHE, `synapse-${version}-${createHash('sha256').update(requirements).digest('hex').slice(0, 8)}`)
+  const contents = createHash('sha256').update(requirements).update(PREPARE.join(' ')).digest('hex').slice(0, 8)
+  const home = join(CACHE, `synapse-${version}-${contents}`)
   if (!existsSync(home)) {
     await mkdir(CACHE, { recursive: true })
     await withLock(`${home}.lock`, INSTALL_TIMEOUT_MS, async () => {
@@ -82,5 +89,5 @@ async function makeEmptyDatabase(python: string, dir: string): Promise<void> {
   const secrets = { asToken: 'none', hsToken: 'none', adminSecret: 'none' }
   await writeConfiguration(dir, { serverName: 'localhost', port: 1, ...secrets, modules: [], overrides: {} })
   const { configuration } = filesIn(dir)
-  await run(python, ['-m', 'synapse._scripts.update_synapse_database', '--database-config', configuration])
+  await run(python, [...PREPARE, configuration])
 }
