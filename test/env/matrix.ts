@@ -1,8 +1,8 @@
 import type { Wallet } from '../../demo/wallet.ts'
 import type { Overrides } from '../../src/app.ts'
 import type { Address } from '../../src/domain/address.ts'
-import { Env } from './app.ts'
-import { type LoggedIn, Rest } from './rest.ts'
+import type { Env } from './app.ts'
+import { type LoggedIn, Rest, startService } from './rest.ts'
 import type { SynapseAccess } from './synapse.ts'
 
 /** A homeserver, as far as the service is configured with it. */
@@ -40,7 +40,7 @@ export class MatrixEnv implements AsyncDisposable {
     const secrets = { MATRIX_AS_TOKEN: asToken, MATRIX_HS_TOKEN: hsToken, MATRIX_TOKEN_KEY: 'k'.repeat(32) }
     const mode = settings['MATRIX_MODE'] ?? 'appservice'
     const matrix = { MATRIX_MODE: mode, MATRIX_HOMESERVER_URL: url, SERVER_NAME: serverName }
-    const env = await Env.start({ ...matrix, ...(mode === 'appservice' && secrets), ...settings }, overrides)
+    const env = await startService({ ...matrix, ...(mode === 'appservice' && secrets), ...settings }, overrides)
     return new MatrixEnv(env, serverName)
   }
 

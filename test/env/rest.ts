@@ -10,7 +10,8 @@ import { loginBody } from './login.ts'
 
 /** Starts the service on the database that is ready first: a new one on PostgreSQL, or one in memory. */
 export async function startService(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
-  const database = postgresUrl === null ? {} : { DATABASE_URL: await freshPostgres(), DATABASE_POOL_SIZE: '4' }
+  const isGiven = postgresUrl === null || 'DATABASE_URL' in settings
+  const database = isGiven ? {} : { DATABASE_URL: await freshPostgres(), DATABASE_POOL_SIZE: '4' }
   return Env.start({ ...database, ...settings }, overrides)
 }
 
