@@ -1,3 +1,4 @@
+import { SocialError } from '../domain/errors.ts'
 import type { Setback } from '../storage/outbox.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
 import { HomeserverError } from './errors.ts'
@@ -13,9 +14,14 @@ export interface Verdict extends Setback {
   readonly outcome: Extract<Outcome, 'retried' | 'parked' | 'away'>
 }
 
+/** Whether it is the database, where users are held for a moment, that did not answer. */
+export function isDatabaseAway(error: unknown): error is SocialError {
+  return error instanceof SocialError && error.code === 'unavailable'
+}
+
 /**
  * What is to be done about an event that failed. Only what is the event's own fault counts against it: while the
- * homeserver is away nothing is ever parked, however long it takes.
+ * homeserver or the database is away nothing is ever parked, however long it takes.
  * @param attempts tries before this one that count
  */
 export async function judge(
@@ -24,6 +30,9 @@ export async function judge(
   watch: HomeserverWatch,
   backoff: Backoff
 ): Promise<Verdict> {
+  if (isDatabaseAway(error)) {
+    return { outcome: 'retried', holdMs: backoffMs(1, backoff), attempts, error: error.message, parked: false }
+  }
   if (!(error instanceof HomeserverError)) return failed(attempts + 1, MAX_REFUSALS, 'Unforeseen error', backoff)
   const { kind, message, retryAfterMs } = error
   const away = { outcome: 'away', attempts, error: message, parked: false } as const

@@ -6,7 +6,7 @@ import type { Backoff } from './backoff.ts'
 import { HomeserverError } from './errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
 import type { OutboxMetrics } from './outbox-metrics.ts'
-import { judge } from './outbox-verdict.ts'
+import { isDatabaseAway, judge } from './outbox-verdict.ts'
 
 /** Makes sure that calls may go on. @throws Interrupted */
 export type Check = () => void
@@ -165,7 +165,7 @@ export class OutboxWorker {
     const { actor, target, action } = leased.event
     const fields = { err: error, actor, target, action, attempts: setback.attempts }
     if (outcome === 'parked') logger.error(fields, 'An event cannot be brought to the homeserver: its pair is parked')
-    else if (!(error instanceof HomeserverError))
+    else if (!(error instanceof HomeserverError || isDatabaseAway(error)))
       logger.error(fields, 'An event could not be brought to the homeserver')
     else logger.debug(fields, 'An event is not brought to the homeserver yet')
   }
