@@ -8,8 +8,8 @@ export default defineConfig({
     pool: 'forks',
     // Tests start servers of their own: more files at a time than this would only wait for each other.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
     globalSetup: ['test/env/global-setup.ts', 'test/env/synapse/global-setup.ts'],
     reporters: ['default', new ClosingLine()]
   }

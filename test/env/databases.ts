@@ -17,7 +17,7 @@ export const postgresUrl = inject('postgresUrl')
 export const describeWithPostgres = describe.skipIf(postgresUrl === null)
 export const describeWithRedis = describe.skipIf(!inject('hasRedis'))
 
-export const LIMITS = { poolSize: 4, connectTimeoutMs: 2_000, statementTimeoutMs: 10_000 }
+export const LIMITS = { poolSize: 4, connectTimeoutMs: 20_000, statementTimeoutMs: 20_000 }
 export const silent = createLogger({ level: 'silent', format: 'json' })
 
 /** The URL of an empty PostgreSQL database. */

@@ -1,5 +1,5 @@
 /** Longest time for which a test waits for something that has to happen, in milliseconds. */
-const DEADLINE_MS = 20_000
+const DEADLINE_MS = 60_000
 
 /** Waits until a condition holds. @throws Error with `what` when it does not in time */
 export async function until(

@@ -77,7 +77,7 @@ test('an engine that has died fails every call and the health check at once', as
 })
 
 test('an engine that hangs fails every call and the health check, and does not keep the process from ending', async () => {
-  const fresh = await freshDatabase('embedded', { statementTimeoutMs: 100 })
+  const fresh = await freshDatabase('embedded', { statementTimeoutMs: 2_000 })
   await fresh.db.ping()
   const forever = {
     name: 'forever',
