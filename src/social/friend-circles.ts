@@ -4,6 +4,7 @@ import { type Pair, type PairAction, statusOf } from '../domain/friendship.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Bus } from '../realtime/bus.ts'
 import { SetMap } from '../realtime/set-map.ts'
+import { Gathered } from '../storage/gathered.ts'
 
 export interface FriendCirclesParts {
   readonly lists: { friends(user: Address, page: Page): Promise<Paged<Address>> }
@@ -41,6 +42,9 @@ interface Concern<Viewer> {
 /** Told of every friendship in a circle that begins or ends after it was filled. */
 type OnChange<Viewer> = (circle: Circle<Viewer>, friend: Address, areFriends: boolean) => void
 
+/** Lists that are read at the same time: a crowd that opens its circles all at once leaves connections to others. */
+const LISTS_AT_ONCE = 8
+
 /** What a change of a pair means to a friendship; what is not named means nothing to it. */
 const FRIENDS_AFTER: Partial<Record<PairAction, boolean>> = { accept: true, delete: false, block: false }
 
@@ -48,6 +52,7 @@ const FRIENDS_AFTER: Partial<Record<PairAction, boolean>> = { accept: true, dele
 export class FriendCircles<Viewer> {
   readonly #parts: FriendCirclesParts
   readonly #onChange: OnChange<Viewer>
+  readonly #lists: Gathered<Address, readonly Address[]>
   readonly #byUser = new SetMap<Address, LiveCircle<Viewer>>()
   readonly #byFriend = new SetMap<Address, LiveCircle<Viewer>>()
   readonly #stopListening: () => void
@@ -55,6 +60,7 @@ export class FriendCircles<Viewer> {
   constructor(parts: FriendCirclesParts, onChange: OnChange<Viewer>) {
     this.#parts = parts
     this.#onChange = onChange
+    this.#lists = new Gathered(users => this.#readAll(users), { atMost: LISTS_AT_ONCE })
     this.#stopListening = parts.bus.subscribe(event => {
       if (event.kind === 'pair') this.#heard(event)
     })
@@ -95,13 +101,20 @@ export class FriendCircles<Viewer> {
   }
 
   async #fill(circle: LiveCircle<Viewer>): Promise<void> {
-    const { lists, maxFriends } = this.#parts
-    const { items } = await lists.friends(circle.user, { limit: maxFriends, offset: 0 })
+    const friends = await this.#lists.ask(circle.user)
     if (!this.#byUser.get(circle.user).has(circle)) return
     const changes = circle.changes ?? new Map<Address, boolean>()
     circle.changes = null
-    for (const friend of items) if (changes.get(friend) !== false) this.#befriend(circle, friend)
+    for (const friend of friends) if (changes.get(friend) !== false) this.#befriend(circle, friend)
     for (const [friend, areFriends] of changes) if (areFriends) this.#befriend(circle, friend)
+  }
+
+  async #readAll(users: readonly Address[]): Promise<(user: Address) => readonly Address[]> {
+    const { lists, maxFriends } = this.#parts
+    const page = { limit: maxFriends, offset: 0 }
+    const read = await Promise.all(users.map(async user => [user, (await lists.friends(user, page)).items] as const))
+    const friendsOf = new Map(read)
+    return user => friendsOf.get(user) ?? []
   }
 
   /**

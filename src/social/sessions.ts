@@ -7,18 +7,15 @@ import type { Bus } from '../realtime/bus.ts'
 import type { RateLimit } from '../realtime/rate-limit.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
 import type { LoginSessions, SessionHolder } from './authenticator.ts'
-import { Turnstile } from './turnstile.ts'
+import { Rations } from './rations.ts'
 
 export type { Session }
 
 /** How far a login's timestamp may be from the server's clock, in milliseconds (ADR-143). */
 const LOGIN_WINDOW_MS = 120_000
 
-/**
- * Each login takes half a millisecond of this process and a write: enough of them at a time to keep the database busy,
- * and few enough that those who are logged in notice nothing when everybody comes at once.
- */
-const LOGINS = { atOnce: 32, waiting: 20_000 }
+/** To verify a login takes half a millisecond, in which nobody else is served; everybody may come at once. */
+const LOGINS = { perTurn: 16, waiting: 20_000 }
 
 interface SessionsParts {
   readonly store: SessionStore
@@ -50,7 +47,7 @@ export interface LoginRequest {
 export class Sessions implements LoginSessions {
   readonly #parts: SessionsParts
   readonly #tokens: Tokens<Session>
-  readonly #logins = new Turnstile(LOGINS)
+  readonly #logins = new Rations(LOGINS)
 
   constructor(parts: SessionsParts) {
     this.#parts = parts
@@ -68,7 +65,8 @@ export class Sessions implements LoginSessions {
    */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
     await this.#parts.limit.take(request.ip)
-    return this.#logins.pass(() => this.#login(request))
+    await this.#logins.next()
+    return this.#login(request)
   }
 
   /** The session of an access token. @throws SocialError `unauthorized` */

@@ -1,0 +1,46 @@
+import { SocialError } from '../domain/errors.ts'
+
+interface RationsOptions {
+  /** So many in one turn of the event loop. */
+  readonly perTurn: number
+  /** So many may wait. */
+  readonly waiting: number
+}
+
+/**
+ * Spreads work that computes for long over the turns of the event loop, in the order in which it came: a crowd that
+ * wants it all at once holds up nobody else.
+ */
+export class Rations {
+  readonly #options: RationsOptions
+  readonly #line: (() => void)[] = []
+  #left: number
+  #isTurnAwaited = false
+
+  constructor(options: RationsOptions) {
+    this.#options = options
+    this.#left = options.perTurn
+  }
+
+  /** Resolves when the work may be done. @throws SocialError `unavailable` when too many wait already */
+  async next(): Promise<void> {
+    if (this.#line.length >= this.#options.waiting) {
+      throw new SocialError('unavailable', 'Too many wait already, try again')
+    }
+    this.#awaitTurn()
+    if (this.#left > 0) this.#left -= 1
+    else await new Promise<void>(resolve => this.#line.push(resolve))
+  }
+
+  #awaitTurn(): void {
+    if (this.#isTurnAwaited) return
+    this.#isTurnAwaited = true
+    setImmediate(() => {
+      this.#isTurnAwaited = false
+      const served = this.#line.splice(0, this.#options.perTurn)
+      this.#left = this.#options.perTurn - served.length
+      if (served.length > 0) this.#awaitTurn()
+      for (const begin of served) begin()
+    })
+  }
+}
