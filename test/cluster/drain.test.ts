@@ -55,7 +55,7 @@ describeWithRedis('SIGTERM', () => {
     expect(await world.end()).toEqual([])
   })
 
-  it('again ends the process at once', { timeout: 120_000 }, async () => {
+  it('again ends the process at once', { timeout: 180_000 }, async () => {
     await using cluster = await Cluster.start(1, { SHUTDOWN_GRACE: '5m', PONG_TIMEOUT: '5m' })
     const [instance] = cluster.instances as [Instance]
     const socket = await openSocket(instance)

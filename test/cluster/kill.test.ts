@@ -23,7 +23,7 @@ describeWithRedis('an instance that is killed', () => {
     expect(await world.end()).toEqual([])
   })
 
-  it('is taken over from by the other at once, with what was missed', { timeout: 120_000 }, async () => {
+  it('is taken over from by the other at once, with what was missed', { timeout: 180_000 }, async () => {
     await using cluster = await Cluster.start(2)
     const [alice, bob] = await pair(cluster, await cluster.tokenDevice(), await cluster.keyDevice())
     await cluster.instance(1).process.stop('SIGKILL')

@@ -74,7 +74,7 @@ describeWithRedis('presence over Redis', () => {
   it.each([
     ['is killed and started again', () => redis.stop('SIGKILL'), () => redis.start()],
     ['hangs and goes on', async () => redis.freeze(), async () => redis.thaw()]
-  ])('does not end while Redis %s, and is right afterwards', { timeout: 120_000 }, async (_, away, back) => {
+  ])('does not end while Redis %s, and is right afterwards', { timeout: 180_000 }, async (_, away, back) => {
     const [one, two] = [await start('one'), await start('two')]
     one.connect(alice, bob)
     two.connect(carol)

@@ -83,7 +83,7 @@ describeWithRedis('two instances', () => {
 })
 
 describeWithRedis('an instance that is restarted', () => {
-  it('lets its users change over, and nobody is told', { timeout: 120_000 }, async () => {
+  it('lets its users change over, and nobody is told', { timeout: 180_000 }, async () => {
     await using redis = await RedisServer.start()
     // Long enough to come back on a machine that has more to do.
     const settings = { DATABASE_URL: await freshPostgres(), REDIS_URL: redis.url, PRESENCE_GRACE: '20s', METRICS_TOKEN }
@@ -116,7 +116,7 @@ describeWithRedis('an instance that is restarted', () => {
 
 describeWithRedis('an instance that is killed', () => {
   it('takes its users with it within 30 seconds, but for those who came back elsewhere', {
-    timeout: 120_000
+    timeout: 180_000
   }, async () => {
     await using cluster = await Cluster.start(2)
     const [alice, bob, carol] = [
