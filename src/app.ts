@@ -76,7 +76,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)
   await social.updates.start()
   const sweeper = setInterval(() => {
-    const sweeps = [social.sessions.sweep(), social.checkStreams(), social.updates.sweep()]
+    const sweeps = [social.sessions.sweep(), social.checkSessions(), social.updates.sweep()]
     Promise.all(sweeps).catch(error => logger.warn({ err: error }, 'What expired could not be swept'))
   }, overrides.sweepMs ?? SWEEP_MS)
   cleanups.add('sweeper', sweeper, clearInterval)
@@ -92,7 +92,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     isServing: () => serving,
     graceMs: () => Math.max(0, stopBy - performance.now())
   })
-  const rpc = createRpc({ config, logger, metrics, bus, social, matrix, now })
+  const rpc = createRpc({ config, logger, metrics, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
   // Before HTTP, which says meanwhile that this instance is not ready; both within the same grace.
   cleanups.add('RPC server', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))

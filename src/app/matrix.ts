@@ -106,7 +106,7 @@ function passthrough(foundation: MatrixFoundation, matrix: Mode<'passthrough'>, 
     bus,
     tokenKey: matrix.tokenKey,
     cacheSize: config.tokens.cacheSize,
-    streams: social.streamSessions
+    live: social.liveSessions
   })
   const proxy = createProxy({ ...foundation, matrix, pairRooms: null }, cleanups)
   const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)

@@ -1,10 +1,7 @@
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config.ts'
-import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import type { Bus } from '../realtime/bus.ts'
-import { SetMap } from '../realtime/set-map.ts'
 import type { RpcLimits } from '../rpc/limits.ts'
 import { countingObserver } from '../rpc/observer.ts'
 import type { ErrorReporter } from '../rpc/service.ts'
@@ -23,7 +20,6 @@ interface RpcFoundation {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
-  readonly bus: Bus
   readonly social: Social
   readonly matrix: Matrix
   /** Unix milliseconds. */
@@ -45,8 +41,8 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, bus, social, matrix, now } = foundation
-  const { friends, friendPresence, presence, updates, verifier } = social
+  const { config, logger, metrics, social, matrix, now } = foundation
+  const { friends, friendPresence, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent
   const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
@@ -63,12 +59,7 @@ export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
-  const sockets = new SetMap<Address, SocketUsers>()
   const users = () => new SocketUsers({ presence, limits, pulseMs: positionLifetimeMs, sockets })
-  bus.subscribe(event => {
-    if (event.kind !== 'sessions-ended') return
-    for (const socket of [...sockets.get(event.address)]) socket.sessionsEnded(event)
-  })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,

@@ -1,10 +1,13 @@
 import { AuthChainVerifier } from '../auth/auth-chain.ts'
 import type { Config } from '../config.ts'
+import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Channel } from '../realtime/channel.ts'
 import type { LogBus } from '../realtime/log-bus.ts'
+import { SetMap } from '../realtime/set-map.ts'
 import { Subscriptions } from '../realtime/subscriptions.ts'
+import type { SocketUsers } from '../rpc/socket-users.ts'
 import { Blocks } from '../social/blocks.ts'
 import { Connectivity } from '../social/connectivity.ts'
 import { FriendPresence } from '../social/friend-presence.ts'
@@ -88,16 +91,24 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
   })
   cleanups.add('updates', updates, it => it.stop())
-  /** The sessions by which streams live here. */
-  const streamSessions = () => [...subscriptions.sessions(), ...friendPresence.sessions()]
-  /** Ends the streams whose session is over, unheard or by its age. In passthrough the sessions are the homeserver's. */
-  const checkStreams = async (): Promise<void> => {
+  const sockets = new SetMap<Address, SocketUsers>()
+  bus.subscribe(event => {
+    if (event.kind !== 'sessions-ended') return
+    for (const socket of [...sockets.get(event.address)]) socket.sessionsEnded(event)
+  })
+  /** The sessions by which streams live here, and users are online. */
+  const liveSessions = () => {
+    const ofSockets = sockets.values().flatMap(socket => socket.sessions())
+    return [...subscriptions.sessions(), ...friendPresence.sessions(), ...ofSockets]
+  }
+  /** Ends what lives by a session that is over, unheard or by its age. In passthrough they are the homeserver's. */
+  const checkSessions = async (): Promise<void> => {
     if (config.matrix?.mode === 'passthrough') return
-    await sessions.checkAgain(streamSessions())
+    await sessions.checkAgain(liveSessions())
   }
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return
-    checkStreams().catch(error => logger.warn({ err: error }, 'Sessions could not be checked again'))
+    checkSessions().catch(error => logger.warn({ err: error }, 'Sessions could not be checked again'))
   })
   const { online, positions } = presence
   const circles = { lists, friendships, bus, maxFriends: limits.maxFriends }
@@ -119,7 +130,9 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     subscriptions,
     updates,
     verifier,
-    streamSessions,
-    checkStreams
+    /** By the users whom they keep online. */
+    sockets,
+    liveSessions,
+    checkSessions
   }
 }

@@ -81,6 +81,11 @@ export class SocketUsers {
     user.pulse.refresh()
   }
 
+  /** The sessions by which users are here, with the hex hashes of their access tokens. */
+  sessions(): { address: Address; tokenHash: string }[] {
+    return [...this.#users].flatMap(([address, { tokenHash }]) => (tokenHash === null ? [] : [{ address, tokenHash }]))
+  }
+
   /** Lets go of the user if the session is over by which they are here. */
   sessionsEnded({ address, tokenHashes }: SessionsEnded): void {
     const tokenHash = this.#users.get(address)?.tokenHash

@@ -15,8 +15,8 @@ interface HomeserverSessionsParts {
   readonly tokenKey: string | null
   /** Sessions held in memory. */
   readonly cacheSize: number
-  /** The sessions by which update streams live here. */
-  readonly streams: () => readonly { readonly address: Address; readonly tokenHash: string }[]
+  /** The sessions by which streams live here, and users are online. */
+  readonly live: () => readonly { readonly address: Address; readonly tokenHash: string }[]
 }
 
 /** Longest time for which a session is trusted without asking the homeserver again. */
@@ -82,7 +82,7 @@ export class HomeserverSessions implements Authenticator {
       return
     }
     const cached = this.#forget(holder => holder.address === address)
-    const live = this.#parts.streams().flatMap(stream => (stream.address === address ? stream.tokenHash : []))
+    const live = this.#parts.live().flatMap(session => (session.address === address ? session.tokenHash : []))
     const known = [...new Set([...cached, ...live])]
     if (known.length > 0) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })
   }

@@ -89,9 +89,10 @@ export class Sessions implements LoginSessions {
 
   /** Announces the end of those of these sessions that are over: it may have gone unheard. */
   async checkAgain(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
-    const hashes = sessions.map(({ tokenHash }) => Buffer.from(tokenHash, 'hex'))
+    const owners = new Map(sessions.map(({ address, tokenHash }) => [tokenHash, address]))
+    const hashes = Array.from(owners.keys(), tokenHash => Buffer.from(tokenHash, 'hex'))
     const alive = new Set(await this.#parts.store.alive(hashes, this.#parts.now()))
-    for (const { address, tokenHash } of sessions) {
+    for (const [tokenHash, address] of owners) {
       if (!alive.has(tokenHash)) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash] })
     }
   }

@@ -29,8 +29,8 @@ function instances(count: number) {
       return { userId: ids.userId(address), deviceId: token }
     }
   }
-  const streams = (): { address: Address; tokenHash: string }[] => []
-  const parts = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, streams }
+  const live = (): { address: Address; tokenHash: string }[] => []
+  const parts = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, live }
   const sessions = Array.from({ length: count }, () => new HomeserverSessions(parts))
   return { sessions, users, asked, bus }
 }

@@ -34,11 +34,17 @@ describeEachDatabase('what expires', kind => {
     const bobOnV2 = await loginV2(env, bob)
     const comings = await listen(env, bob.address, bobOnV2.client.subscribeToFriendConnectivityUpdates())
     expect(connectivity(await comings.next())).toBe(`${alice.address} online`)
+    const carol = await PresenceClient.connect(env.app)
+    env.onStop(() => carol.disconnect())
+    await bob.client.requestFriendship(carol.address)
+    await carol.act('accept', bob)
+    expect(connectivity(await comings.next())).toBe(`${carol.address} online`)
 
     ahead += HOUR
     await until(() => toBob.ended !== null && toAlice.ended !== null, 'the streams end')
     expect([String(toBob.ended), toAlice.ended]).toEqual([expect.stringContaining('ended'), 'unauthorizedError'])
-    expect(connectivity(await comings.next())).toBe(`${alice.address} offline`)
+    const gone = [connectivity(await comings.next()), connectivity(await comings.next())]
+    expect(gone.sort()).toEqual([`${alice.address} offline`, `${carol.address} offline`].sort())
     expect(comings.ended).toBeNull()
     expect(lines).toEqual([])
   })
