@@ -7,7 +7,7 @@ export type Address = string & { readonly [brand]: 'Address' }
 export const ADDRESS_LENGTH = 42
 
 const ADDRESS = /^0x[0-9a-f]{40}$/i
-const MATRIX_USER = /^@(0x[0-9a-f]{40}):[^\s:]+(?::\d+)?$/i
+const MATRIX_USER = /^@(0x[0-9a-f]{40}):(?:\[[\da-f:.]+\]|[^\s:[\]]+)(?::\d+)?$/i
 
 /** The address that `text` spells in any letter case, or null. */
 export function parseAddress(text: unknown): Address | null {

@@ -12,7 +12,9 @@ describe('an address', () => {
       fc.property(spelled, text => {
         expect(parseAddress(text)).toBe(text.toLowerCase())
         expect(parseAddress(text.replace('0x', '0X'))).toBe(text.toLowerCase())
-        expect(parseUserId(`@${text}:social.example:8448`)).toBe(text.toLowerCase())
+        for (const server of ['localhost', 'social.example:8448', '[::1]', '[fd00::7]:8448']) {
+          expect(parseUserId(`@${text}:${server}`)).toBe(text.toLowerCase())
+        }
       })
     )
   })
@@ -26,6 +28,7 @@ describe('an address', () => {
     ['an emoji', `0x${'a'.repeat(38)}😀`],
     ['a digit that is not hex', `0x${'g'.repeat(40)}`],
     ['another kind of Matrix id', '@alice:decentraland.org'],
+    ['a user of no server', `@0x${'a'.repeat(40)}:`],
     ['a room', `!0x${'a'.repeat(40)}:decentraland.org`],
     ['a number', 12],
     ['nothing', undefined]

@@ -4,6 +4,7 @@ import { type App, createApp, type Overrides } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
+import { Told } from './told.ts'
 import { until } from './until.ts'
 
 export type V1Client = Awaited<ReturnType<typeof createSocialClient>>
@@ -90,33 +91,18 @@ export class Env implements AsyncDisposable {
 }
 
 /** The updates that one device has been told, oldest first. */
-export class Inbox {
-  readonly events: V1Event[] = []
-  /** What the stream failed with, when it is over. */
-  ended: Error | 'in good order' | null = null
-
+export class Inbox extends Told<V1Event> {
   constructor(client: V1Client) {
-    this.#listen(client).then(
-      () => {
-        this.ended = 'in good order'
-      },
-      error => {
-        this.ended = error
-      }
-    )
+    super(oneByOne(client.subscribeToFriendshipRequests()))
   }
 
-  /** Waits for the next update and takes it out. */
-  async next(): Promise<V1Event> {
-    await until(() => this.events.length > 0 || this.ended !== null, 'an update comes')
-    const event = this.events.shift()
-    if (!event) throw new Error(`The stream ended: ${this.ended}`)
-    return event
+  get events(): V1Event[] {
+    return this.items
   }
+}
 
-  async #listen(client: V1Client): Promise<void> {
-    for await (const events of client.subscribeToFriendshipRequests()) this.events.push(...events)
-  }
+async function* oneByOne<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
+  for await (const batch of batches) yield* batch
 }
 
 /** All addresses of a streamed list. */

@@ -10,6 +10,7 @@ import { createSocialClientV2 } from '@dcl/social-rpc-client'
 import { WebSocket } from 'ws'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Env } from './app.ts'
+import { Told } from './told.ts'
 import { until } from './until.ts'
 
 type V2Client = ReturnType<typeof createSocialClientV2>
@@ -61,36 +62,6 @@ export function handshakeOf({ identity }: Wallet, signed: Signed = {}): Record<s
   const chain = Authenticator.signPayload(identity, [method, path, timestamp, text].join(':').toLowerCase())
   const links = chain.map((link, at) => [`x-identity-auth-chain-${at}`, JSON.stringify(link)])
   return { ...Object.fromEntries(links), 'x-identity-timestamp': String(timestamp), 'x-identity-metadata': text }
-}
-
-/** What came through one stream, oldest first. */
-export class Told<Item> {
-  readonly items: Item[] = []
-  /** What the stream failed with, when it is over. */
-  ended: Error | 'in good order' | null = null
-
-  constructor(stream: AsyncIterable<Item>) {
-    this.#listen(stream).then(
-      () => {
-        this.ended = 'in good order'
-      },
-      error => {
-        this.ended = error
-      }
-    )
-  }
-
-  /** Waits for the next item and takes it out. */
-  async next(): Promise<Item> {
-    await until(() => this.items.length > 0 || this.ended !== null, 'an update comes')
-    const item = this.items.shift()
-    if (!item) throw new Error(`The stream ended: ${this.ended}`)
-    return item
-  }
-
-  async #listen(stream: AsyncIterable<Item>): Promise<void> {
-    for await (const item of stream) this.items.push(item)
-  }
 }
 
 /** Listens to a stream of a user, from when this resolves. */

@@ -7,8 +7,9 @@ import type { Address } from '../../src/domain/address.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
 import { collect, type Env, type Inbox, type V1User } from '../env/app.ts'
 import { type LoggedIn, Rest, statePath } from '../env/rest.ts'
+import type { Told } from '../env/told.ts'
 import { until } from '../env/until.ts'
-import { connectV2, listen, type Told, type V2Device } from '../env/v2.ts'
+import { connectV2, listen, type V2Device } from '../env/v2.ts'
 import type { Deed, Reference } from './mixed-reference.ts'
 
 export const PROTOCOLS = ['v1', 'v2', 'rest'] as const
