@@ -39,6 +39,9 @@ const MAX_ATTEMPTS = 6
 /** How much later than PostgreSQL we give a statement up, in milliseconds: only a dead connection takes that long. */
 const GRACE_MS = 1_000
 const PING_DEADLINE_MS = 2_000
+/** How long the start tries to reach the embedded engine, and how long it pauses between, in milliseconds. */
+const START_PATIENCE_MS = 30_000
+const RETRY_MS = 50
 const PING = { name: 'ping', text: 'select 1' }
 
 /** Runs statements, and knows which failures are worth another try. */
@@ -105,7 +108,7 @@ export class Database {
 
   /** Lends one connection whose statements have no time limit, and closes it afterwards: for migrations. */
   async maintain<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#connections.acquire()
+    const client = await this.#first()
     try {
       await client.query('set statement_timeout = 0')
       return await work(client)
@@ -154,6 +157,19 @@ export class Database {
       }
       // With jitter, or two that collided would collide again.
       await wait(Math.random() * 5 * 2 ** attempt)
+    }
+  }
+
+  /** The embedded engine is there, however long a busy machine takes to say so: its start is not to fail of that. */
+  async #first(): Promise<PoolClient> {
+    const deadline = performance.now() + (this.#engine ? START_PATIENCE_MS : 0)
+    for (;;) {
+      try {
+        return await this.#connections.acquire()
+      } catch (error) {
+        if (performance.now() > deadline || this.#engine?.hasExited) throw error
+        await wait(RETRY_MS)
+      }
     }
   }
 

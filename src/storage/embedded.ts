@@ -51,6 +51,11 @@ export class EmbeddedEngine {
     }
   }
 
+  /** It has ended by itself, and answers nothing any more. */
+  get hasExited(): boolean {
+    return this.#hasExited
+  }
+
   /** A connection, for the `stream` of a node-postgres client. It ends the one before. */
   connect(): Duplex {
     const { port1, port2 } = new MessageChannel()

@@ -49,7 +49,8 @@ export class Env implements AsyncDisposable {
     const logger = createLogger({ level: 'error', format: 'json' })
     const isNamed = 'DATABASE_URL' in settings || 'DATA_DIR' in settings
     const folder = isNamed ? null : await freshDataDir()
-    const database = folder ? { DATA_DIR: folder.path } : {}
+    // It answers, however busy the machine is.
+    const database = folder ? { DATA_DIR: folder.path, DATABASE_CONNECT_TIMEOUT: '20s' } : {}
     try {
       const config = readConfig({ ...TEST_SETTINGS, ...database, ...settings })
       return new Env(await createApp(config, { logger, ...overrides }), folder)

@@ -46,6 +46,24 @@ test('a database can be in memory', async () => {
   await db.close()
 })
 
+test('a start waits for it longer than a request would', async () => {
+  const lines: string[] = []
+  const logger = createLogger({ level: 'warn', format: 'json', destination: { write: line => void lines.push(line) } })
+  await using fresh = await freshDatabase('embedded', { connectTimeoutMs: 500 }, logger)
+  let [begun, end] = [false, (): void => undefined]
+  const holding = fresh.db.maintain(() => {
+    begun = true
+    return new Promise<void>(resolve => (end = resolve))
+  })
+  await until(() => begun, 'something else has the connection')
+  lines.length = 0
+  const starting = fresh.db.maintain(async () => 'started')
+  await until(() => lines.some(line => line.includes('No database connection could be had')), 'it was tried once')
+  end()
+  await holding
+  expect(await starting).toBe('started')
+})
+
 test('a folder that cannot be opened says which one, and is not kept', async () => {
   await using folder = await freshFolder()
   await mkdir(join(folder.path, 'postgres'))
