@@ -124,8 +124,14 @@ describeWithSynapse('what passes through to a homeserver that fails', () => {
   test('the event of a friendship that the homeserver does not take is an error, and comes later, once', async () => {
     const { alice, bob, roomId } = await env.pair()
     const path = `${CLIENT}/rooms/${part(roomId)}/state/org.decentraland.friendship`
-    const state = /\/state\/org\.decentraland\.friendship/
-    expect(await during('500', state, () => statusOf(alice.rest.put(path, { type: 'request' })))).toBe(503)
+    let looks = 0
+    proxy.mischief = (method, url) => {
+      if (!url.includes('/state/org.decentraland.friendship')) return null
+      // What the room has before it happens can still be seen.
+      return method === 'PUT' || ++looks > 1 ? '500' : null
+    }
+    expect((await alice.rest.put(path, { type: 'request' })).status).toBe(503)
+    proxy.mischief = () => null
     expect((await bob.rest.get('/v1/friendships/me/requests')).body.incoming).toHaveLength(1)
     await until(async () => (await alice.rest.get(path)).status === 200, 'it is in the room')
     const again = await alice.rest.put(path, { type: 'request' })
@@ -134,5 +140,32 @@ describeWithSynapse('what passes through to a homeserver that fails', () => {
     expect(body.chunk.filter(({ type }: { type: string }) => type === 'org.decentraland.friendship')).toMatchObject([
       { event_id: again.body.event_id, content: { type: 'request' } }
     ])
+  })
+
+  test('an event is refused before anything is done when the room cannot be seen', async () => {
+    const { alice, bob, roomId } = await env.pair()
+    const path = `${CLIENT}/rooms/${part(roomId)}/state/org.decentraland.friendship`
+    const request = () => statusOf(alice.rest.put(path, { type: 'request' }))
+    expect(await during('hang', /\/state\/org\.decentraland\.friendship/, request)).toBe(503)
+    expect((await bob.rest.get('/v1/friendships/me/requests')).body.incoming).toEqual([])
+    expect(await request()).toBe(200)
+  })
+
+  test('the answer to an event has its own id, also while the room is behind', async () => {
+    const { alice, bob, roomId } = await env.pair()
+    const rpc = await env.env.login(bob)
+    const path = `${CLIENT}/rooms/${part(roomId)}/state/org.decentraland.friendship`
+    const request = () => alice.rest.put(path, { type: 'request' })
+    const first = await request()
+    proxy.mischief = (method, url) => (method === 'PUT' && url.includes('/state/') ? '500' : null)
+    await rpc.client.rejectFriendshipRequest(alice.address)
+    const second = request()
+    await until(async () => (await bob.rest.get('/v1/friendships/me/requests')).body.incoming.length === 1, 'she asks')
+    proxy.mischief = () => null
+    const { body } = await second
+    expect(body).toEqual({ event_id: expect.stringMatching(/^\$/) })
+    expect(body).not.toEqual(first.body)
+    expect((await alice.rest.get(`${path}/?format=event`)).body.event_id).toBe(body.event_id)
+    expect((await request()).body).toEqual(body)
   })
 })

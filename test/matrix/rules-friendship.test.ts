@@ -123,6 +123,15 @@ describeWithSynapse('the state event of a friendship', () => {
     expect((await act(mallory, body.room_id, 'request')).status).toBe(403)
   })
 
+  test('is of somebody in the room, not of somebody who is only invited', async () => {
+    const [alice, bob] = await Promise.all([env.login(), env.login()])
+    const { body } = await alice.rest.post(`${CLIENT}/createRoom`, env.pairRoom(bob))
+    expect(await act(bob, body.room_id, 'request')).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
+    expect(await requestsOf(alice)).toEqual({ incoming: [], outgoing: [] })
+    await bob.rest.post(`${CLIENT}/join/${part(body.room_id)}`)
+    expect((await act(bob, body.room_id, 'request')).status).toBe(200)
+  })
+
   test('is refused when one has blocked the other, who is told nothing more', async () => {
     const { alice, bob, roomId } = await env.pair()
     const { client } = await loginV2(env.env, bob)

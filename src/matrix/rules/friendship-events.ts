@@ -3,7 +3,7 @@ import { SocialError } from '../../domain/errors.ts'
 import { FRIENDSHIP_TYPE } from '../friendship-event.ts'
 import type { JsonObject } from '../http.ts'
 import type { EventId, MatrixIds } from '../ids.ts'
-import type { FriendshipEvents } from './friendship.ts'
+import type { EventPlace, FriendshipEvents } from './friendship.ts'
 import type { Rooms, StateEvent } from './rooms.ts'
 import type { RuleCall } from './rule.ts'
 
@@ -20,7 +20,11 @@ export class DirectEvents implements FriendshipEvents {
     this.#rooms = rooms
   }
 
-  write({ token }: RuleCall, roomId: string, stateKey: string, content: JsonObject): Promise<EventId> {
+  async present(): Promise<null> {
+    return null
+  }
+
+  write({ token }: RuleCall, { roomId, stateKey }: EventPlace, content: JsonObject): Promise<EventId> {
     return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
   }
 }
@@ -38,14 +42,24 @@ export class FollowedEvents implements FriendshipEvents {
     this.#ids = ids
   }
 
-  async write(call: RuleCall, roomId: string, stateKey: string, content: JsonObject): Promise<EventId> {
-    if (stateKey !== '') return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, call.token)
-    const sender = this.#ids.userId(call.actor)
+  async present({ token }: RuleCall, roomId: string): Promise<EventId | null> {
+    const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', token)
+    return event?.event_id ?? null
+  }
+
+  async write(
+    { actor, token }: RuleCall,
+    { roomId, stateKey }: EventPlace,
+    content: JsonObject,
+    older: EventId | null
+  ): Promise<EventId> {
+    if (stateKey !== '') return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
+    const sender = this.#ids.userId(actor)
     const isIt = (event: StateEvent | null): event is StateEvent =>
-      event?.sender === sender && event.content['type'] === content['type']
+      event?.sender === sender && event.content['type'] === content['type'] && event.event_id !== older
     const deadline = performance.now() + MAX_WAIT_MS
     for (let step = FIRST_STEP_MS; performance.now() < deadline; step = Math.min(2 * step, MAX_STEP_MS)) {
-      const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', call.token)
+      const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', token)
       if (isIt(event)) return event.event_id
       await wait(step)
     }

@@ -9,8 +9,19 @@ import { answer, checked, forbidden, type RuleCall, type Verdict } from './rule.
 
 /** Brings what was done to a friendship into the room, where it is a state event. */
 export interface FriendshipEvents {
-  /** @returns the id of the event, which the homeserver has when this resolves */
-  write(call: RuleCall, roomId: string, stateKey: string, content: JsonObject): Promise<EventId>
+  /** What the room has now, so that it is not taken for what is to come; null where nobody waits for that. */
+  present(call: RuleCall, roomId: string): Promise<EventId | null>
+  /**
+   * @param older an event that is not the one
+   * @returns the id of the event, which the homeserver has when this resolves
+   */
+  write(call: RuleCall, place: EventPlace, content: JsonObject, older: EventId | null): Promise<EventId>
+}
+
+/** Where a state event of a friendship is to be. */
+export interface EventPlace {
+  readonly roomId: string
+  readonly stateKey: string
 }
 
 interface FriendshipParts {
@@ -44,11 +55,16 @@ export class FriendshipRule {
     if (room.kind !== 'pair') throw forbidden('Friendships are changed in the room of the two')
 
     const said = action === 'request' ? (message ?? null) : null
-    const isDone = stateKey !== '' && (await this.#isLast(call, room.other, action))
-    if (!isDone) await friends.act({ actor, target: room.other, action, message: said })
     const content = { type: action, ...(said !== null && { message: said }) }
-    const key = stateKey === '' ? '' : ids.userId(actor)
-    return answer({ event_id: await events.write(call, roomId, key, content) })
+    if (stateKey !== '' && (await this.#isLast(call, room.other, action))) {
+      return answer({ event_id: await events.write(call, { roomId, stateKey: ids.userId(actor) }, content, null) })
+    }
+    // In this order: what is in the room by now happened at the latest with this version of the pair.
+    const present = await events.present(call, roomId)
+    const { version } = await friends.between(actor, room.other)
+    const { seq } = await friends.act({ actor, target: room.other, action, message: said })
+    const place = { roomId, stateKey: stateKey === '' ? '' : ids.userId(actor) }
+    return answer({ event_id: await events.write(call, place, content, seq === version ? null : present) })
   }
 
   /** Whether it is what this user did last, so that only the event is missing. */
