@@ -52,9 +52,11 @@ export class MatrixEnv implements AsyncDisposable {
   /** Two users who both are in the room that they share. */
   async pair(): Promise<{ alice: MatrixUser; bob: MatrixUser; roomId: string }> {
     const [alice, bob] = await Promise.all([this.login(), this.login()])
-    const { body } = await alice.rest.post(`${CLIENT}/createRoom`, this.pairRoom(bob))
-    await bob.rest.post(`${CLIENT}/join/${part(body.room_id)}`)
-    return { alice, bob, roomId: body.room_id }
+    const made = await alice.rest.post(`${CLIENT}/createRoom`, this.pairRoom(bob))
+    const roomId = made.body?.room_id
+    const joined = await bob.rest.post(`${CLIENT}/join/${part(roomId)}`)
+    if (made.status !== 200 || joined.status !== 200) throw new Error(`No room: ${made.text} ${joined.text}`)
+    return { alice, bob, roomId }
   }
 
   /** What clients ask for to have a room with another user. */
