@@ -27,7 +27,7 @@ export class World {
   readonly devices: readonly Device[]
   readonly #options: WorldOptions
   readonly #listening: readonly Promise<void>[]
-  readonly #acting: readonly Promise<void>[]
+  #acting: readonly Promise<void>[] = []
   /** Nobody acts any more, and nobody comes back any more. */
   #isOver = false
   #isLeft = false
@@ -37,15 +37,17 @@ export class World {
     this.#options = options
     this.devices = devices
     this.#listening = devices.map(device => this.#listen(device))
-    this.#acting = devices.map(device => this.#act(device))
   }
 
-  /** Resolves when everybody is connected. */
+  /** Resolves when everybody listens, and begins to act: whoever does not listen yet is not told. */
   static async start(options: WorldOptions): Promise<World> {
     const { cluster, devicesOfEach } = options
     const each = Array.from({ length: devicesOfEach }, () => [cluster.tokenDevice(), cluster.keyDevice()])
-    const world = new World(options, await Promise.all(each.flat()))
-    await until(() => world.devices.every(({ isConnected }) => isConnected), 'all are connected')
+    const devices = await Promise.all(each.flat())
+    const before = await streamsBegun(cluster)
+    const world = new World(options, devices)
+    await until(async () => (await streamsBegun(cluster)) >= before + devices.length, 'everybody listens')
+    world.#acting = devices.map(device => world.#act(device))
     return world
   }
 
@@ -123,6 +125,13 @@ export class World {
       await pause(random(PACE_MS))
     }
   }
+}
+
+/** Streams of updates that were opened afresh on any instance. */
+async function streamsBegun({ instances }: Cluster): Promise<number> {
+  const series = 'dcl_social_service_rpc_streams_begun_total{beginning="fresh"}'
+  const counts = await Promise.all(instances.map(one => one.metric(series)))
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 function outcomeOf(answer: string): Deed['outcome'] {
