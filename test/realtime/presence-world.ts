@@ -1,3 +1,4 @@
+import { vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { MessagesLost } from '../../src/domain/events.ts'
 import type { Channel, ChannelListener, ChannelMessage } from '../../src/realtime/channel.ts'
@@ -131,3 +132,13 @@ export class Instance<End extends Channel = Wire> {
     this.#local.close()
   }
 }
+
+/** Instances that are connected with each other. */
+export function start(...names: string[]) {
+  const wires = new Wires()
+  const instances = names.map(name => new Instance(name, new Wire(wires)))
+  return { wires, instances: instances as [Instance, Instance, Instance] }
+}
+
+/** Lets fake time pass, in milliseconds. */
+export const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
