@@ -263,6 +263,6 @@ it('many subscriptions that come and go leave nothing behind', async () => {
     await Promise.all(devices.map(device => watch(device)))
     await bob.heartbeat({ realm: `${round}` })
     for (const device of devices) device.disconnect()
+    await until(() => env.app.subscribers(alice.address) === 0, 'all streams are gone')
   }
-  await until(() => env.app.subscribers(alice.address) === 0, 'all streams are gone')
 })
