@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { createBus } from './app/bus.ts'
 import { Cleanups } from './app/cleanups.ts'
 import { openDatabase } from './app/database.ts'
@@ -101,7 +101,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const httpPort = (http.server.address() as AddressInfo).port
   serving = true
 
-  const host = config.host === '0.0.0.0' ? 'localhost' : config.host
+  const host = nameOf(config.host)
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
@@ -115,4 +115,10 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
       return cleanups.run()
     }
   }
+}
+
+/** The host as a URL has it, by which the service can be reached on this machine. */
+function nameOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost'
+  return isIPv6(host) ? `[${host}]` : host
 }

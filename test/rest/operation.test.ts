@@ -1,7 +1,8 @@
+import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMetrics } from '../../src/observability/metrics.ts'
 import { type HealthCheck, healthRoutes } from '../../src/rest/health.ts'
-import type { Env } from '../env/app.ts'
+import { Env } from '../env/app.ts'
 import { Rest, startRouter, startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 
@@ -141,4 +142,15 @@ describe('a check', () => {
 it('a connection on which nothing moves is closed', async () => {
   await using router = await listen({ database: () => new Promise(() => {}) }, 200)
   expect(await router.rest.raw('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('')
+})
+
+const hasIPv6 = Object.values(networkInterfaces()).some(addresses =>
+  addresses?.some(({ address }) => address === '::1')
+)
+
+it.each(['0.0.0.0', ...(hasIPv6 ? ['::', '::1'] : [])])('what listens on %s says how it is reached', async host => {
+  await using env = await Env.start({ HOST: host })
+  for (const url of [env.app.httpUrl, env.app.rpcUrl.replace('ws:', 'http:')]) {
+    expect((await new Rest(url).get('/health/live')).text).toBe('"alive"')
+  }
 })
