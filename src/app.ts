@@ -24,8 +24,6 @@ const SWEEP_MS = 60_000
 /** What may be other than in production: outer parts only. */
 export interface Overrides {
   readonly logger?: Logger
-  /** An embedded database that is gone when the app stops, instead of the one of the configuration. */
-  readonly inMemory?: boolean
   /** Unix milliseconds. */
   readonly now?: () => number
   /** How often what expired is swept out, in milliseconds. */
@@ -66,11 +64,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     beginnings: BEGINNINGS,
     ends: SOCKET_ENDS
   })
-  const db = cleanups.add(
-    'database',
-    await openDatabase({ config, logger, metrics, inMemory: overrides.inMemory ?? false }),
-    it => it.close()
-  )
+  const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
   const { bus, log, channel, checks } = await createBus({ config, logger, metrics, db }, cleanups)
   const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)

@@ -8,14 +8,12 @@ interface DatabaseFoundation {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
-  /** Whether it is an embedded one that is gone when it is closed, instead of that of the configuration. */
-  readonly inMemory: boolean
 }
 
 /** The database of the configuration, whose connections are counted. */
-export async function openDatabase({ config, logger, metrics, inMemory }: DatabaseFoundation): Promise<Database> {
+export async function openDatabase({ config, logger, metrics }: DatabaseFoundation): Promise<Database> {
   const { url, ...limits } = config.database
-  const where = url === null || inMemory ? { dataDir: inMemory ? null : config.dataDir } : { url }
+  const where = url === null ? { dataDir: config.dataDir } : { url }
   const db = await Database.open({ ...limits, ...where }, logger)
   countConnections(metrics, db)
   return db

@@ -8,7 +8,7 @@ import { Env } from './app.ts'
 import { freshPostgres, postgresUrl, silent } from './databases.ts'
 import { loginBody } from './login.ts'
 
-/** Starts the service on the database that is ready first: a new one on PostgreSQL, or one in memory. */
+/** Starts the service on the database that is ready first: a new one on PostgreSQL, or an embedded one. */
 export async function startService(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<Env> {
   const isGiven = postgresUrl === null || 'DATABASE_URL' in settings
   const database = isGiven ? {} : { DATABASE_URL: await freshPostgres(), DATABASE_POOL_SIZE: '4' }
