@@ -6,8 +6,8 @@ import { type ConnectionCounts, type ConnectionLimits, Connections, unavailable 
 import { EmbeddedEngine } from './embedded.ts'
 import { failureOf } from './failures.ts'
 
-/** A PostgreSQL server; or an embedded database in a folder, or (null) in memory and gone when it is closed. */
-export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string | null })
+/** A PostgreSQL server; or an embedded database in a folder. */
+export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string })
 
 /** One fixed text under one fixed name: each connection has it parsed and planned once. */
 export interface Statement {

@@ -7,7 +7,7 @@ import { PGlite } from '@electric-sql/pglite'
 
 /**
  * @typedef {object} Settings
- * @property {string | null} dataDir
+ * @property {string} dataDir
  * @property {number} vacuumMs
  */
 
@@ -20,9 +20,8 @@ const START_PARAMS = [
   ...['-c', 'shared_buffers=32MB']
 ]
 
-/** @param {string | null} dataDir */
+/** @param {string} dataDir */
 async function open(dataDir) {
-  if (dataDir === null) return PGlite.create({ startParams: START_PARAMS })
   const home = join(dataDir, 'postgres')
   if (!existsSync(home)) await initialize(home)
   return durably(await PGlite.create({ dataDir: home, startParams: START_PARAMS }))

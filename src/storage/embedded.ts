@@ -16,12 +16,12 @@ const VACUUM_MS = 3_600_000
  */
 export class EmbeddedEngine {
   readonly #worker: Worker
-  readonly #lock: DataLock | null
+  readonly #lock: DataLock
   readonly #exited: Promise<unknown>
   #hasExited = false
   #isClosing = false
 
-  private constructor(worker: Worker, lock: DataLock | null, logger: Logger) {
+  private constructor(worker: Worker, lock: DataLock, logger: Logger) {
     this.#worker = worker
     this.#lock = lock
     worker.on('error', error => logger.error({ err: error }, 'The embedded database failed'))
@@ -33,21 +33,21 @@ export class EmbeddedEngine {
   }
 
   /**
-   * Opens the database in a folder, which it makes when there is none, or (null) a new one in memory.
+   * Opens the database in a folder, which it makes when there is none.
    * @param vacuumMs how often what was deleted is cleared away; everything else waits meanwhile
    * @throws DataInUseError when another process has the folder; Error when it cannot be opened
    */
-  static async start(dataDir: string | null, logger: Logger, vacuumMs = VACUUM_MS): Promise<EmbeddedEngine> {
-    const lock = dataDir === null ? null : await lockDataDir(dataDir)
+  static async start(dataDir: string, logger: Logger, vacuumMs = VACUUM_MS): Promise<EmbeddedEngine> {
+    const lock = await lockDataDir(dataDir)
     const worker = new Worker(WORKER, { workerData: { dataDir, vacuumMs }, execArgv: [] })
     try {
       await Promise.race([once(worker, 'message'), once(worker, 'exit').then(() => Promise.reject(stopped()))])
       return new EmbeddedEngine(worker, lock, logger)
     } catch (error) {
       await worker.terminate()
-      await lock?.release()
+      await lock.release()
       const reason = error instanceof Error ? error.message : String(error)
-      throw new Error(`The embedded database in ${dataDir ?? 'memory'} could not be opened: ${reason}`)
+      throw new Error(`The embedded database in ${dataDir} could not be opened: ${reason}`)
     }
   }
 
@@ -75,7 +75,7 @@ export class EmbeddedEngine {
     const stuck = setTimeout(() => this.#worker.terminate(), CLOSE_DEADLINE_MS)
     await this.#exited
     clearTimeout(stuck)
-    await this.#lock?.release()
+    await this.#lock.release()
   }
 }
 

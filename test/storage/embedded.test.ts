@@ -40,12 +40,6 @@ test('a process that was killed before its database was complete leaves nothing 
   await db.close()
 })
 
-test('a database can be in memory', async () => {
-  const db = await Database.open({ ...LIMITS, dataDir: null }, silent)
-  expect(await db.rows({ name: 'create', text: 'create table number (n int)' }, [])).toEqual([])
-  await db.close()
-})
-
 test('a start waits for it longer than a request would', async () => {
   const lines: string[] = []
   const logger = createLogger({ level: 'warn', format: 'json', destination: { write: line => void lines.push(line) } })
