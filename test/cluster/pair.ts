@@ -1,5 +1,5 @@
 import type { Cluster } from '../env/cluster.ts'
-import type { Device } from '../env/device.ts'
+import type { Device, Told } from '../env/device.ts'
 import { until } from '../env/until.ts'
 
 /** What a device was told, in words; losses left out. */
@@ -16,6 +16,9 @@ export async function pair<A extends Device, B extends Device>(
   return [alice, bob]
 }
 
+/** The message by which the last request of the beginning is known. */
+const LAST = 'the last one'
+
 /** Lets a device listen. Heard once of another user, its subscription is known to be open. */
 async function listens(device: Device, other: Device): Promise<void> {
   void device.listen()
@@ -24,7 +27,10 @@ async function listens(device: Device, other: Device): Promise<void> {
     await other.act('cancel', device.address)
     return told(device).length > 0
   }, 'the subscription is open')
-  await until(() => told(device).at(-1) === 'cancel', 'everything so far is told')
+  await other.act('request', device.address, LAST)
+  await other.act('cancel', device.address)
+  const isLast = (entry: Told | undefined): boolean => entry !== undefined && entry !== 'lost' && entry.message === LAST
+  await until(() => isLast(device.told.at(-2)), 'everything so far is told')
   device.told.length = 0
 }
 

@@ -35,8 +35,9 @@ describeWithSynapse('the published client, in a conversation', () => {
     const { alice, bob, id } = await conversation()
     expect(await bob.client.createDirectConversation(alice.id)).toMatchObject({ id, type: ConversationType.DIRECT })
     expect(await alice.client.createDirectConversation(bob.id)).toMatchObject({ id })
-    const known = alice.client.getAllCurrentConversations().map(it => it.conversation)
-    expect(known).toMatchObject([{ id, type: ConversationType.DIRECT, userIds: [alice.id, bob.id] }])
+    const known = () => alice.client.getAllCurrentConversations().map(it => it.conversation)
+    await until(() => known()[0]?.userIds?.length === 2 && known()[0]?.type === ConversationType.DIRECT, 'she knows it')
+    expect(known()).toMatchObject([{ id, type: ConversationType.DIRECT, userIds: [alice.id, bob.id] }])
   })
 
   test('does not find who was never there', async () => {
