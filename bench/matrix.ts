@@ -58,7 +58,7 @@ console.log('Updates acknowledged, with 20 connections')
 const options = { postgresUrl: postgres.url, seconds, signal }
 const attached = { Synapse: synapse, 'a homeserver that is away': { ...synapse, url: 'http://127.0.0.1:9' } }
 // A homeserver has a machine of its own; on this one it only takes what nobody else wants.
-execFileSync('renice', ['-n', '19', '-p', String(synapsePid)], { stdio: 'ignore' })
+execFileSync('chrt', ['--idle', '--all-tasks', '--pid', '0', String(synapsePid)], { stdio: 'ignore' })
 for (const [name, access] of Object.entries(attached)) {
   const without: Measurement[] = []
   const withIt: Measurement[] = []
