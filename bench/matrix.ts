@@ -11,7 +11,7 @@ import { measureUpdates } from './matrix-updates.ts'
 
 /*
  * Measures how a homeserver is kept in step, what that costs those who make friends, and what it costs to have `sync`
- * handed on: `npx tsx bench/matrix.ts`, after `npm run build`. See docs/benchmarks.md.
+ * handed on: `npm run bench:matrix`. See docs/benchmarks.md.
  */
 
 const { values } = parseArgs({
