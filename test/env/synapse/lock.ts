@@ -45,7 +45,8 @@ async function isAbandoned(path: string, timeoutMs: number): Promise<boolean> {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine has not ended. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
