@@ -86,8 +86,14 @@ export class Cluster implements AsyncDisposable {
     const databaseUrl = await createDatabase(postgres.url)
     const env = { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, ...settings }
     const instances = await Promise.all(Array.from({ length: count }, () => Instance.create(env)))
-    await Promise.all(instances.map(({ process }) => process.start()))
-    return new Cluster(postgres, redis, databaseUrl, instances)
+    const cluster = new Cluster(postgres, redis, databaseUrl, instances)
+    try {
+      await Promise.all(instances.map(({ process }) => process.start()))
+      return cluster
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   instance(index: number): Instance {
