@@ -10,11 +10,15 @@ interface DatabaseFoundation {
   readonly metrics: Metrics
 }
 
-/** The database of the configuration, whose connections are counted. */
+/** The database of the configuration. */
+export function connect({ database, dataDir }: Config, logger: Logger): Promise<Database> {
+  const { url, ...limits } = database
+  return Database.open({ ...limits, ...(url === null ? { dataDir } : { url }) }, logger)
+}
+
+/** As {@link connect}; its connections are counted. */
 export async function openDatabase({ config, logger, metrics }: DatabaseFoundation): Promise<Database> {
-  const { url, ...limits } = config.database
-  const where = url === null ? { dataDir: config.dataDir } : { url }
-  const db = await Database.open({ ...limits, ...where }, logger)
+  const db = await connect(config, logger)
   countConnections(metrics, db)
   return db
 }

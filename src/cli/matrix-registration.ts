@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config.ts'
 import { registrationYaml } from '../matrix/registration.ts'
-import { adviceOn } from './serve.ts'
+import { Advice, advised } from './advice.ts'
 
 const FILE = 'social-service.yaml'
 
@@ -14,29 +14,24 @@ export const PRINT = '--print'
  * @returns the exit code: 0, or 1 when the configuration is not that of an application service, or nothing can be written
  */
 export async function matrixRegistration(options: ReadonlySet<string>): Promise<number> {
-  try {
+  const code = await advised(async () => {
     const { matrix, serverName } = loadConfig()
     if (matrix?.mode !== 'appservice') {
-      console.error('Only with MATRIX_MODE=appservice is the service known to a homeserver by a file.')
-      return 1
+      throw new Advice('Only with MATRIX_MODE=appservice is the service known to a homeserver by a file.')
     }
     const registration = registrationYaml({ ...matrix, serverName })
     if (options.has(PRINT)) console.log(registration.trimEnd())
     else await write(registration)
     return 0
-  } catch (error) {
-    const advice = adviceOn(error) ?? adviceOnFile(error)
-    if (advice === null) throw error
-    console.error(advice)
-    return 1
-  }
+  })
+  return code ?? 1
 }
 
 async function write(registration: string): Promise<void> {
   const path = resolve(FILE)
   // Who can read it can act as any user.
-  await writeFile(path, registration, { mode: 0o600 })
-  await chmod(path, 0o600)
+  await writeFile(path, registration, { mode: 0o600 }).catch(asAdvice)
+  await chmod(path, 0o600).catch(asAdvice)
   console.log(
     [
       `Written: ${path}`,
@@ -47,9 +42,8 @@ async function write(registration: string): Promise<void> {
   )
 }
 
-function adviceOnFile(error: unknown): string | null {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'EACCES' || code === 'EROFS' || code === 'EISDIR'
-    ? `${resolve(FILE)} cannot be written (${code}): go elsewhere, or use "${PRINT}".`
-    : null
+function asAdvice(error: NodeJS.ErrnoException): never {
+  const { code = '' } = error
+  if (!['EACCES', 'EROFS', 'EISDIR'].includes(code)) throw error
+  throw new Advice(`${resolve(FILE)} cannot be written (${code}): go elsewhere, or use "${PRINT}".`)
 }

@@ -1,8 +1,9 @@
+import { connect } from '../app/database.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { createLogger } from '../observability/logger.ts'
-import { Database } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { OutboxStore, type ParkedEvent } from '../storage/outbox.ts'
-import { adviceOn } from './serve.ts'
+import { advised } from './advice.ts'
 
 /** Events that are listed at most. */
 const MAX_LISTED = 1_000
@@ -15,21 +16,16 @@ export const RETRY = '--retry'
  * @returns the exit code: 0, or 1 when the database cannot be used
  */
 export async function outbox(options: ReadonlySet<string>): Promise<number> {
-  try {
-    const config = loadConfig()
-    const db = await openDatabase(config)
+  const code = await advised(async () => {
+    const db = await openDatabase(loadConfig())
     try {
       await (options.has(RETRY) ? retry(new OutboxStore(db)) : list(new OutboxStore(db)))
     } finally {
       await db.close()
     }
     return 0
-  } catch (error) {
-    const advice = adviceOn(error)
-    if (advice === null) throw error
-    console.error(advice)
-    return 1
-  }
+  })
+  return code ?? 1
 }
 
 async function list(store: OutboxStore): Promise<void> {
@@ -57,9 +53,7 @@ function age(at: number): string {
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`
 }
 
-function openDatabase({ database, dataDir, log }: Config): Promise<Database> {
-  const { url, ...options } = database
+function openDatabase(config: Config): Promise<Database> {
   // What is listed is for people; the log is not.
-  const logger = createLogger({ ...log, level: 'error' })
-  return Database.open(url === null ? { ...options, dataDir } : { ...options, url }, logger)
+  return connect(config, createLogger({ ...config.log, level: 'error' }))
 }

@@ -1,33 +1,29 @@
 import { resolve } from 'node:path'
 import { type App, createApp } from '../app.ts'
-import { type Config, ConfigError, loadConfig } from '../config.ts'
-import { SocialError } from '../domain/errors.ts'
+import { type Config, loadConfig } from '../config.ts'
 import { createLogger } from '../observability/logger.ts'
-import { DataInUseError } from '../storage/data-lock.ts'
-import { SchemaError } from '../storage/migrator.ts'
+import { advised } from './advice.ts'
 
 /**
  * Runs the service until SIGINT or SIGTERM, then lets what is open finish; a second signal ends it at once.
  * @returns the exit code: 0 after a clean end, 1 when it could not start
  */
 export async function serve(): Promise<number> {
-  let app: App
   const told = toldToStop()
-  try {
-    const config = loadConfig()
-    const logger = createLogger(config.log)
-    for (const warning of config.warnings) logger.warn(warning)
-    app = await createApp(config, { logger })
-    console.log(banner(config, app))
-  } catch (error) {
-    const advice = adviceOn(error)
-    if (advice === null) throw error
-    console.error(advice)
-    return 1
-  }
+  const app = await advised(start)
+  if (app === null) return 1
   await told
   await app.stop()
   return 0
+}
+
+async function start(): Promise<App> {
+  const config = loadConfig()
+  const logger = createLogger(config.log)
+  for (const warning of config.warnings) logger.warn(warning)
+  const app = await createApp(config, { logger })
+  console.log(banner(config, app))
+  return app
 }
 
 /**
@@ -47,17 +43,6 @@ function toldToStop(): Promise<void> {
     }
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, hear)
   })
-}
-
-/** What to tell whoever started the service of why it does not; null of what nobody foresaw. */
-export function adviceOn(error: unknown): string | null {
-  if (error instanceof ConfigError || error instanceof DataInUseError || error instanceof SchemaError) {
-    return error.message
-  }
-  if (error instanceof SocialError) return 'The database cannot be reached: is it running, and is DATABASE_URL right?'
-  const { code, port } = error as { code?: unknown; port?: unknown }
-  if (code === 'EADDRINUSE') return `Port ${port} is in use: stop what listens there, or set HTTP_PORT or RPC_PORT.`
-  return null
 }
 
 function banner({ database, dataDir, matrix, environment }: Config, { httpUrl, rpcUrl }: App): string {
