@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { FakeHomeserver, type Received, sendJson } from '../env/fake-homeserver.ts'
-import { CLIENT, MatrixEnv, type MatrixUser, part } from '../env/matrix.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Received, sendJson } from '../env/fake-homeserver.ts'
+import { CLIENT, part } from '../env/matrix.ts'
+import { inFront } from './in-front.ts'
 
 /** What a client could say to be taken for somebody else, or to have a request read in two ways. */
-let homeserver: FakeHomeserver
-let env: MatrixEnv
-let alice: MatrixUser
-
-beforeAll(async () => {
-  homeserver = await FakeHomeserver.start()
-  env = await MatrixEnv.start(homeserver)
-  alice = await env.login()
-})
-afterAll(async () => {
-  await env[Symbol.asyncDispose]()
-  await homeserver[Symbol.asyncDispose]()
-})
+const { homeserver, env, alice } = await inFront()
 beforeEach(() => {
-  homeserver.received.length = 0
   homeserver.answer = ({ url = '' }, response) =>
     sendJson(response, 200, url.endsWith('/joined_rooms') ? { joined_rooms: [] } : { well: true })
 })

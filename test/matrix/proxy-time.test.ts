@@ -1,38 +1,12 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { FakeHomeserver, type Received, sendJson } from '../env/fake-homeserver.ts'
-import { CLIENT, MatrixEnv, type MatrixUser } from '../env/matrix.ts'
+import { describe, expect, test } from 'vitest'
+import { FakeHomeserver, sendJson } from '../env/fake-homeserver.ts'
+import { CLIENT, MatrixEnv } from '../env/matrix.ts'
 import { until } from '../env/until.ts'
+import { inFront, NARROW } from './in-front.ts'
 
-let homeserver: FakeHomeserver
-let env: MatrixEnv
-let alice: MatrixUser
-
-beforeAll(async () => {
-  homeserver = await FakeHomeserver.start()
-  env = await MatrixEnv.start(homeserver, {
-    MATRIX_TIMEOUT: '500ms',
-    MATRIX_BODY_LIMIT: '10kb',
-    MATRIX_MEDIA_LIMIT: '6mb',
-    MATRIX_MAX_REQUESTS_PER_USER: '4'
-  })
-  alice = await env.login()
-})
-afterAll(async () => {
-  await env[Symbol.asyncDispose]()
-  await homeserver[Symbol.asyncDispose]()
-})
-beforeEach(() => {
-  homeserver.received.length = 0
-  homeserver.answer = (_, response) => sendJson(response, 200, { well: true })
-})
-
-/** The only request that came to the homeserver. */
-function received(): Received {
-  expect(homeserver.received).toHaveLength(1)
-  return homeserver.received[0] as Received
-}
+const { homeserver, env, alice, received } = await inFront(NARROW)
 
 describe('what takes its time', () => {
   test('a large body passes while it is still being sent', async () => {
