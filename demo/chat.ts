@@ -38,7 +38,7 @@ export async function chat(steps: Steps, closing: (() => Promise<void>)[]): Prom
   const alicesChat = await steps.run('Alice opens her chat', () => login(alice))
   const bobsChat = await steps.run('Bob opens his', () => login(bob))
   const room = await steps.run('Both find the room that was made for them', async () => {
-    const shared = () => roomOf(alicesChat).find(id => roomOf(bobsChat).includes(id))
+    const shared = () => roomsOf(alicesChat).find(id => roomsOf(bobsChat).includes(id))
     await until(() => shared() !== undefined, FOLLOW_MS)
     return shared() ?? ''
   })
@@ -75,7 +75,7 @@ async function loginToChat(
   return client
 }
 
-const roomOf = (client: SocialClient): string[] =>
+const roomsOf = (client: SocialClient): string[] =>
   client.getAllCurrentConversations().map(({ conversation }) => conversation.id)
 
 /** Lets one write, and waits until the other has read it. */

@@ -64,11 +64,11 @@ export class Updates {
   readonly #parts: UpdatesParts
   readonly #instance = randomUUID()
   readonly #streams = new Set<Stream>()
-  /** By the owners of the streams. */
-  readonly #unkept = new Map<string, KeptPosition>()
-  #isKeeping = false
   /** Those of them that have something to be taken, or had: of many thousands that are open, most are idle. */
   readonly #active = new Set<Stream>()
+  /** What is to go into the next statement, by the owners of the streams. */
+  readonly #unkept = new Map<string, KeptPosition>()
+  #isKeeping = false
   #keeping: Promise<boolean> = Promise.resolve(true)
   #keeper: NodeJS.Timeout | undefined
   #heart: NodeJS.Timeout | undefined
