@@ -20,9 +20,10 @@ const KEEP_ALIVE_MS = 10_000
 const INT8 = 20
 /**
  * Every statement is written for the one plan that its indexes give. Left to itself, PostgreSQL plans reads of the log
- * anew each time, because it takes the end of the log for a third of it unless it knows the number.
+ * anew each time, because it takes the end of the log for a third of it unless it knows the number. For the same reason
+ * nothing is compiled: it would take a quarter of a second, for rows that are not there.
  */
-const ONE_PLAN = '-c plan_cache_mode=force_generic_plan'
+const ONE_PLAN = '-c plan_cache_mode=force_generic_plan -c jit=off'
 
 /** How many connections there are at this moment. */
 export interface ConnectionCounts {
