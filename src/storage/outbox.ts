@@ -46,9 +46,62 @@ type LeasedRow = [heldUntil: number, attempts: number, ...EventRow]
 type ParkedRow = [attempts: number, error: string | null, waiting: number, ...EventRow]
 
 const LEASED = `select held_until, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
+/** Numbers that may be missing from the log at a time, as in a log cursor. */
+const MAX_MISSING = 10_000
+/** Events in the log that are not in the outbox yet, although a higher number may be. */
+const LATE = 'seq = any (array(select seq from matrix_log_gap))'
 /** The event that a lease is on, if it is still that lease. */
 const HELD = 'lo = $1 and hi = $2 and seq = $3 and held_until = $4'
 
+const POSITION = { name: 'outbox-position', text: 'select seq from matrix_log_position' }
+// Nobody is between taking a number and committing while this is held, so that nothing is missing below the newest.
+const STILL = { name: 'outbox-log-still', text: 'lock table pair_event in share mode' }
+const BEGIN = {
+  name: 'outbox-begin',
+  text: `insert into matrix_log_position (seq) select coalesce(max(seq), 0) from pair_event on conflict do nothing`
+}
+// One snapshot shows everything here, and a position that somebody moved since is left to them: what they found missing
+// could be passed over. (A snapshot that shows an event shows the earlier ones of its pair.) Whoever has a missing number
+// had the id of their transaction before the snapshot; that of this statement, which must be its first, comes after it: so
+// when all lower ones have ended, the number is there or never will be. Where nothing is new, no id is taken.
+const TAKE = {
+  name: 'outbox-take',
+  text: `with late as (
+    select lo, hi, seq from pair_event where ${LATE}
+  ),
+  given_up as (
+    select seq from matrix_log_gap where bound <= pg_snapshot_xmin(pg_current_snapshot())
+    union all (select seq from matrix_log_gap order by seq desc offset ${MAX_MISSING})
+  ),
+  position as (
+    select seq from matrix_log_position
+    where seq = (select seq from matrix_log_position)
+      and (seq < (select max(seq) from pair_event) or exists (select from late) or exists (select from given_up))
+    for update skip locked
+  ),
+  next as (
+    select lo, hi, seq from pair_event where seq > (select seq from position) order by seq limit $1
+  ),
+  moved as (
+    update matrix_log_position set seq = (select max(seq) from next) where exists (select from next) returning seq
+  ),
+  missed as (
+    insert into matrix_log_gap (seq, bound)
+    select number, pg_current_xact_id() from generate_series(
+      (select greatest(position.seq + 1, moved.seq - ${MAX_MISSING}) from position, moved), (select seq from moved)
+    ) number where not exists (select from next where next.seq = number)
+  ),
+  ended as (
+    delete from matrix_log_gap where exists (select from position)
+      and seq = any (array(select seq from late union all select seq from given_up))
+    returning seq
+  ),
+  taken as (
+    insert into matrix_outbox (lo, hi, seq, held_until)
+    select lo, hi, seq, 0 from (select * from next union all select late.* from late join ended using (seq)) event
+    returning seq
+  ) select count(*) from taken`
+}
 // The rows are locked, so that they are where they were found; by their keys the planner would look for too many.
 const LEASE = {
   name: 'outbox-lease',
@@ -96,8 +149,11 @@ const RELEASE = {
 }
 const STATS = {
   name: 'outbox-stats',
-  text: `select count(*), count(*) filter (where parked),
-    (select acted_at from pair_event where seq = (select min(seq) from matrix_outbox)) from matrix_outbox`
+  text: `select held.count + next.count + late.count, parked,
+      (select acted_at from pair_event where seq = least(held.first, next.first, late.first))
+    from (select count(*), count(*) filter (where parked) as parked, min(seq) as first from matrix_outbox) held,
+      (select count(*), min(seq) as first from pair_event where seq > (select seq from matrix_log_position)) next,
+      (select count(*), min(seq) as first from pair_event where ${LATE}) late`
 }
 const PARKED = {
   name: 'outbox-parked',
@@ -124,6 +180,25 @@ export class OutboxStore {
 
   constructor(db: Database) {
     this.#db = db
+  }
+
+  /** Starts with what happens from now on; where it was started before, it goes on with what has happened since. */
+  async begin(): Promise<void> {
+    await this.#db.transaction(async tx => {
+      if ((await tx.rows(POSITION, [])).length > 0) return
+      await tx.rows(STILL, [])
+      await tx.rows(BEGIN, [])
+    })
+  }
+
+  /**
+   * Takes the next part of the log, each event once, whatever the number of instances.
+   * @param limit how many events, and those that come late
+   * @returns how many there were; 0 also when somebody else takes at this moment
+   */
+  async take(limit: number): Promise<number> {
+    const [row] = await this.#db.rows<[number]>(TAKE, [limit], { idempotent: true })
+    return row?.[0] ?? 0
   }
 
   /** The first events of at most `limit` pairs that nobody has leased, oldest first. */

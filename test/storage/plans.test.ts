@@ -4,6 +4,8 @@ import { calls, explain, fill, STARS } from './plans.ts'
 import { Stores } from './stores.ts'
 
 const CALLS = await calls()
+/** Small, however long the log is. */
+const SMALL = ['matrix_log_position', 'matrix_log_gap', 'matrix_outbox']
 
 describeWithPostgres('On a hundred thousand pairs', () => {
   let stores: Stores
@@ -16,7 +18,7 @@ describeWithPostgres('On a hundred thousand pairs', () => {
   describe('no table is read as a whole', () => {
     test.each(CALLS.map(call => [call.statement.name, call] as const))('by %s', async (_, call) => {
       const { scanned, buffers } = await explain(stores.url, call)
-      expect(scanned).toEqual([])
+      expect(scanned.filter(table => !SMALL.includes(table))).toEqual([])
       // The rows of the pairs alone fill more than a thousand pages.
       expect(buffers).toBeLessThan(300)
     })

@@ -8,6 +8,7 @@ import type { Database, Statement } from '../../src/storage/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { OutboxStore } from '../../src/storage/outbox.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
 import { SettingsStore } from '../../src/storage/settings.ts'
 
@@ -60,6 +61,9 @@ const ROWS = [
     from user_count`,
   `insert into used_login select sha256(address::bytea), 1000000000 + row_number() over () from user_count`,
   `select setval('pair_event_seq', 200000 + ${USERS})`,
+  `insert into matrix_log_position (seq) select max(seq) - 500 from pair_event`,
+  `insert into matrix_log_gap select n, '9000000' from generate_series(1000000, 1000050) n`,
+  `insert into matrix_outbox (lo, hi, seq, held_until) select lo, hi, seq, 0 from pair_event where seq <= 100`,
   `vacuum analyze`
 ]
 
@@ -106,6 +110,9 @@ export async function calls(): Promise<Call[]> {
     await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
     await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
   }
+  const outbox = new OutboxStore(db)
+  await outbox.take(20)
+  await outbox.stats()
   const sessions = new SessionStore(db, 50)
   const tokenHash = randomBytes(32)
   await sessions.start(

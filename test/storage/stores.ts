@@ -119,6 +119,11 @@ export class HeldTransaction implements AsyncDisposable {
     await this.#client.query('select pg_current_xact_id()')
   }
 
+  /** Runs any statement of a test. */
+  async query(text: string): Promise<void> {
+    await this.#client.query(text)
+  }
+
   async act(actor: Address, action: PairAction, target: Address): Promise<PairEvent> {
     const rows = async ({ text }: Statement, values: unknown[]) =>
       (await this.#client.query({ text, values, rowMode: 'array' })).rows
