@@ -47,6 +47,7 @@ export class Pairs implements AsyncDisposable {
     const limits = { poolSize: 20, connectTimeoutMs: 2_000, statementTimeoutMs: 10_000 }
     const db = await Database.open({ url: databaseUrl, ...limits }, logger)
     await migrate(db, MIGRATIONS)
+    await new OutboxStore(db).begin()
     return new Pairs(db, access)
   }
 
@@ -107,7 +108,7 @@ export class Pairs implements AsyncDisposable {
   }
 
   async #act(actor: Address, action: PairAction, target: Address): Promise<void> {
-    const store = new FriendshipStore(this.#db, { friends: 10, outgoing: 10 }, true)
+    const store = new FriendshipStore(this.#db, { friends: 10, outgoing: 10 })
     const intent = { actor, target, action, message: null }
     const before = await store.read(actor, target)
     const decision = decide(before, intent, Date.now())

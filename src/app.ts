@@ -76,7 +76,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   cleanups.add('sweeper', sweeper, clearInterval)
 
   const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)
-  startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
+  await startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
 
   let serving = false
   let stopBy = 0

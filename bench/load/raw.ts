@@ -30,7 +30,7 @@ async function raw({ urls, size, seconds, watched }: RawJob, make: (db: Database
 
 export function updates(job: Job): Promise<Measurement> {
   return raw(job, (db, lane) => {
-    const store = new FriendshipStore(db, LIMITS, false)
+    const store = new FriendshipStore(db, LIMITS)
     const next = cycle(befriendings('raw-updates', lane))
     return timed(async () => {
       const { actor, target, action } = next()

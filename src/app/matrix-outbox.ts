@@ -5,6 +5,7 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Bus } from '../realtime/bus.ts'
 import type { Database } from '../storage/database.ts'
+import { OutboxStore } from '../storage/outbox.ts'
 import type { Cleanups } from './cleanups.ts'
 
 interface OutboxFoundation {
@@ -29,10 +30,11 @@ export const PACE: OutboxPace = {
 const CALLS_OF_PAIR = 3
 
 /** Keeps a homeserver that knows this service as its application service in step with what is committed. */
-export function startMatrixOutbox(foundation: OutboxFoundation, cleanups: Cleanups): void {
+export async function startMatrixOutbox(foundation: OutboxFoundation, cleanups: Cleanups): Promise<void> {
   const { config, logger, metrics, db, bus, now } = foundation
   if (config.matrix?.mode !== 'appservice') return
   const { homeserverUrl, asToken, roomOn } = config.matrix
+  await new OutboxStore(db).begin()
   // Connections of its own, so that a long outbox never stands in the way of a login.
   const homeserver = new HomeserverClient({
     url: homeserverUrl,

@@ -53,11 +53,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
     timeoutMs: ethereum?.timeoutMs ?? 0
   })
-  const friendships = new FriendshipStore(
-    db,
-    { friends: limits.maxFriends, outgoing: limits.maxPendingRequests },
-    config.matrix?.mode === 'appservice'
-  )
+  const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
   const friends = new Friends({
     friendships,
     lists,

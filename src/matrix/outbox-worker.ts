@@ -33,20 +33,23 @@ export interface OutboxWorkerParts {
   readonly backoff: Backoff
 }
 
+/** Events that are taken from the log at a time: what the homeserver is behind beyond that, waits in the log. */
+const TAKEN_TOGETHER = 200
+
 /** A lease that was nearly over, or a service that stops: somebody else goes on. */
 class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }
 
 /**
- * Brings what happened to pairs to the homeserver. It never holds up a friendship: what is committed waits in the
- * outbox until the homeserver has it. Any number of workers share an outbox.
+ * Brings what happened to pairs to the homeserver. It never holds up a friendship: what is committed waits in the log
+ * until a lane is free, and from then on in the outbox until the homeserver has it. Any number of workers share both.
  */
 export class OutboxWorker {
   readonly #parts: OutboxWorkerParts
   readonly #runs = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
-  /** There may be something to lease. */
+  /** There may be something to lease, or to take. */
   #isDue = false
   #leasing: Promise<void> | null = null
   #isStopping = false
@@ -99,9 +102,9 @@ export class OutboxWorker {
         const free = lanes - this.#runs.size
         const leasedAt = performance.now()
         const leased = await store.lease(free, leaseMs)
-        this.#isBlind = false
-        if (leased.length === free) this.#isDue = true
         for (const one of leased) this.#start(one, leasedAt)
+        if (leased.length === free || (await store.take(TAKEN_TOGETHER)) > 0) this.#isDue = true
+        this.#isBlind = false
       }
     } catch (error) {
       this.#lostSight(error)

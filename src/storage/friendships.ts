@@ -2,7 +2,7 @@ import { type Address, orderedPair } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type CountChange, type Intent, NO_PAIR, type Pair, statusOf } from '../domain/friendship.ts'
-import type { Database, Statement } from './database.ts'
+import type { Database } from './database.ts'
 import { ACTION_CODE, actionOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
 
 /** How many friends, and requests that wait for an answer, one user may have. */
@@ -32,7 +32,7 @@ const READ = {
  * What follows the swap of the row, in the same statement: the counts of both users, each under its row lock and in
  * the order of the addresses (so that two statements never wait for each other), and the event log.
  */
-const consequences = (outbox: boolean): string => `
+const CONSEQUENCES = `
   counted as (
     insert into user_count as present (address, friends, outgoing)
     select address, friends, outgoing from changed, (values ($1, $10::int, $11::int), ($2, $12::int, $13::int))
@@ -48,13 +48,8 @@ const consequences = (outbox: boolean): string => `
   logged as (
     insert into pair_event (seq, lo, hi, action, actor_is_lo, acted_at, message, previous, previous_actor_is_lo)
     select version, $1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $9::smallint, $16::boolean from changed
-  )${outbox ? OUTBOXED : ''}
+  )
   select version from changed`
-
-/** What Matrix is to follow, in the order of the pair. */
-const OUTBOXED = `, outboxed as (
-    insert into matrix_outbox (seq, lo, hi) select version, $1, $2 from changed
-  )`
 
 /**
  * The number is taken when the transaction has its id: a reader of the log that misses a number then knows which
@@ -62,23 +57,23 @@ const OUTBOXED = `, outboxed as (
  */
 const NEXT_SEQ = `nextval(case when pg_current_xact_id() is not null then 'pair_event_seq' end)`
 
-const insert = (outbox: boolean): Statement => ({
-  name: outbox ? 'pair-insert-outbox' : 'pair-insert',
+const INSERT = {
+  name: 'pair-insert',
   text: `with changed as (
     insert into pair (lo, hi, last_action, actor_is_lo, acted_at, message, blocked_by_lo, blocked_by_hi, version)
     values ($1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $7::bigint, $8::bigint, ${NEXT_SEQ})
     on conflict do nothing returning version
-  ), ${consequences(outbox)}`
-})
+  ), ${CONSEQUENCES}`
+}
 
-const swap = (outbox: boolean): Statement => ({
-  name: outbox ? 'pair-swap-outbox' : 'pair-swap',
+const SWAP = {
+  name: 'pair-swap',
   text: `with changed as (
     update pair set last_action = $3::smallint, actor_is_lo = $4::boolean, acted_at = $5::bigint, message = $6::bytea,
       blocked_by_lo = $7::bigint, blocked_by_hi = $8::bigint, version = ${NEXT_SEQ}
     where lo = $1 and hi = $2 and version = $17::bigint returning version
-  ), ${consequences(outbox)}`
-})
+  ), ${CONSEQUENCES}`
+}
 
 /** Whether something that a user did to another is in the log, after a version of their pair. */
 const WRITTEN = {
@@ -94,15 +89,10 @@ const OVER_LIMIT = '53400'
 export class FriendshipStore {
   readonly #db: Database
   readonly #limits: CountLimits
-  readonly #insert: Statement
-  readonly #swap: Statement
 
-  /** @param outbox whether what is written is also to be brought to Matrix */
-  constructor(db: Database, limits: CountLimits, outbox: boolean) {
+  constructor(db: Database, limits: CountLimits) {
     this.#db = db
     this.#limits = limits
-    this.#insert = insert(outbox)
-    this.#swap = swap(outbox)
   }
 
   /** The present state of two different users; {@link NO_PAIR} when nothing ever happened between them. */
@@ -130,7 +120,7 @@ export class FriendshipStore {
       ...[STATUS_CODE[statusOf(before)], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing],
       before.actor === null ? null : before.actor === lo
     ]
-    const statement = before.version === 0 ? this.#insert : this.#swap
+    const statement = before.version === 0 ? INSERT : SWAP
     if (before.version !== 0) values.push(before.version)
     const [row] = await this.#db.rows<[seq: number]>(statement, values).catch(asLimitError)
     return row ? toEvent(row[0], intent, before, next) : null

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
+import { orderedPair } from '../../src/domain/address.ts'
 import { HomeserverClient } from '../../src/matrix/client.ts'
 import { Database } from '../../src/storage/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
@@ -7,6 +9,7 @@ import { Env } from '../env/app.ts'
 import { freshPostgres, LIMITS, postgresUrl, silent } from '../env/databases.ts'
 import { FaultProxy } from '../env/fault-proxy.ts'
 import { describeWithSynapse, type SynapseAccess, sharedSynapse } from '../env/synapse.ts'
+import { LogReader } from '../faults/log-reader.ts'
 import { OutboxTruth } from './outbox-truth.ts'
 import { within } from './outbox-world.ts'
 
@@ -59,6 +62,37 @@ describeWithSynapse('instances of the service with one homeserver', () => {
         await homeserver.close()
         await db.close()
       }
+    },
+    150_000
+  )
+
+  test.skipIf(postgresUrl === null)(
+    'bring what happened while it had been taken away, and nothing from before it was there',
+    async () => {
+      const access = await sharedSynapse()
+      const database = await freshPostgres()
+      const alone = { DATABASE_URL: database }
+      const together = settings(access, database)
+      const [alice, bob, carol] = [await createWallet(), await createWallet(), await createWallet()]
+      const request = async (friend: Wallet): Promise<void> => {
+        await using env = await Env.start(alone)
+        await (await env.login(alice)).client.requestFriendship(friend.address, 'Shall we?')
+      }
+      await request(bob)
+      await (await Env.start(together)).stop()
+      await request(carol)
+      await using env = await Env.start(together)
+      await using log = await LogReader.open(database)
+      const depth = async () => (await new OutboxStore(log.db).stats()).depth
+      await within(80_000, 'the homeserver has everything', async () => (await depth()) === 0)
+
+      const homeserver = new HomeserverClient({ ...access, timeoutMs: 20_000, connections: 4 })
+      env.onStop(() => homeserver.close())
+      const { ids } = homeserver
+      expect(await homeserver.resolveAlias(ids.pairAlias(orderedPair(alice.address, bob.address)))).toBeNull()
+      const [, ofCarol] = await log.all()
+      expect(ofCarol?.target).toBe(carol.address)
+      expect(await new OutboxTruth(access, homeserver, 'request').differences([ofCarol!])).toEqual([])
     },
     150_000
   )

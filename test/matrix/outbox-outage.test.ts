@@ -43,6 +43,9 @@ describeWithSynapse('a homeserver that is away', () => {
     expect(await counted(worker, `${PREFIX}paused`)).toBe(1)
     expect(await counted(worker, `${PREFIX}depth`)).toBe(12)
     expect(await counted(worker, `${PREFIX}oldest_age_seconds`)).toBeGreaterThan(3_590)
+    // All but what it was asked for before it was known to be away waits in the log.
+    const [held] = await world.db.rows<[number]>({ name: 'held', text: 'select count(*) from matrix_outbox' }, [])
+    expect(held![0]).toBeLessThan(6)
 
     proxy.comeBack()
     await within(60_000, 'it has everything', async () => {
@@ -111,6 +114,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await using world = await open()
     const [alice, bob] = [newAddress(), newAddress()]
     const event = await world.act(alice, 'request', bob, 'Hi')
+    await world.store.take(1)
     expect(await world.store.lease(1, 1_500)).toHaveLength(1)
     // What it had done before it was killed.
     await world.homeserver.register(alice)

@@ -68,7 +68,9 @@ export class OutboxWorld implements AsyncDisposable {
   static async open(access: SynapseAccess, roomOn: RoomOn = 'request'): Promise<OutboxWorld> {
     const fresh = await freshDatabase(postgresUrl === null ? 'embedded' : 'postgres', { poolSize: 10 })
     await migrate(fresh.db, MIGRATIONS)
-    return new OutboxWorld(fresh, access, roomOn)
+    const world = new OutboxWorld(fresh, access, roomOn)
+    await world.store.begin()
+    return world
   }
 
   /** Where the database is, which must be PostgreSQL. */
@@ -79,7 +81,7 @@ export class OutboxWorld implements AsyncDisposable {
 
   /** Does one thing, which is committed when this resolves. */
   async act(actor: Address, action: PairAction, target: Address, message: string | null = null): Promise<PairEvent> {
-    const store = new FriendshipStore(this.db, { friends: 1_000_000, outgoing: 1_000_000 }, true)
+    const store = new FriendshipStore(this.db, { friends: 1_000_000, outgoing: 1_000_000 })
     const intent = { actor, target, action, message }
     const before = await store.read(actor, target)
     const decision = decide(before, intent, Date.now())

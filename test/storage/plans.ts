@@ -100,16 +100,14 @@ export async function calls(): Promise<Call[]> {
   await log.after(50_000, [10, 20_000, 49_999], 100)
   await log.latest()
   await log.missed(alice, 100, 100)
-  for (const outbox of [false, true]) {
-    const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 }, outbox)
-    const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
-    const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
-    const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0 }))
-    await friendships.read(alice, bob)
-    await friendships.swap(intent, NO_PAIR, next, counts)
-    await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
-    await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
-  }
+  const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 })
+  const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
+  const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
+  const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0 }))
+  await friendships.read(alice, bob)
+  await friendships.swap(intent, NO_PAIR, next, counts)
+  await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
+  await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
   const outbox = new OutboxStore(db)
   await outbox.take(20)
   await outbox.stats()

@@ -61,7 +61,7 @@ export class Stores implements AsyncDisposable {
   }
 
   friendships(limits = NO_LIMITS): FriendshipStore {
-    return new FriendshipStore(this.db, limits, false)
+    return new FriendshipStore(this.db, limits)
   }
 
   /** Does one thing, once: a lost race gives null. Each deed is a minute after the one before unless told. */
@@ -127,7 +127,7 @@ export class HeldTransaction implements AsyncDisposable {
   async act(actor: Address, action: PairAction, target: Address): Promise<PairEvent> {
     const rows = async ({ text }: Statement, values: unknown[]) =>
       (await this.#client.query({ text, values, rowMode: 'array' })).rows
-    const store = new FriendshipStore({ rows } as unknown as Database, NO_LIMITS, false)
+    const store = new FriendshipStore({ rows } as unknown as Database, NO_LIMITS)
     const event = await perform(store, { actor, target, action, message: null }, 0)
     if (!event) throw new Error('Somebody was faster')
     return event
