@@ -19,6 +19,7 @@ import type { Authenticator } from '../social/authenticator.ts'
 import { HomeserverSessions } from '../social/homeserver-sessions.ts'
 import { MatrixSessions } from '../social/matrix-sessions.ts'
 import type { Database } from '../storage/database.ts'
+import { MatrixAccountStore } from '../storage/matrix-accounts.ts'
 import { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { Cleanups } from './cleanups.ts'
 import { createProxy } from './proxy.ts'
@@ -72,7 +73,7 @@ function standalone({ config, social }: MatrixFoundation): Matrix {
 function appservice(foundation: MatrixFoundation, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
   const { config, logger, db, bus, social } = foundation
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
-  const accounts = new Accounts(homeserver)
+  const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
   const sessions = new MatrixSessions({
     sessions: social.sessions,
     store: new MatrixSessionStore(db),

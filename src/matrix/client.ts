@@ -53,11 +53,15 @@ export class HomeserverClient {
     )
   }
 
-  /** Makes the account of an address. It is in the user directory once it has a display name. */
-  async register(address: Address): Promise<void> {
+  /**
+   * Makes the account of an address. It is in the user directory once it was given a display name.
+   * @returns whether there was none
+   */
+  async register(address: Address): Promise<boolean> {
     const body = { type: SERVICE_LOGIN, username: address, inhibit_login: true }
     const call = { operation: 'register', method: 'POST', path: ['register'], body } as const
-    await ifFailedAs('conflict', null, this.#asService(call, NOTHING))
+    const made = this.#asService(call, NOTHING).then(() => true)
+    return ifFailedAs('conflict', false, made)
   }
 
   /** Starts a session for a registered user, in place of the device's earlier one. `not_found`: not registered. */

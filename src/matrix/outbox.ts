@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { Logger } from '../observability/logger.ts'
 import type { Database } from '../storage/database.ts'
+import { MatrixAccountStore } from '../storage/matrix-accounts.ts'
 import { OutboxStore } from '../storage/outbox.ts'
 import { UserHolds } from '../storage/user-holds.ts'
 import { Accounts } from './accounts.ts'
@@ -54,7 +55,7 @@ export function createOutbox(parts: OutboxParts): OutboxWorker {
   const { homeserver, asToken, db, roomOn, registry, logger, now, pace } = parts
   const { callMs, pairBackoff, awayBackoff, ...times } = pace
   const store = new OutboxStore(db)
-  const accounts = new Accounts(homeserver)
+  const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
   const holds = new UserHolds(db)
   // Asks for what needs no pair and no user, and shows that our token is known.
   const ping = (): Promise<unknown> => homeserver.whoami(asToken)

@@ -39,7 +39,7 @@ export class PairFollower {
       else await this.#told(event, content)
     } catch (error) {
       // Perhaps because there are no such users (any more).
-      if (error instanceof HomeserverError && error.kind === 'forbidden') this.#forgetAccounts(event)
+      if (error instanceof HomeserverError && error.kind === 'forbidden') await this.#forgetAccounts(event)
       throw error
     }
   }
@@ -81,9 +81,9 @@ export class PairFollower {
     return this.#parts.homeserver.as(actor).putState(roomId, FRIENDSHIP_TYPE, '', content)
   }
 
-  #forgetAccounts({ actor, target }: PairEvent): void {
-    this.#parts.accounts.forget(actor)
-    this.#parts.accounts.forget(target)
+  async #forgetAccounts({ actor, target }: PairEvent): Promise<void> {
+    const { accounts } = this.#parts
+    await Promise.all([accounts.forget(actor), accounts.forget(target)])
   }
 }
 

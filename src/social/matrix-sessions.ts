@@ -113,13 +113,21 @@ export class MatrixSessions implements LoginSessions {
   }
 
   async #make({ tokenHash, address, deviceId }: SessionHolder): Promise<string> {
-    const { homeserver, accounts, store, seal } = this.#parts
-    const known = await ifFailedAs('not_found', null, homeserver.loginAs(address, deviceId))
-    if (known === null) await accounts.ensure(address)
-    const { token } = known ?? (await homeserver.loginAs(address, deviceId))
+    const { store, seal } = this.#parts
+    const token = await this.#start(address, deviceId)
     if (await store.save(tokenHash, seal.close(token, tokenHash))) return token
     await this.#endOnHomeserver([token])
     throw new SocialError('unauthorized', 'The session has ended')
+  }
+
+  async #start(address: Address, deviceId: string): Promise<string> {
+    const { homeserver, accounts } = this.#parts
+    await accounts.ensure(address)
+    const started = await ifFailedAs('not_found', null, homeserver.loginAs(address, deviceId))
+    if (started) return started.token
+    await accounts.forget(address)
+    await accounts.ensure(address)
+    return (await homeserver.loginAs(address, deviceId)).token
   }
 
   #opened(tokenHash: Buffer, sealed: Buffer | null): string | null {

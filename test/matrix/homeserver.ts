@@ -22,6 +22,10 @@ export class Homeserver {
   readonly client: HomeserverClient
   readonly #access: SynapseAccess
 
+  get asToken(): string {
+    return this.#access.asToken
+  }
+
   constructor(access: SynapseAccess) {
     this.#access = access
     this.client = this.clientWith(access.asToken)

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { FakeHomeserver } from '../env/fake-homeserver.ts'
+import { FaultProxy } from '../env/fault-proxy.ts'
 import { loginBody } from '../env/login.ts'
-import { CLIENT, MatrixEnv, part } from '../env/matrix.ts'
+import { CLIENT, MatrixEnv, type MatrixUser, part } from '../env/matrix.ts'
 import { describeWithSynapse, type Synapse, startSynapse } from '../env/synapse.ts'
 import { until } from '../env/until.ts'
 import { Homeserver } from './homeserver.ts'
@@ -29,14 +30,28 @@ describeWithSynapse('a login in front of a homeserver', () => {
     return devices.map(({ device_id }) => device_id)
   }
 
+  const finds = ({ rest }: MatrixUser, { address, userId }: MatrixUser): Promise<void> =>
+    until(async () => {
+      const found = await rest.post(`${CLIENT}/user_directory/search`, { search_term: address })
+      return found.body.results?.some(({ user_id }: { user_id: string }) => user_id === userId)
+    }, 'the user is found')
+
   test('makes an account there that has a name and is found by its address', async () => {
     const [alice, bob] = await Promise.all([env.login(), env.login()])
     const profile = await bob.rest.get(`${CLIENT}/profile/${part(alice.userId)}`)
     expect(profile.body).toMatchObject({ displayname: alice.address })
-    await until(async () => {
-      const found = await bob.rest.post(`${CLIENT}/user_directory/search`, { search_term: alice.address })
-      return found.body.results?.some(({ user_id }: { user_id: string }) => user_id === alice.userId)
-    }, 'the user is found')
+    await finds(bob, alice)
+  })
+
+  test('completes an account there whose making broke off', async () => {
+    await using proxy = await FaultProxy.start(synapse.url)
+    const { serverName, asToken, hsToken } = synapse
+    await using through = await MatrixEnv.start({ url: proxy.url, serverName, asToken, hsToken })
+    proxy.mischief = (method, path) => (method === 'PUT' && path.includes('/displayname') ? '500' : null)
+    const alice = await through.login()
+    proxy.mischief = () => null
+    expect((await alice.rest.get(`${CLIENT}/joined_rooms`)).status).toBe(200)
+    await finds(await env.login(), alice)
   })
 
   test('gives a token of the service, which the homeserver does not know', async () => {

@@ -111,7 +111,7 @@ describeWithSynapse('what passes through to a homeserver that fails', () => {
     await one.client.requestFriendship(bob.address)
     await other.client.acceptFriendshipRequest(alice.address)
     expect((await alice.rest.get('/v1/friendships/me')).body.friendships).toEqual([{ address: bob.address }])
-    await until(() => proxy.requests.some(it => it.includes('/register')), 'the outbox is at work too')
+    await until(() => proxy.requests.some(it => it.includes('/createRoom')), 'the outbox is at work too')
 
     const db = await Database.open({ ...LIMITS, url: database }, silent)
     const text = "select from pg_stat_activity where datname = current_database() and state ~ 'in transaction'"
