@@ -4,11 +4,14 @@ import { Registry } from 'prom-client'
 import { PACE } from '../src/app/matrix-outbox.ts'
 import { type Address, parseAddress } from '../src/domain/address.ts'
 import { decide, type PairAction } from '../src/domain/friendship.ts'
+import { Accounts } from '../src/matrix/accounts.ts'
 import { HomeserverClient } from '../src/matrix/client.ts'
 import { createOutbox } from '../src/matrix/outbox.ts'
+import type { OutboxWorker } from '../src/matrix/outbox-worker.ts'
 import { createLogger } from '../src/observability/logger.ts'
 import { Database } from '../src/storage/database.ts'
 import { FriendshipStore } from '../src/storage/friendships.ts'
+import { MatrixAccountStore } from '../src/storage/matrix-accounts.ts'
 import { MIGRATIONS } from '../src/storage/migrations/index.ts'
 import { migrate } from '../src/storage/migrator.ts'
 import { OutboxStore } from '../src/storage/outbox.ts'
@@ -26,6 +29,8 @@ export interface PairsMeasurement {
   readonly cpuMs: number
   readonly homeserverCpuMs: number
 }
+
+type UserPair = readonly [Address, Address]
 
 const WARM_UP_PAIRS = 5
 const POLL_MS = 20
@@ -52,20 +57,27 @@ export class Pairs implements AsyncDisposable {
   }
 
   /**
-   * @param newUsers whether nobody was ever on the homeserver, or everybody has an account there
+   * @param newUsers whether nobody was ever on the homeserver, or everybody has logged in before
    * @param homeserverCpu CPU time of the homeserver so far, in milliseconds
    */
   async measure(count: number, newUsers: boolean, homeserverCpu: () => number): Promise<PairsMeasurement> {
     const users = newAddresses(2 * (count + WARM_UP_PAIRS))
     if (!newUsers) {
-      for (const user of users) {
-        await this.#homeserver.register(user)
-        await this.#homeserver.as(user).setDisplayName('Known')
-      }
+      const accounts = new Accounts(this.#homeserver, new MatrixAccountStore(this.#db))
+      for (const user of users) await accounts.ensure(user)
     }
-    const pairs = users.flatMap((user, at) => (at % 2 === 0 ? [[user, users[at + 1]!] as const] : []))
+    const pairs = pairsOf(users)
     await this.#bringInStep(pairs.slice(0, WARM_UP_PAIRS), homeserverCpu)
     return this.#bringInStep(pairs.slice(WARM_UP_PAIRS), homeserverCpu)
+  }
+
+  /** Gives the homeserver pairs to be at work on, until what is returned is disposed of. */
+  async keepBusy(count: number): Promise<AsyncDisposable> {
+    const users = newAddresses(2 * count)
+    for (const pair of pairsOf(users)) await this.#befriend(pair)
+    const worker = this.#worker()
+    worker.start()
+    return { [Symbol.asyncDispose]: () => worker.stop(PACE.callMs) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,25 +85,10 @@ export class Pairs implements AsyncDisposable {
     await this.#db.close()
   }
 
-  async #bringInStep(
-    pairs: readonly (readonly [Address, Address])[],
-    homeserverCpu: () => number
-  ): Promise<PairsMeasurement> {
-    for (const [asks, asked] of pairs) {
-      await this.#act(asks, 'request', asked)
-      await this.#act(asked, 'accept', asks)
-    }
+  async #bringInStep(pairs: readonly UserPair[], homeserverCpu: () => number): Promise<PairsMeasurement> {
+    for (const pair of pairs) await this.#befriend(pair)
     const store = new OutboxStore(this.#db)
-    const worker = createOutbox({
-      homeserver: this.#homeserver,
-      asToken: this.#access.asToken,
-      db: this.#db,
-      roomOn: 'request',
-      registry: new Registry(),
-      logger,
-      now: Date.now,
-      pace: PACE
-    })
+    const worker = this.#worker()
     const [from, cpuFrom, homeserverFrom] = [performance.now(), process.cpuUsage(), homeserverCpu()]
     worker.start()
     try {
@@ -107,6 +104,17 @@ export class Pairs implements AsyncDisposable {
     }
   }
 
+  #worker(): OutboxWorker {
+    const [homeserver, db, { asToken }] = [this.#homeserver, this.#db, this.#access]
+    const registry = new Registry()
+    return createOutbox({ homeserver, asToken, db, roomOn: 'request', registry, logger, now: Date.now, pace: PACE })
+  }
+
+  async #befriend([asks, asked]: UserPair): Promise<void> {
+    await this.#act(asks, 'request', asked)
+    await this.#act(asked, 'accept', asks)
+  }
+
   async #act(actor: Address, action: PairAction, target: Address): Promise<void> {
     const store = new FriendshipStore(this.#db, { friends: 10, outgoing: 10 })
     const intent = { actor, target, action, message: null }
@@ -117,6 +125,10 @@ export class Pairs implements AsyncDisposable {
 }
 
 const logger = createLogger({ level: 'warn', format: 'auto' })
+
+function pairsOf(users: readonly Address[]): UserPair[] {
+  return users.flatMap((user, at): UserPair[] => (at % 2 === 0 ? [[user, users[at + 1]!]] : []))
+}
 
 function newAddresses(count: number): Address[] {
   return Array.from({ length: count }, () => parseAddress(`0x${randomBytes(20).toString('hex')}`)!)

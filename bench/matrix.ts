@@ -18,12 +18,14 @@ const { values } = parseArgs({
   options: {
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     syncs: { type: 'string', default: '500' }
   }
 })
 const [pairs, seconds, rounds] = [Number(values.pairs), Number(values.seconds), Number(values.rounds)]
 const syncs = Number(values.syncs)
+/** More than Synapse gets done while updates are measured. */
+const PAIRS_OF_OTHERS = 300
 const { signal } = new AbortController()
 
 await using postgres = await PostgresServer.start({ durable: true })
@@ -38,7 +40,7 @@ const report = (name: string, line: string): void => console.log(`  ${name.padEn
 for (const newUsers of [true, false]) {
   await using world = await Pairs.open(await createDatabase(postgres.url), synapse)
   const measured = await world.measure(pairs, newUsers, () => cpuTimes(watched).server)
-  report(`Synapse, ${newUsers ? 'users new to it' : 'users whom it knows'}`, pairsLine(measured))
+  report(`Synapse, ${newUsers ? 'users new to it' : 'users who have logged in before'}`, pairsLine(measured))
 }
 {
   await using world = await Pairs.open(await createDatabase(postgres.url), { ...synapse, url: quick.url })
@@ -56,23 +58,28 @@ console.log('A sync that is handed on, and one that the homeserver itself is ask
 
 console.log('Updates acknowledged, with 20 connections')
 const options = { postgresUrl: postgres.url, seconds, signal }
-const attached = { Synapse: synapse, 'a homeserver that is away': { ...synapse, url: 'http://127.0.0.1:9' } }
 // A homeserver has a machine of its own; on this one it only takes what nobody else wants.
 execFileSync('chrt', ['--idle', '--all-tasks', '--pid', '0', String(synapsePid)], { stdio: 'ignore' })
-for (const [name, access] of Object.entries(attached)) {
-  const without: Measurement[] = []
-  const withIt: Measurement[] = []
-  // In turns, so that a machine that becomes slower or faster does so for both.
-  for (let round = 0; round < rounds; round++) {
-    without.push(await measureUpdates(null, options))
-    withIt.push(await measureUpdates(access, options))
-  }
-  report('no homeserver', summary(without))
-  report(
-    name,
-    `${summary(withIt)}   ${((100 * mean(withIt, rateOf)) / mean(without, rateOf)).toFixed(0)} % of the rate`
-  )
+const alone: Measurement[] = []
+const away: Measurement[] = []
+const attached: Measurement[] = []
+const beside: Measurement[] = []
+// In turns, so that a machine that becomes slower or faster does so for all.
+for (let round = 0; round < rounds; round++) {
+  alone.push(await measureUpdates(null, options))
+  away.push(await measureUpdates({ ...synapse, url: 'http://127.0.0.1:9' }, options))
+  attached.push(await measureUpdates(synapse, options))
+  await using others = await Pairs.open(await createDatabase(postgres.url), synapse)
+  await using _busy = await others.keepBusy(PAIRS_OF_OTHERS)
+  beside.push(await measureUpdates(null, options))
 }
+report('no homeserver', summary(alone))
+report('a homeserver that is away', `${summary(away)}   ${ratio(away, alone)} of no homeserver`)
+report('no homeserver; Synapse at work for others', `${summary(beside)}   ${ratio(beside, alone)} of no homeserver`)
+report(
+  'Synapse',
+  `${summary(attached)}   ${ratio(attached, alone)}; ${ratio(attached, beside)} of Synapse at work for others`
+)
 
 function pairsLine({ pairsPerSecond, cpuMs, homeserverCpuMs }: PairsMeasurement): string {
   const homeserver = homeserverCpuMs > 0 ? `, ${homeserverCpuMs.toFixed(0)} ms of the homeserver` : ''
@@ -97,6 +104,11 @@ function summary(measured: readonly Measurement[]): string {
   const cpu = mean(measured, it => it.cpu.server + it.cpu.postgres)
   const p99 = mean(measured, it => it.p99)
   return `${mean(measured, rateOf).toFixed(0)} /s   p99 ${p99.toFixed(1)} ms   CPU of one update: ${cpu.toFixed(2)} ms`
+}
+
+/** How the rates compare. */
+function ratio(measured: readonly Measurement[], base: readonly Measurement[]): string {
+  return `${((100 * mean(measured, rateOf)) / mean(base, rateOf)).toFixed(0)} %`
 }
 
 function rateOf({ rate }: Measurement): number {
