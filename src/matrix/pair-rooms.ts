@@ -97,8 +97,10 @@ export class PairRooms {
   async #reopen(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
     const ids = this.#homeserver.ids
     const memberships = (await this.#membershipsFor(roomId, user)) ?? (await this.#membershipsFor(roomId, other))
+    const [own, others] = [memberships?.get(ids.userId(user)), memberships?.get(ids.userId(other))]
+    if (own === 'join' && (others === 'join' || others === 'invite')) return true
     // The homeserver makes a room step by step: the alias, who makes it, how it is to be, and at last the invite.
-    if (!memberships?.has(ids.userId(user)) || !memberships.has(ids.userId(other))) {
+    if (own === undefined || others === undefined) {
       if (this.#isPatient) throw unsettled()
       if (!memberships) return false
       if (!(await this.#isFurnished(roomId, [user, other]))) {
