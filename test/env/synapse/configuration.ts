@@ -59,7 +59,9 @@ function configuration(dir: string, { serverName, port, adminSecret, modules }: 
     form_secret: 'form',
     registration_shared_secret: adminSecret,
     enable_registration: false,
+    // As docs/matrix.md advises for a homeserver by itself.
     federation_domain_whitelist: [],
+    send_federation: false,
     trusted_key_servers: [],
     presence: { enabled: true },
     user_directory: { enabled: true, search_all_users: true },
