@@ -5,12 +5,13 @@ import type { HomeserverClient } from './client.ts'
 import { HomeserverError } from './errors.ts'
 import type { RoomId } from './ids.ts'
 
-/** How long one may have a user at most, in milliseconds: longer than the two calls that it is for can take. */
-const HOLD_MS = 30_000
 /** Longest wait for a user whom somebody else has, in milliseconds. */
 const WAIT_MS = 10_000
 /** Between two tries to have a user whom somebody else has, in milliseconds. */
 const STEP_MS = 20
+
+/** The homeserver did not say what became of a write. */
+class UnansweredWrite extends Error {}
 
 /**
  * `m.direct`, by which a user's clients know which room is the conversation with whom. Clients and we write it as a
@@ -19,10 +20,13 @@ const STEP_MS = 20
 export class DirectRooms {
   readonly #homeserver: Pick<HomeserverClient, 'as' | 'ids'>
   readonly #holds: UserHolds
+  readonly #holdMs: number
 
-  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, holds: UserHolds) {
+  /** @param holdMs how long one may have a user at most, in milliseconds: longer than the two calls that it is for */
+  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, holds: UserHolds, holdMs: number) {
     this.#homeserver = homeserver
     this.#holds = holds
+    this.#holdMs = holdMs
   }
 
   /** Makes a room the first of the owner's rooms with a friend, unless it is one of them. @throws HomeserverError */
@@ -30,9 +34,12 @@ export class DirectRooms {
     const hold = await this.#take(owner)
     try {
       await this.#add(owner, friend, roomId)
-    } finally {
-      await this.#holds.end(owner, hold)
+    } catch (error) {
+      // It may still come to be written, over what others had written by then: they wait until the hold is over.
+      if (!(error instanceof UnansweredWrite)) await this.#holds.end(owner, hold)
+      throw error instanceof UnansweredWrite ? error.cause : error
     }
+    await this.#holds.end(owner, hold)
   }
 
   async #add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
@@ -41,13 +48,17 @@ export class DirectRooms {
     const present = direct[friendId]
     const rooms = Array.isArray(present) ? present : []
     if (rooms.includes(roomId)) return
-    await this.#homeserver.as(owner).putAccountData('m.direct', { ...direct, [friendId]: [roomId, ...rooms] })
+    const written = this.#homeserver.as(owner).putAccountData('m.direct', { ...direct, [friendId]: [roomId, ...rooms] })
+    await written.catch(error => {
+      const isUnanswered = error instanceof HomeserverError && error.kind === 'unavailable' && error.errcode === null
+      throw isUnanswered ? new UnansweredWrite('m.direct', { cause: error }) : error
+    })
   }
 
   async #take(owner: Address): Promise<number> {
     const deadline = performance.now() + WAIT_MS
     for (;;) {
-      const hold = await this.#holds.take(owner, HOLD_MS)
+      const hold = await this.#holds.take(owner, this.#holdMs)
       if (hold !== null) return hold
       if (performance.now() > deadline) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
       await wait(STEP_MS * (1 + Math.random()))

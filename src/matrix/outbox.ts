@@ -47,6 +47,9 @@ interface OutboxParts {
 /** Calls that may follow each other without a look at the lease: the most are an account, and a first message. */
 const CALLS_OF_STEP = 3
 
+/** A user is held for two calls; a third stands for all that is between them. */
+const CALLS_OF_HOLD = 3
+
 /** Tries after which a room that is not complete will not be any more: by then they are a minute apart. */
 const PATIENCE = 8
 
@@ -69,7 +72,7 @@ export function createOutbox(parts: OutboxParts): OutboxWorker {
     follow: (event, attempts, check) => {
       const calls = checked(homeserver, check)
       const rooms = new PairRooms(calls, accounts, attempts < PATIENCE)
-      const directRooms = new DirectRooms(calls, holds)
+      const directRooms = new DirectRooms(calls, holds, CALLS_OF_HOLD * callMs)
       return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
     },
     ...times,

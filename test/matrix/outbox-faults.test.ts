@@ -125,6 +125,21 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     }
   )
 
+  test('lets nobody write m.direct while a write that broke off may still be carried out', async () => {
+    const worker = await world.work({ url: proxy.url, pace: SHORT })
+    const [alice, bob] = [newAddress(), newAddress()]
+    proxy.mischief = once('cut during', 'PUT', /\/account_data\/m.direct/)
+    await world.befriend(alice, bob)
+    const retried = () => counted(worker, ATTEMPTS, { outcome: 'retried' })
+    await within(20_000, 'the write broke off', async () => (await retried()) === 1)
+    const held = { name: 'held', text: 'select address from matrix_user_hold' }
+    const [user] = (await world.db.rows<[Address]>(held, [])).flat()
+    expect([alice, bob]).toContain(user)
+    await world.settled()
+    expect(await world.differences([alice, bob])).toEqual([])
+    await worker.stop()
+  })
+
   test('is left alone for as long as it asks', async () => {
     const clock = { now: Date.now() }
     const worker = await world.work({ url: proxy.url, pace: SHORT, now: () => clock.now })
