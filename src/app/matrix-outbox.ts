@@ -19,6 +19,7 @@ interface OutboxFoundation {
 }
 
 export const PACE: OutboxPace = {
+  // More would get more done, but whoever chats meanwhile waits longer for the homeserver.
   lanes: 8,
   pollMs: 1_000,
   leaseMs: 60_000,
