@@ -3,15 +3,13 @@ import type { Address } from '../domain/address.ts'
 import type { UserHolds } from '../storage/user-holds.ts'
 import type { HomeserverClient } from './client.ts'
 import { HomeserverError } from './errors.ts'
+import type { JsonObject } from './http.ts'
 import type { RoomId } from './ids.ts'
 
 /** Longest wait for a user whom somebody else has, in milliseconds. */
 const WAIT_MS = 10_000
 /** Between two tries to have a user whom somebody else has, in milliseconds. */
 const STEP_MS = 20
-
-/** The homeserver did not say what became of a write. */
-class UnansweredWrite extends Error {}
 
 /**
  * `m.direct`, by which a user's clients know which room is the conversation with whom. Clients and we write it as a
@@ -32,27 +30,30 @@ export class DirectRooms {
   /** Makes a room the first of the owner's rooms with a friend, unless it is one of them. @throws HomeserverError */
   async add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
     const hold = await this.#take(owner)
+    let mayStillBeWritten = false
     try {
-      await this.#add(owner, friend, roomId)
-    } catch (error) {
-      // It may still come to be written, over what others had written by then: they wait until the hold is over.
-      if (!(error instanceof UnansweredWrite)) await this.#holds.end(owner, hold)
-      throw error instanceof UnansweredWrite ? error.cause : error
+      const direct = await this.#directWith(owner, friend, roomId)
+      if (direct === null) return
+      await this.#homeserver
+        .as(owner)
+        .putAccountData('m.direct', direct)
+        .catch(error => {
+          mayStillBeWritten = error instanceof HomeserverError && error.unanswered
+          throw error
+        })
+    } finally {
+      // What is written late would undo what others wrote by then: they wait until the hold is over.
+      if (!mayStillBeWritten) await this.#holds.end(owner, hold)
     }
-    await this.#holds.end(owner, hold)
   }
 
-  async #add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
+  /** What is to be written; null when the room is there already. */
+  async #directWith(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
     const friendId = this.#homeserver.ids.userId(friend)
     const direct = (await this.#homeserver.as(owner).getAccountData('m.direct')) ?? {}
     const present = direct[friendId]
     const rooms = Array.isArray(present) ? present : []
-    if (rooms.includes(roomId)) return
-    const written = this.#homeserver.as(owner).putAccountData('m.direct', { ...direct, [friendId]: [roomId, ...rooms] })
-    await written.catch(error => {
-      const isUnanswered = error instanceof HomeserverError && error.kind === 'unavailable' && error.errcode === null
-      throw isUnanswered ? new UnansweredWrite('m.direct', { cause: error }) : error
-    })
+    return rooms.includes(roomId) ? null : { ...direct, [friendId]: [roomId, ...rooms] }
   }
 
   async #take(owner: Address): Promise<number> {

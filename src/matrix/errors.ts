@@ -59,6 +59,11 @@ export class HomeserverError extends Error {
   get retryable(): boolean {
     return RETRYABLE.has(this.kind)
   }
+
+  /** Whether nobody said what became of the call: it may be carried out later than calls that are made after it. */
+  get unanswered(): boolean {
+    return this.kind === 'unavailable' && this.errcode === null
+  }
 }
 
 /** What a call comes to, with a failure of one kind taken as an outcome. */
