@@ -43,13 +43,7 @@ describeWithSynapse('the account of a user', () => {
 
   async function isInDirectory(): Promise<void> {
     const other = await homeserver.newUser()
-    await until(async () => {
-      const path = `/_matrix/client/v3/user_directory/search?user_id=${encodeURIComponent(homeserver.client.ids.userId(other))}`
-      const found = await homeserver.fetchJson<{ results: unknown[] }>('POST', path, homeserver.asToken, {
-        search_term: user
-      })
-      return found.results.length === 1
-    }, 'the user is in the directory')
+    await until(async () => (await homeserver.found(user, other)).length === 1, 'the user is in the directory')
   }
 
   test('is made with as few calls as it takes', async () => {

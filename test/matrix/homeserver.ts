@@ -22,10 +22,6 @@ export class Homeserver {
   readonly client: HomeserverClient
   readonly #access: SynapseAccess
 
-  get asToken(): string {
-    return this.#access.asToken
-  }
-
   constructor(access: SynapseAccess) {
     this.#access = access
     this.client = this.clientWith(access.asToken)
@@ -51,6 +47,15 @@ export class Homeserver {
     const roomId = await client.as(alice).createRoom(room)
     if (roomId === null) throw new Error('Two new users have a room already')
     return { alice, bob, alias: client.ids.pairAlias(pair), room, roomId }
+  }
+
+  /** The ids of those in the directory whom somebody finds by an address. */
+  async found(address: Address, by: Address): Promise<string[]> {
+    const path = `/_matrix/client/v3/user_directory/search?user_id=${encodeURIComponent(this.client.ids.userId(by))}`
+    const search = { search_term: address }
+    type Found = { results: { user_id: string }[] }
+    const { results } = await this.fetchJson<Found>('POST', path, this.#access.asToken, search)
+    return results.map(({ user_id }) => user_id)
   }
 
   async fetchJson<T>(method: string, path: string, token: string, body?: object): Promise<T> {

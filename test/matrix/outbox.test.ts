@@ -111,15 +111,8 @@ describeWithSynapse('the homeserver follows', () => {
     await world.act(alice, 'request', bob)
     await world.settled()
     expect(await world.homeserver.as(alice).getDisplayName()).toBe('Alice in Genesis')
-    const access = await sharedSynapse()
-    const search = `/_matrix/client/v3/user_directory/search?user_id=${encodeURIComponent(id(alice))}`
-    const found = await new Homeserver(access).fetchJson<{ results: { user_id: string }[] }>(
-      'POST',
-      search,
-      access.asToken,
-      { search_term: bob }
-    )
-    expect(found.results.map(({ user_id }) => user_id)).toEqual([id(bob)])
+    const found = await new Homeserver(await sharedSynapse()).found(bob, alice)
+    expect(found).toEqual([id(bob)])
   })
 })
 

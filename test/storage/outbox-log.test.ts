@@ -1,21 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
-import { type LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
+import type { LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
 import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
 import { until } from '../env/until.ts'
 import { newUser, newUsers, Stores } from './stores.ts'
 
 const LONG_MS = 60_000
-const EMPTY = 'truncate matrix_outbox, matrix_log_position, matrix_log_gap'
-
-/** The store over a log that goes on from what others did before. */
-async function open(stores: Stores): Promise<OutboxStore> {
-  await stores.query(EMPTY)
-  const outbox = new OutboxStore(stores.db)
-  await outbox.begin()
-  return outbox
-}
 
 /** The numbers in the outbox, in their order. */
 async function held(stores: Stores): Promise<number[]> {
@@ -35,7 +26,7 @@ describeEachDatabase('the outbox takes from the log', kind => {
   })
   afterAll(() => stores[Symbol.asyncDispose]())
   beforeEach(async () => {
-    outbox = await open(stores)
+    outbox = await stores.newOutbox()
   })
 
   const request = async (): Promise<PairEvent> => (await stores.act(newUser(), 'request', newUser()))!
@@ -46,7 +37,7 @@ describeEachDatabase('the outbox takes from the log', kind => {
   }
 
   test('nothing that happened before it was begun, however often it is', async () => {
-    await stores.query(EMPTY)
+    await stores.emptyOutbox()
     await request()
     expect(await outbox.take(10)).toBe(0)
     await outbox.begin()
@@ -81,7 +72,7 @@ describeEachDatabase('the outbox takes from the log', kind => {
   })
 
   test('and counts nothing of the log that was before it was begun', async () => {
-    await stores.query(EMPTY)
+    await stores.emptyOutbox()
     await request()
     expect(await outbox.stats()).toEqual({ depth: 0, parked: 0, oldestAt: null })
   })
@@ -99,7 +90,7 @@ describeEachDatabase('the outbox takes from the log', kind => {
   test('what an instance of the release before would put there itself, if it is begun', async () => {
     const put = 'insert into matrix_outbox (seq, lo, hi) values ($1, $2, $3)'
     const row = (seq: number): [number, Address, Address] => [seq, ...(newUsers(2).toSorted() as [Address, Address])]
-    await stores.query(EMPTY)
+    await stores.emptyOutbox()
     const before = await request()
     await stores.query(put, row(before.seq))
     expect(await outbox.lease(10, LONG_MS)).toMatchObject([{ event: before, attempts: 0 }])
@@ -150,7 +141,7 @@ describeWithPostgres('a number that is missing from the log when the outbox take
   })
   afterAll(() => stores[Symbol.asyncDispose]())
   beforeEach(async () => {
-    outbox = await open(stores)
+    outbox = await stores.newOutbox()
   })
 
   const act = async (): Promise<PairEvent> => (await stores.act(newUser(), 'request', newUser()))!

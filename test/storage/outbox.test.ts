@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import type { PairAction } from '../../src/domain/friendship.ts'
-import { type LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
+import type { LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
 import { UserHolds } from '../../src/storage/user-holds.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { until } from '../env/until.ts'
@@ -17,12 +17,10 @@ describeEachDatabase('the outbox', kind => {
 
   beforeAll(async () => {
     stores = await Stores.open(kind)
-    outbox = new OutboxStore(stores.db)
   })
   afterAll(() => stores[Symbol.asyncDispose]())
   beforeEach(async () => {
-    await stores.query('truncate matrix_outbox, matrix_log_position, matrix_log_gap')
-    await outbox.begin()
+    outbox = await stores.newOutbox()
   })
 
   const act = async (actor: Address, action: PairAction, target: Address): Promise<PairEvent> => {

@@ -9,6 +9,7 @@ import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { type CountLimits, FriendshipStore } from '../../src/storage/friendships.ts'
 import { MIGRATIONS } from '../../src/storage/migrations/index.ts'
 import { migrate } from '../../src/storage/migrator.ts'
+import { OutboxStore } from '../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase } from '../env/databases.ts'
 
 /** These tests are not about time: fifty callers may have to wait for each other on a busy machine. */
@@ -70,6 +71,19 @@ export class Stores implements AsyncDisposable {
     this.#clock += 60_000
     const intent = { actor, target, action, message: message ?? null }
     return perform(this.friendships(limits), intent, circumstances.at ?? this.#clock)
+  }
+
+  /** An outbox that holds nothing and was not begun. */
+  async emptyOutbox(): Promise<OutboxStore> {
+    await this.query('truncate matrix_outbox, matrix_log_position, matrix_log_gap')
+    return new OutboxStore(this.db)
+  }
+
+  /** An outbox that holds nothing of what happened so far. */
+  async newOutbox(): Promise<OutboxStore> {
+    const outbox = await this.emptyOutbox()
+    await outbox.begin()
+    return outbox
   }
 
   /** A transaction that stays open until it is told to end, on a connection of its own. */
