@@ -61,20 +61,18 @@ export class Pairs implements AsyncDisposable {
    * @param homeserverCpu CPU time of the homeserver so far, in milliseconds
    */
   async measure(count: number, newUsers: boolean, homeserverCpu: () => number): Promise<PairsMeasurement> {
-    const users = newAddresses(2 * (count + WARM_UP_PAIRS))
+    const pairs = newPairs(count + WARM_UP_PAIRS)
     if (!newUsers) {
       const accounts = new Accounts(this.#homeserver, new MatrixAccountStore(this.#db))
-      for (const user of users) await accounts.ensure(user)
+      for (const user of pairs.flat()) await accounts.ensure(user)
     }
-    const pairs = pairsOf(users)
     await this.#bringInStep(pairs.slice(0, WARM_UP_PAIRS), homeserverCpu)
     return this.#bringInStep(pairs.slice(WARM_UP_PAIRS), homeserverCpu)
   }
 
   /** Gives the homeserver pairs to be at work on, until what is returned is disposed of. */
   async keepBusy(count: number): Promise<AsyncDisposable> {
-    const users = newAddresses(2 * count)
-    for (const pair of pairsOf(users)) await this.#befriend(pair)
+    for (const pair of newPairs(count)) await this.#befriend(pair)
     const worker = this.#worker()
     worker.start()
     return { [Symbol.asyncDispose]: () => worker.stop(PACE.callMs) }
@@ -126,10 +124,10 @@ export class Pairs implements AsyncDisposable {
 
 const logger = createLogger({ level: 'warn', format: 'auto' })
 
-function pairsOf(users: readonly Address[]): UserPair[] {
-  return users.flatMap((user, at): UserPair[] => (at % 2 === 0 ? [[user, users[at + 1]!]] : []))
+function newPairs(count: number): UserPair[] {
+  return Array.from({ length: count }, () => [newAddress(), newAddress()])
 }
 
-function newAddresses(count: number): Address[] {
-  return Array.from({ length: count }, () => parseAddress(`0x${randomBytes(20).toString('hex')}`)!)
+function newAddress(): Address {
+  return parseAddress(`0x${randomBytes(20).toString('hex')}`)!
 }
