@@ -1,5 +1,5 @@
 import { Client, types } from 'pg'
-import type { Database, Statement } from '../src/storage/database.ts'
+import type { Database, Statement } from '../src/storage/db/database.ts'
 
 const INT8 = 20
 

@@ -1,7 +1,7 @@
 import { setInterval } from 'node:timers'
 import { Pool } from 'undici'
 import { createWallet } from '../demo/wallet.ts'
-import { HomeserverClient } from '../src/matrix/client.ts'
+import { HomeserverClient } from '../src/matrix/client/client.ts'
 import { logIn } from '../test/env/login.ts'
 import { createDatabase } from '../test/env/postgres.ts'
 import type { SynapseAccess } from '../test/env/synapse/homeserver.ts'

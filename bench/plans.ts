@@ -1,5 +1,5 @@
 import { escapeLiteral } from 'pg'
-import type { Statement } from '../src/storage/database.ts'
+import type { Statement } from '../src/storage/db/database.ts'
 import { FriendLists } from '../src/storage/friend-lists.ts'
 import { connectBare, databaseOf } from './bare-database.ts'
 import { crowd, spouse } from './world.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { decide } from '../../src/domain/friendship.ts'
-import type { Database } from '../../src/storage/database.ts'
+import type { Database } from '../../src/storage/db/database.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { FriendshipStore } from '../../src/storage/friendships.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'

@@ -1,8 +1,8 @@
 import { Gauge } from 'prom-client'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { Database } from '../storage/database.ts'
+import { Database } from '../storage/db/database.ts'
 
 interface DatabaseFoundation {
   readonly config: Config

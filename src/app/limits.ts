@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 import { Counter } from 'prom-client'
-import type { Config } from '../config.ts'
+import { RateLimit } from '../cluster/rate-limit.ts'
+import { connectRedis } from '../cluster/redis.ts'
+import type { Config } from '../config/config.ts'
+import { ActionLimits } from '../friendships/action-limits.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { RateLimit } from '../realtime/rate-limit.ts'
-import { connectRedis } from '../realtime/redis.ts'
-import { ActionLimits } from '../social/limits.ts'
 import type { Cleanups } from './cleanups.ts'
 
 interface LimitsFoundation {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { Counter, Gauge } from 'prom-client'
-import type { Config } from '../config.ts'
+import type { Channel } from '../cluster/channel.ts'
+import type { Config } from '../config/config.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import type { Channel } from '../realtime/channel.ts'
-import { Presence } from '../realtime/presence.ts'
-import { PresenceNetwork } from '../realtime/presence-network.ts'
-import { WorldPositions } from '../realtime/world-positions.ts'
+import { PresenceNetwork } from '../presence/cluster-presence.ts'
+import { Presence } from '../presence/local-presence.ts'
+import { WorldPositions } from '../presence/locations.ts'
 import type { Cleanups } from './cleanups.ts'
 
 /** How often an instance says that it is alive, in milliseconds: the users of one that crashed are gone after four. */

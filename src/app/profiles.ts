@@ -1,5 +1,5 @@
 import { Counter, Histogram } from 'prom-client'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { CALL_OUTCOMES } from '../profiles/lookups.ts'

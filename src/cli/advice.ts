@@ -1,7 +1,7 @@
-import { ConfigError } from '../config.ts'
+import { ConfigError } from '../config/config.ts'
 import { SocialError } from '../domain/errors.ts'
-import { DataInUseError } from '../storage/data-lock.ts'
-import { SchemaError } from '../storage/migrator.ts'
+import { DataInUseError } from '../storage/db/data-lock.ts'
+import { SchemaError } from '../storage/db/migrator.ts'
 
 /** What went wrong, in words that tell whoever gave the command what to do. */
 export class Advice extends Error {

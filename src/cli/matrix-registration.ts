@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { loadConfig } from '../config.ts'
-import { registrationYaml } from '../matrix/registration.ts'
+import { loadConfig } from '../config/config.ts'
+import { registrationYaml } from '../matrix/client/registration.ts'
 import { Advice, advised } from './advice.ts'
 
 const FILE = 'social-service.yaml'

@@ -1,7 +1,7 @@
 import { connect } from '../app/database.ts'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
-import type { Database } from '../storage/database.ts'
+import type { Database } from '../storage/db/database.ts'
 import { OutboxStore, type ParkedEvent } from '../storage/outbox.ts'
 import { advised } from './advice.ts'
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { type App, createApp } from '../app.ts'
-import { type Config, loadConfig } from '../config.ts'
+import { type App, createApp } from '../app/app.ts'
+import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
 import { advised } from './advice.ts'
 

@@ -1,5 +1,5 @@
 import { publicError, SocialError } from '../domain/errors.ts'
-import type { Call, ErrorReporter, StreamProcedure, UnaryProcedure } from './service.ts'
+import type { Call, ErrorReporter, StreamProcedure, UnaryProcedure } from './engine/service.ts'
 
 /** A method of a generated service definition. */
 export interface Method<Request, Response> {

@@ -1,5 +1,5 @@
 import type { Metrics } from '../observability/metrics.ts'
-import type { CallCode, RpcObserver, SocketEnd } from './service.ts'
+import type { CallCode, RpcObserver, SocketEnd } from './engine/service.ts'
 
 /** How the end of a call is called in the metrics: the names of the first implementation, whose dashboards stay. */
 const METRIC_CODE: Record<CallCode, string> = {

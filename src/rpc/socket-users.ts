@@ -1,7 +1,7 @@
 import type { Address } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
-import type { Presence } from '../realtime/presence.ts'
-import type { SetMap } from '../realtime/set-map.ts'
+import type { SetMap } from '../lib/multimap.ts'
+import type { Presence } from '../presence/local-presence.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A client is one user; a few more for one who logs in anew. Who comes after these is served, but not shown online. */

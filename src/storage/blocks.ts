@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import type { Page, Paged } from '../domain/page.ts'
-import type { Database } from './database.ts'
+import type { Database } from './db/database.ts'
 import { splitAddresses } from './schema.ts'
 
 /** A user whom another one blocks. */

@@ -1,7 +1,7 @@
 import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
-import type { Database } from './database.ts'
-import { Gathered } from './gathered.ts'
+import { Gathered } from '../lib/batcher.ts'
+import type { Database } from './db/database.ts'
 import { actionOf, fromBytes, statusOfCode } from './schema.ts'
 
 /** One look at the log, and which transactions were running when it was taken. */

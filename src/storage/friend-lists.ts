@@ -2,7 +2,7 @@ import { type Address, orderedPair } from '../domain/address.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
 import { blockedBy, blockersOf } from './blocks.ts'
-import type { Database, Statement } from './database.ts'
+import type { Database, Statement } from './db/database.ts'
 import { fromBytes, splitAddresses } from './schema.ts'
 
 /** A request that waits for an answer, as the user who lists it sees it. */

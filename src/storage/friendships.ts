@@ -2,7 +2,7 @@ import { type Address, orderedPair } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type CountChange, type Intent, NO_PAIR, type Pair, statusOf } from '../domain/friendship.ts'
-import type { Database } from './database.ts'
+import type { Database } from './db/database.ts'
 import { ACTION_CODE, actionOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
 
 /** How many friends, and requests that wait for an answer, one user may have. */

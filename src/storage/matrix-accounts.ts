@@ -1,5 +1,5 @@
 import type { Address } from '../domain/address.ts'
-import type { Database } from './database.ts'
+import type { Database } from './db/database.ts'
 
 const HAS = { name: 'matrix-account-has', text: 'select 1 from matrix_account where address = $1' }
 const ADD = {

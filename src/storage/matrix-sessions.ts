@@ -1,5 +1,5 @@
 import type { Address } from '../domain/address.ts'
-import type { Database } from './database.ts'
+import type { Database } from './db/database.ts'
 
 const FIND = { name: 'matrix-session-find', text: 'select access_token from matrix_session where token_hash = $1' }
 const ALL = {

@@ -1,7 +1,7 @@
 import { orderedPair } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
-import { DATABASE_CLOCK } from './clock.ts'
-import type { Database } from './database.ts'
+import { DATABASE_CLOCK } from './db/clock.ts'
+import type { Database } from './db/database.ts'
 import { EVENT_COLUMNS, type EventRow, toEvent } from './event-log.ts'
 
 /** An event that the homeserver is to follow, and that the caller alone may bring to it for a time. */

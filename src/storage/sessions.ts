@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
-import type { Database } from './database.ts'
-import { Gathered } from './gathered.ts'
+import { Gathered } from '../lib/batcher.ts'
+import type { Database } from './db/database.ts'
 
 /** One login of one device. The token itself is nowhere: only its SHA-256. */
 export interface Session {

@@ -7,7 +7,7 @@ import {
   type UserSettings,
   VISIBILITIES
 } from '../domain/settings.ts'
-import type { Database } from './database.ts'
+import type { Database } from './db/database.ts'
 
 /** How another user wants to be written to, and whether the one who asks is a friend of theirs. */
 export interface MessageSettings {

@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
-import { DATABASE_CLOCK } from './clock.ts'
-import type { Database } from './database.ts'
+import { DATABASE_CLOCK } from './db/clock.ts'
+import type { Database } from './db/database.ts'
 
 const TAKE = {
   name: 'user-hold-take',

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { type Config, ConfigError, loadConfig, readConfig } from '../../src/config/config.ts'
 import { SETTINGS } from '../../src/config/settings.ts'
-import { type Config, ConfigError, loadConfig, readConfig } from '../../src/config.ts'
 
 describe('environments', () => {
   test('nothing set is a service for a laptop', () => {

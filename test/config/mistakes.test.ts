@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { ConfigError, readConfig } from '../../src/config/config.ts'
 import type { Definition } from '../../src/config/definition.ts'
 import { SETTINGS } from '../../src/config/settings.ts'
-import { ConfigError, readConfig } from '../../src/config.ts'
 
 function messageOf(env: Record<string, string>): string {
   try {

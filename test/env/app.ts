@@ -1,10 +1,10 @@
 import { createSocialClient } from '@dcl/social-rpc-client'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
-import { type App, createApp, type Overrides } from '../../src/app.ts'
-import { readConfig } from '../../src/config.ts'
+import { type App, createApp, type Overrides } from '../../src/app/app.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
-import { Told } from './told.ts'
+import { Told } from './received-updates.ts'
 import { until } from './until.ts'
 
 export type V1Client = Awaited<ReturnType<typeof createSocialClient>>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, inject } from 'vitest'
 import { createLogger, type Logger } from '../../src/observability/logger.ts'
-import { Database, type DatabaseOptions } from '../../src/storage/database.ts'
+import { Database, type DatabaseOptions } from '../../src/storage/db/database.ts'
 import { createDatabase } from './postgres.ts'
 
 const ROOT = new URL('../../', import.meta.url)

@@ -1,5 +1,5 @@
+import type { Bus, BusListener } from '../../src/cluster/bus.ts'
 import type { PairEvent, SessionsEnded } from '../../src/domain/events.ts'
-import type { Bus, BusListener } from '../../src/realtime/bus.ts'
 
 /** A bus for tests of what listens to one: without a log, it tells in the same moment. It passes the suite of the others. */
 export class LocalBus implements Bus {

@@ -1,5 +1,5 @@
 import type { Wallet } from '../../demo/wallet.ts'
-import type { Overrides } from '../../src/app.ts'
+import type { Overrides } from '../../src/app/app.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { Env } from './app.ts'
 import { type LoggedIn, Rest, startService } from './rest.ts'

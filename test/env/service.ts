@@ -1,5 +1,5 @@
-import type { Overrides } from '../../src/app.ts'
-import type { Database } from '../../src/storage/database.ts'
+import type { Overrides } from '../../src/app/app.ts'
+import type { Database } from '../../src/storage/db/database.ts'
 import { Env } from './app.ts'
 import { freshPostgres } from './databases.ts'
 

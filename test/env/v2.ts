@@ -10,7 +10,7 @@ import { createSocialClientV2 } from '@dcl/social-rpc-client'
 import { WebSocket } from 'ws'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Env } from './app.ts'
-import { Told } from './told.ts'
+import { Told } from './received-updates.ts'
 import { until } from './until.ts'
 
 type V2Client = ReturnType<typeof createSocialClientV2>

@@ -1,5 +1,5 @@
 import { createLogger } from '../../src/observability/logger.ts'
-import { Database } from '../../src/storage/database.ts'
+import { Database } from '../../src/storage/db/database.ts'
 
 // Writes numbers to an embedded database, as fast as it can, and says each that was acknowledged: `node … <folder>`.
 const logger = createLogger({ level: 'error', format: 'json' })

@@ -1,5 +1,5 @@
 import type { PairEvent } from '../../src/domain/events.ts'
-import { inWords } from '../model/deeds.ts'
+import { inWords } from '../model/operations.ts'
 import { eventOf } from '../model/reference.ts'
 
 /** What the one to whom these events happened is told of them, in words. */

@@ -3,7 +3,7 @@ import type { Address } from '../../src/domain/address.ts'
 import { Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase, freshPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
-import { inWords, send } from '../model/deeds.ts'
+import { inWords, send } from '../model/operations.ts'
 import type { Deed } from '../model/reference.ts'
 import { LogReader } from './log-reader.ts'
 

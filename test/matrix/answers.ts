@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect } from 'vitest'
 import { type Address, parseAddress } from '../../src/domain/address.ts'
-import { HomeserverClient, type HomeserverOptions } from '../../src/matrix/client.ts'
-import { HomeserverError } from '../../src/matrix/errors.ts'
+import { HomeserverClient, type HomeserverOptions } from '../../src/matrix/client/client.ts'
+import { HomeserverError } from '../../src/matrix/client/errors.ts'
 
 export const ALICE = parseAddress(`0x${'a'.repeat(40)}`) as Address
 export const AS_TOKEN = 'as-secret'

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { type Address, orderedPair, parseAddress } from '../../src/domain/address.ts'
-import { HomeserverClient } from '../../src/matrix/client.ts'
-import type { RoomAlias, RoomId } from '../../src/matrix/ids.ts'
-import type { NewRoom } from '../../src/matrix/user.ts'
+import { HomeserverClient } from '../../src/matrix/client/client.ts'
+import type { RoomAlias, RoomId } from '../../src/matrix/client/ids.ts'
+import type { NewRoom } from '../../src/matrix/client/user.ts'
 import { adminToken, type SynapseAccess } from '../env/synapse.ts'
 
 export const newAddress = (): Address => parseAddress(`0x${randomBytes(20).toString('hex')}`) as Address

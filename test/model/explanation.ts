@@ -1,5 +1,5 @@
 import type { PairEvent } from '../../src/domain/events.ts'
-import { answerTo } from './deeds.ts'
+import { answerTo } from './operations.ts'
 import { type Deed, perform, type Relation } from './reference.ts'
 
 /** A deed and what its user was answered. */

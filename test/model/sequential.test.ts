@@ -4,7 +4,7 @@ import { collect, type Env, type Inbox, type V1User } from '../env/app.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { Clock, startOn } from '../env/service.ts'
 import { until } from '../env/until.ts'
-import { answerTo, inWords, send } from './deeds.ts'
+import { answerTo, inWords, send } from './operations.ts'
 import { ACTIONS, type Deed, eventOf, Reference } from './reference.ts'
 import { SEED } from './seed.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { Presence } from '../../src/realtime/presence.ts'
-import { SetMap } from '../../src/realtime/set-map.ts'
+import { SetMap } from '../../src/lib/multimap.ts'
+import { Presence } from '../../src/presence/local-presence.ts'
 import { SocketUsers } from '../../src/rpc/socket-users.ts'
 import { UserLimits } from '../../src/rpc/user-limits.ts'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { JsonObject } from '../http.ts'
-import { MatrixError } from '../matrix-error.ts'
+import type { JsonObject } from '../client/http.ts'
+import { MatrixError } from '../client/matrix-error.ts'
 
 /**
  * The body of a request as it comes, up to `limit` bytes.

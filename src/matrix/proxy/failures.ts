@@ -1,6 +1,6 @@
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
-import { HomeserverError, type HomeserverErrorKind } from '../errors.ts'
-import { MatrixError } from '../matrix-error.ts'
+import { HomeserverError, type HomeserverErrorKind } from '../client/errors.ts'
+import { MatrixError } from '../client/matrix-error.ts'
 
 const CODES: Record<HomeserverErrorKind, ErrorCode> = {
   bad_request: 'invalid_request',

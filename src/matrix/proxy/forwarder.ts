@@ -1,16 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import { SocialError } from '../../domain/errors.ts'
-import type { SessionHolder } from '../../social/authenticator.ts'
-import { CONTENT } from '../answers.ts'
-import type { JsonObject } from '../http.ts'
-import type { Verdict } from '../rules/rule.ts'
+import type { SessionHolder } from '../../sessions/authenticator.ts'
+import { CONTENT } from '../client/answers.ts'
+import type { JsonObject } from '../client/http.ts'
 import { passingBody, readBody } from './body.ts'
-import type { Exchange } from './exchange.ts'
-import type { Gate } from './gate.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
 import { formatPath } from './path.ts'
+import type { Exchange } from './request-lifetime.ts'
 import type { Match, Route } from './routes.ts'
+import type { Verdict } from './rules/rule.ts'
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
+import type { Gate } from './upstream-auth.ts'
 
 /** Who sent a request. */
 export interface Visitor {

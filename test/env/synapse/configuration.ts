@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { registrationYaml } from '../../../src/matrix/registration.ts'
+import { registrationYaml } from '../../../src/matrix/client/registration.ts'
 
 /** A Python class that Synapse loads, by its dotted name, and its configuration. */
 export interface SynapseModule {

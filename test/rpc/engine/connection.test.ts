@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Connection } from '../../../src/rpc/connection.ts'
-import type { RpcLimits } from '../../../src/rpc/limits.ts'
+import { Connection } from '../../../src/rpc/engine/connection.ts'
+import type { RpcLimits } from '../../../src/rpc/engine/limits.ts'
 import { until } from '../../env/until.ts'
 import { type Closing, parseFrame, type ServerFrame } from './clients.ts'
 import { echoService, Inside, SECRET, upTo } from './echo-service.ts'

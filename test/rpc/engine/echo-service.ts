@@ -1,5 +1,5 @@
 import { SocialError } from '../../../src/domain/errors.ts'
-import type { Call, Procedure, Service } from '../../../src/rpc/service.ts'
+import type { Call, Procedure, Service } from '../../../src/rpc/engine/service.ts'
 
 /** What a test may see and do inside the procedures. */
 export class Inside {

@@ -1,8 +1,8 @@
 import { SocialError } from '../../../src/domain/errors.ts'
-import type { HandshakeHeaders } from '../../../src/rpc/handshake.ts'
-import type { RpcLimits } from '../../../src/rpc/limits.ts'
-import type { RpcObserver, Session, SocketEnd } from '../../../src/rpc/service.ts'
-import { SocketServer } from '../../../src/rpc/socket-server.ts'
+import type { HandshakeHeaders } from '../../../src/rpc/engine/handshake.ts'
+import type { RpcLimits } from '../../../src/rpc/engine/limits.ts'
+import type { RpcObserver, Session, SocketEnd } from '../../../src/rpc/engine/service.ts'
+import { SocketServer } from '../../../src/rpc/engine/socket-server.ts'
 import { echoService, Inside } from './echo-service.ts'
 
 export const LIMITS: RpcLimits = {

@@ -11,7 +11,7 @@ import {
   encodeStreamOffer,
   ProtocolError,
   SERVER_READY
-} from '../../../src/rpc/protocol.ts'
+} from '../../../src/rpc/engine/protocol.ts'
 import { parseFrame } from './clients.ts'
 import {
   ack,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import type { RpcLimits } from '../../../src/rpc/limits.ts'
-import type { SocketEnd } from '../../../src/rpc/service.ts'
+import type { RpcLimits } from '../../../src/rpc/engine/limits.ts'
+import type { SocketEnd } from '../../../src/rpc/engine/service.ts'
 import { until } from '../../env/until.ts'
 import { RawClient } from './clients.ts'
 import { Engine } from './engine.ts'

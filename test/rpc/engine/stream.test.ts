@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { OpenCall } from '../../../src/rpc/call.ts'
-import { Channel } from '../../../src/rpc/channel.ts'
-import { OutgoingStream } from '../../../src/rpc/outgoing-stream.ts'
+import { Channel } from '../../../src/rpc/engine/frame-writer.ts'
+import { OpenCall } from '../../../src/rpc/engine/open-call.ts'
+import { OutgoingStream } from '../../../src/rpc/engine/outgoing-stream.ts'
 import { type Closing, parseFrame } from './clients.ts'
 import { createPort } from './frames.ts'
 

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs'
+import dotenv from 'dotenv'
+import { databaseUrl, matrix, redisUrl } from './combined.ts'
+import { type Env, type Reading, readSettings } from './reading.ts'
+
+/** All settings of the service, frozen. Times are in milliseconds, sizes in bytes; what is absent is null. */
+export type Config = DeepReadonly<ReturnType<typeof arrange>>
+
+type DeepReadonly<T> = { readonly [K in keyof T]: DeepReadonly<T[K]> }
+
+/** Everything that is wrong with the configuration, a line for each mistake. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+
+  constructor(mistakes: readonly string[]) {
+    super(['The configuration cannot be used:', ...mistakes.map(mistake => `  ${mistake}`)].join('\n'))
+  }
+}
+
+/**
+ * The configuration that the process was started with: its environment, and below it the file.
+ * @param file may be missing
+ * @throws ConfigError
+ */
+export function loadConfig(file = '.env'): Config {
+  return readConfig({ ...readEnvFile(file), ...setVariables(process.env) })
+}
+
+/** @throws ConfigError */
+export function readConfig(env: Env): Config {
+  const reading = readSettings(env)
+  const config = arrange(reading)
+  if (reading.mistakes.length > 0) throw new ConfigError(reading.mistakes)
+  return deepFreeze(config)
+}
+
+function arrange(reading: Reading) {
+  const { values, warnings } = reading
+  return {
+    environment: values.ENVIRONMENT,
+    serverName: values.SERVER_NAME,
+    /** Null when it is not known before the server listens. */
+    publicHttpUrl: values.PUBLIC_HTTP_URL ?? localUrl('http', values.HTTP_PORT),
+    /** Null when it is not known before the server listens. */
+    publicRpcUrl: values.PUBLIC_RPC_URL ?? localUrl('ws', values.RPC_PORT),
+    host: values.HOST,
+    httpPort: values.HTTP_PORT,
+    rpcPort: values.RPC_PORT,
+    trustedProxies: values.TRUSTED_PROXIES ?? [],
+    dataDir: values.DATA_DIR,
+    shutdownGraceMs: values.SHUTDOWN_GRACE,
+    database: {
+      /** Null for the embedded database in `dataDir`. */
+      url: databaseUrl(reading),
+      poolSize: values.DATABASE_POOL_SIZE,
+      connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT,
+      statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT
+    },
+    redisUrl: redisUrl(reading),
+    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
+    metricsToken: values.METRICS_TOKEN,
+    ethereum: values.ETHEREUM_RPC_URL ? { rpcUrl: values.ETHEREUM_RPC_URL, timeoutMs: values.ETHEREUM_TIMEOUT } : null,
+    catalyst: values.CATALYST_URL ? { url: values.CATALYST_URL, timeoutMs: values.CATALYST_TIMEOUT } : null,
+    tokens: {
+      lifetimeMs: values.TOKEN_LIFETIME,
+      maxPerUser: values.MAX_SESSIONS_PER_USER,
+      cacheSize: values.TOKEN_CACHE_SIZE
+    },
+    limits: {
+      maxFriends: values.MAX_FRIENDS,
+      maxPendingRequests: values.MAX_PENDING_REQUESTS,
+      /** In characters. */
+      maxMessageLength: values.MAX_MESSAGE_LENGTH,
+      maxListPage: values.LIST_PAGE_LIMIT,
+      actionsPerMinute: values.ACTIONS_PER_MINUTE,
+      pairActionsPerMinute: values.PAIR_ACTIONS_PER_MINUTE,
+      blocksPerMinute: values.BLOCKS_PER_MINUTE,
+      loginsPerMinute: values.LOGINS_PER_MINUTE
+    },
+    http: {
+      bodyLimitBytes: values.HTTP_BODY_LIMIT,
+      requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT,
+      corsOrigins: values.CORS_ORIGINS
+    },
+    rpc: {
+      friendsPageSize: values.FRIENDS_STREAM_PAGE_SIZE,
+      maxConnections: values.MAX_CONNECTIONS,
+      maxConnectionsPerIp: values.MAX_CONNECTIONS_PER_IP,
+      maxConnectionsPerUser: values.MAX_CONNECTIONS_PER_USER,
+      callsPerSecond: values.CALLS_PER_SECOND,
+      maxPorts: values.MAX_PORTS_PER_CONNECTION,
+      maxStreams: values.MAX_STREAMS_PER_CONNECTION,
+      maxCalls: values.MAX_CALLS_PER_CONNECTION,
+      maxFrameBytes: values.MAX_FRAME_SIZE,
+      streamQueueSize: values.STREAM_QUEUE_SIZE,
+      handshakeTimeoutMs: values.HANDSHAKE_TIMEOUT,
+      pingIntervalMs: values.PING_INTERVAL,
+      pongTimeoutMs: values.PONG_TIMEOUT,
+      ackTimeoutMs: values.ACK_TIMEOUT,
+      presenceGraceMs: values.PRESENCE_GRACE,
+      positionLifetimeMs: values.POSITION_LIFETIME,
+      resumeWindowMs: values.RESUME_WINDOW,
+      resumeMaxUpdates: values.RESUME_MAX_UPDATES
+    },
+    matrix: matrix(reading),
+    /** Of requests that go on to the homeserver, where there is one. */
+    proxy: {
+      maxChannelsCreated: values.MAX_CHANNELS_CREATED,
+      maxChannelsJoined: values.MAX_CHANNELS_JOINED,
+      bodyLimitBytes: values.MATRIX_BODY_LIMIT,
+      mediaLimitBytes: values.MATRIX_MEDIA_LIMIT,
+      maxRequests: values.MATRIX_MAX_REQUESTS,
+      maxRequestsPerUser: values.MATRIX_MAX_REQUESTS_PER_USER
+    },
+    /** What was set and has no effect, a sentence each. */
+    warnings
+  }
+}
+
+/** Null while the port is still to be chosen. */
+function localUrl(scheme: 'http' | 'ws', port: number): string | null {
+  return port === 0 ? null : `${scheme}://localhost:${port}`
+}
+
+function readEnvFile(file: string): Env {
+  try {
+    return dotenv.parse(readFileSync(file))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return {}
+    throw new ConfigError([`${file} must be a file that can be read, but reading it failed with ${code}`])
+  }
+}
+
+/** A variable that is set to nothing is unset: it does not hide the one in the file. */
+function setVariables(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([, text]) => text?.trim()))
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,27 @@
+import type { RateLimit } from '../cluster/rate-limit.ts'
+import type { Intent } from '../domain/friendship.ts'
+
+interface ActionLimitsParts {
+  /** Actions of one user upon anybody. */
+  readonly ofUser: RateLimit
+  /** Actions of one user upon the same other one. */
+  readonly ofPair: RateLimit
+  /** Blocks, and unblocks, of one user: counted apart, so that whoever is flooded can still block. */
+  readonly blocks: RateLimit
+}
+
+/** How often users may act upon each other. */
+export class ActionLimits {
+  readonly #parts: ActionLimitsParts
+
+  constructor(parts: ActionLimitsParts) {
+    this.#parts = parts
+  }
+
+  /** @throws SocialError `too_many_requests` */
+  async take({ actor, target, action }: Omit<Intent, 'message'>): Promise<void> {
+    const { ofUser, ofPair, blocks } = this.#parts
+    if (action === 'block' || action === 'unblock') return blocks.take(actor)
+    await Promise.all([ofUser.take(actor), ofPair.take(`${actor}:${target}`)])
+  }
+}

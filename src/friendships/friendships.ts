@@ -1,0 +1,146 @@
+import type { Bus } from '../cluster/bus.ts'
+import type { Address } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+import type { PairEvent } from '../domain/events.ts'
+import { decide, type Intent, type Pair, statusOf } from '../domain/friendship.ts'
+import type { Page, Paged } from '../domain/page.ts'
+import { type Exposure, maySee } from '../domain/policy.ts'
+import { ConnectionLostError } from '../storage/db/database.ts'
+import type { FriendLists, PendingRequest, RequestDirection } from '../storage/friend-lists.ts'
+import type { FriendshipStore } from '../storage/friendships.ts'
+import type { SettingsStore } from '../storage/settings.ts'
+import type { ActionLimits } from './action-limits.ts'
+
+export type { PendingRequest, RequestDirection }
+
+/** How often a decision is taken anew because somebody else changed the pair in between. */
+const MAX_ATTEMPTS = 10
+
+interface FriendsParts {
+  readonly friendships: FriendshipStore
+  readonly lists: FriendLists
+  readonly settings: SettingsStore
+  readonly bus: Bus
+  readonly limits: ActionLimits
+  /** Characters. */
+  readonly maxMessageLength: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** The use cases of friendships, for every surface. */
+export class Friends {
+  readonly #parts: FriendsParts
+
+  constructor(parts: FriendsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Does what a user wants to happen between them and another, and tells the other. The same action sent again within
+   * ten seconds is answered with the first event and changes nothing.
+   * @returns the event that is in the log when this resolves
+   * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
+   */
+  async act(wanted: Intent): Promise<PairEvent> {
+    // Half of a character, as JSON can hold it, is in no encoding: it would be kept as something else than was answered.
+    const intent = { ...wanted, message: wanted.message?.toWellFormed() ?? null }
+    if (intent.message !== null && isLonger(intent.message, this.#parts.maxMessageLength)) {
+      throw new SocialError('invalid_request', `A message has at most ${this.#parts.maxMessageLength} characters`)
+    }
+    const { friendships, bus, limits, now } = this.#parts
+    await limits.take(intent)
+    let inDoubt: { readonly before: Pair; readonly next: Omit<Pair, 'version'> } | null = null
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const pair = await friendships.read(intent.actor, intent.target)
+      if (inDoubt && pair.version !== inDoubt.before.version) {
+        // Ours may be what changed the pair, even if the other has answered it since.
+        const event = await friendships.written(intent, inDoubt.before, inDoubt.next)
+        if (event) {
+          bus.publish(event)
+          return event
+        }
+        inDoubt = null
+      }
+      const decision = decide(pair, intent, now())
+      if (decision.kind === 'keep') return lastEvent(pair, intent)
+      try {
+        const event = await friendships.swap(intent, pair, decision.next, decision.counts)
+        if (event) {
+          bus.publish(event)
+          return event
+        }
+      } catch (error) {
+        if (!(error instanceof ConnectionLostError) || inDoubt) throw error
+        inDoubt = { before: pair, next: decision.next }
+      }
+    }
+    throw new SocialError('conflict', 'The friendship changes too fast, try again')
+  }
+
+  /** What is between two users. @throws SocialError `invalid_request` for oneself */
+  async between(viewer: Address, other: Address): Promise<Pair> {
+    if (viewer === other) throw new SocialError('invalid_request', 'There is nothing between you and yourself')
+    return this.#parts.friendships.read(viewer, other)
+  }
+
+  /**
+   * Friends of `owner` as `viewer` may see them: without those of whom one and the viewer blocks the other.
+   * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the other
+   */
+  async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
+    if (viewer === owner) return this.#parts.lists.friends(owner, page)
+    await this.#checkExposure(viewer, owner, 'friends')
+    return this.#parts.lists.visibleFriends(owner, viewer, page)
+  }
+
+  /**
+   * How many friends `owner` has, as far as `viewer` may see them.
+   * @throws SocialError `forbidden` as {@link list}, by the exposure of the count
+   */
+  async count(viewer: Address, owner: Address): Promise<number> {
+    if (viewer === owner) return this.#parts.lists.friendCount(owner)
+    await this.#checkExposure(viewer, owner, 'friendsCount')
+    return (await this.#parts.lists.visibleFriends(owner, viewer, { limit: 0, offset: 0 })).total
+  }
+
+  /**
+   * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the other,
+   * so that nobody learns more by asking than that there is nothing to see.
+   */
+  mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
+    return this.#parts.lists.mutualFriends(viewer, other, page)
+  }
+
+  /** As {@link mutual}, where the other's exposure of their friends has a say. @throws SocialError `forbidden` */
+  async exposedMutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
+    await this.#checkExposure(viewer, other, 'friends')
+    return this.mutual(viewer, other, page)
+  }
+
+  /** Requests that wait for the user's answer, or for that of others; newest first. */
+  requests(user: Address, direction: RequestDirection, page: Page): Promise<Paged<PendingRequest>> {
+    return this.#parts.lists.requests(user, direction, page)
+  }
+
+  async #checkExposure(viewer: Address, owner: Address, what: 'friends' | 'friendsCount'): Promise<void> {
+    if (viewer === owner) return
+    const { lists, settings } = this.#parts
+    const exposure: Exposure = (await settings.read(owner))[what]
+    const closeness = await lists.closeness(viewer, owner)
+    const isSeen = closeness !== null && maySee(exposure, closeness)
+    if (!isSeen) throw new SocialError('forbidden', 'This user does not show you their friends')
+  }
+}
+
+/** The event that brought the pair to where it is, as the one who does it again is answered. */
+function lastEvent(pair: Pair, { actor, target, action }: Intent): PairEvent {
+  const at = (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
+  const before = { previous: statusOf(pair), previousActor: pair.actor }
+  return { kind: 'pair', seq: pair.version, actor, target, action, ...before, message: pair.message, at }
+}
+
+/** Counts characters, not UTF-16 units, and only when that can matter. */
+function isLonger(text: string, limit: number): boolean {
+  return text.length > limit && [...text].length > limit
+}

@@ -1,0 +1,97 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { authChainSchema } from '../../auth/auth-chain.ts'
+import { parseUserId } from '../../domain/address.ts'
+import { SocialError } from '../../domain/errors.ts'
+import type { MatrixIds } from '../../matrix/client/ids.ts'
+import { MatrixError } from '../../matrix/client/matrix-error.ts'
+import type { LoginSessions } from '../../sessions/authenticator.ts'
+import { readAnyBodyAsJson } from '../json-body.ts'
+import { matrixAnswers } from '../schemas.ts'
+
+interface LoginRoutesParts {
+  readonly sessions: LoginSessions
+  readonly ids: MatrixIds
+  /** Of the client-server API, such as `v3`. */
+  readonly prefixes: readonly string[]
+}
+
+const LOGIN_TYPE = 'm.login.decentraland'
+
+const LOGIN = z.object({
+  type: z.literal(LOGIN_TYPE),
+  identifier: z.object({
+    type: z.literal('m.id.user'),
+    user: z.string().max(300).describe('An Ethereum address in any letter case, or `@0x…:server`')
+  }),
+  timestamp: z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .describe('Unix milliseconds in decimal digits; what the last link of the chain signs'),
+  auth_chain: authChainSchema,
+  device_id: z
+    .string()
+    .regex(/^[^\0]{1,255}$/)
+    .optional()
+    .describe('The device that logs in, whose session is replaced; a new one by default')
+})
+const LOGGED_IN = z.object({
+  user_id: z.string(),
+  social_user_id: z.string().describe('The address'),
+  access_token: z.string(),
+  device_id: z.string(),
+  home_server: z.string()
+})
+const FLOWS = z.object({ flows: z.array(z.object({ type: z.string() })) })
+
+/** Logging in, in the shape of the Matrix client-server API, with or without a homeserver behind. */
+export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesParts> = async (app, { sessions, ids, prefixes }) => {
+  readAnyBodyAsJson(app)
+  const describe = (summary: string) => ({ summary, tags: ['session'] })
+
+  for (const prefix of prefixes) {
+    const flows = matrixAnswers('The only one', FLOWS)
+    app.get(
+      `/_matrix/client/${prefix}/login`,
+      { schema: { ...describe('Ways to log in'), response: flows } },
+      async () => ({ flows: [{ type: LOGIN_TYPE }] })
+    )
+
+    const response = matrixAnswers('A new session', LOGGED_IN)
+    app.post(
+      `/_matrix/client/${prefix}/login`,
+      {
+        schema: { ...describe('Log in with a Decentraland auth chain'), body: LOGIN, response },
+        preValidation: async request => checkLoginType(request.body)
+      },
+      async request => {
+        const { identifier, timestamp, auth_chain, device_id } = request.body
+        const user = parseUserId(identifier.user)
+        if (!user) throw new MatrixError(403, 'M_FORBIDDEN', 'The user is not an Ethereum address')
+        const login = { user, timestamp, authChain: auth_chain, deviceId: device_id ?? null, ip: request.ip }
+        const { token, session } = await sessions.login(login).catch(refuseLogin)
+        return {
+          user_id: ids.userId(session.address),
+          social_user_id: session.address,
+          access_token: token,
+          device_id: session.deviceId,
+          home_server: ids.serverName
+        }
+      }
+    )
+  }
+}
+
+/** Another type of login is told apart from a mistake in ours before the rest of its body is looked at. */
+function checkLoginType(body: unknown): void {
+  const type = (body as { type?: unknown } | null | undefined)?.type
+  if (typeof type === 'string' && type !== LOGIN_TYPE) throw new MatrixError(400, 'M_UNKNOWN', 'Unknown login type')
+}
+
+/** Whoever fails to prove who they are is forbidden to log in: there is no token yet that could be unknown. */
+function refuseLogin(error: unknown): never {
+  if (error instanceof SocialError && error.code === 'unauthorized') {
+    throw new MatrixError(403, 'M_FORBIDDEN', error.message)
+  }
+  throw error
+}

@@ -1,0 +1,104 @@
+import type { FastifyRequest } from 'fastify'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { type Address, parseUserId } from '../../domain/address.ts'
+import { SocialError } from '../../domain/errors.ts'
+import { type Page, pageOf } from '../../domain/page.ts'
+import type { Friends, PendingRequest } from '../../friendships/friendships.ts'
+import type { Authenticator } from '../../sessions/authenticator.ts'
+import { requireSession } from '../authentication.ts'
+import { socialToken } from '../bearer.ts'
+import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
+
+interface FriendshipRoutesParts {
+  readonly friends: Friends
+  readonly sessions: Authenticator
+  /** Items of one answer. */
+  readonly maxPageSize: number
+}
+
+const FRIENDSHIPS = z.object({ friendships: z.array(z.object({ address: z.string() })) })
+const COUNT = z.object({ count: z.int() })
+const REQUEST = z.object({
+  address: z.string().describe('The other user'),
+  createdAt: z.int().describe('Unix seconds'),
+  message: z.string().optional()
+})
+const REQUESTS = z.object({ incoming: z.array(REQUEST), outgoing: z.array(REQUEST) })
+
+/** `/v1/friendships/…`: who is friends with whom. */
+export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesParts> = async (app, parts) => {
+  const { friends, sessions, maxPageSize } = parts
+  const sessionOf = requireSession(app, sessions, socialToken)
+  const params = z.object({ userId: USER_ID_PARAM })
+  const querystring = pageQuery(maxPageSize)
+  const describe = (summary: string) => ({ summary, tags: ['friendships'], ...WITH_TOKEN })
+  const page = (query: z.infer<typeof querystring>): Page =>
+    pageOf(query.limit, query.offset, { defaultLimit: maxPageSize, maxLimit: maxPageSize })
+  const who = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {
+    const { address: viewer } = sessionOf(request)
+    const owner = userId === 'me' ? viewer : parseUserId(userId)
+    if (!owner) throw new SocialError('invalid_request', '`userId` is not a user')
+    return { viewer, owner }
+  }
+  const list = answers('Users, in the order of their addresses', FRIENDSHIPS)
+
+  app.get(
+    '/v1/friendships/:userId',
+    { schema: { ...describe('Friends of a user'), params, querystring, response: list } },
+    async request => {
+      const { viewer, owner } = who(request, request.params.userId)
+      return shown((await friends.list(viewer, owner, page(request.query))).items)
+    }
+  )
+
+  app.get(
+    '/v1/friendships/:userId/mutuals',
+    {
+      schema: {
+        ...describe('Friends that you and another user have in common'),
+        ...{ params, querystring, response: list }
+      }
+    },
+    async request => {
+      const { viewer, owner } = who(request, request.params.userId)
+      return shown((await friends.exposedMutual(viewer, owner, page(request.query))).items)
+    }
+  )
+
+  app.get(
+    '/v1/friendships/:userId/count',
+    { schema: { ...describe('How many friends a user has'), params, response: answers('How many', COUNT) } },
+    async request => {
+      const { viewer, owner } = who(request, request.params.userId)
+      return { count: await friends.count(viewer, owner) }
+    }
+  )
+
+  app.get(
+    '/v1/friendships/:userId/requests',
+    {
+      schema: {
+        ...describe('Your own requests that wait for an answer'),
+        ...{ params, querystring, response: answers('Both lists newest first', REQUESTS) }
+      }
+    },
+    async request => {
+      const { viewer, owner } = who(request, request.params.userId)
+      if (viewer !== owner) throw new SocialError('forbidden', 'Requests are shown to nobody else')
+      const [incoming, outgoing] = await Promise.all([
+        friends.requests(owner, 'incoming', page(request.query)),
+        friends.requests(owner, 'outgoing', page(request.query))
+      ])
+      return { incoming: incoming.items.map(toRequest), outgoing: outgoing.items.map(toRequest) }
+    }
+  )
+}
+
+function shown(addresses: readonly Address[]): z.infer<typeof FRIENDSHIPS> {
+  return { friendships: addresses.map(address => ({ address })) }
+}
+
+function toRequest({ address, at, message }: PendingRequest): z.infer<typeof REQUEST> {
+  return { address, createdAt: Math.floor(at / 1000), ...(message === null ? {} : { message }) }
+}

@@ -1,0 +1,68 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Address } from '../../domain/address.ts'
+import type { UserHolds } from '../../storage/user-holds.ts'
+import type { HomeserverClient } from '../client/client.ts'
+import { HomeserverError } from '../client/errors.ts'
+import type { JsonObject } from '../client/http.ts'
+import type { RoomId } from '../client/ids.ts'
+
+/** Longest wait for a user whom somebody else has, in milliseconds. */
+const WAIT_MS = 10_000
+/** Between two tries to have a user whom somebody else has, in milliseconds. */
+const STEP_MS = 20
+
+/**
+ * `m.direct`, by which a user's clients know which room is the conversation with whom. Clients and we write it as a
+ * whole, so that of two who read the same and write, the first is lost: among the instances, one at a time does it.
+ */
+export class DirectRooms {
+  readonly #homeserver: Pick<HomeserverClient, 'as' | 'ids'>
+  readonly #holds: UserHolds
+  readonly #holdMs: number
+
+  /** @param holdMs how long one may have a user at most, in milliseconds: longer than the two calls that it is for */
+  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, holds: UserHolds, holdMs: number) {
+    this.#homeserver = homeserver
+    this.#holds = holds
+    this.#holdMs = holdMs
+  }
+
+  /** Makes a room the first of the owner's rooms with a friend, unless it is one of them. @throws HomeserverError */
+  async add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
+    const hold = await this.#take(owner)
+    let mayStillBeWritten = false
+    try {
+      const direct = await this.#directWith(owner, friend, roomId)
+      if (direct === null) return
+      await this.#homeserver
+        .as(owner)
+        .putAccountData('m.direct', direct)
+        .catch(error => {
+          mayStillBeWritten = error instanceof HomeserverError && error.unanswered
+          throw error
+        })
+    } finally {
+      // What is written late would undo what others wrote by then: they wait until the hold is over.
+      if (!mayStillBeWritten) await this.#holds.end(owner, hold)
+    }
+  }
+
+  /** What is to be written; null when the room is there already. */
+  async #directWith(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
+    const friendId = this.#homeserver.ids.userId(friend)
+    const direct = (await this.#homeserver.as(owner).getAccountData('m.direct')) ?? {}
+    const present = direct[friendId]
+    const rooms = Array.isArray(present) ? present : []
+    return rooms.includes(roomId) ? null : { ...direct, [friendId]: [roomId, ...rooms] }
+  }
+
+  async #take(owner: Address): Promise<number> {
+    const deadline = performance.now() + WAIT_MS
+    for (;;) {
+      const hold = await this.#holds.take(owner, this.#holdMs)
+      if (hold !== null) return hold
+      if (performance.now() > deadline) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
+      await wait(STEP_MS * (1 + Math.random()))
+    }
+  }
+}

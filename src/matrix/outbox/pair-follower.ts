@@ -1,0 +1,94 @@
+import type { Address } from '../../domain/address.ts'
+import type { PairEvent } from '../../domain/events.ts'
+import type { Accounts } from '../client/accounts.ts'
+import type { HomeserverClient } from '../client/client.ts'
+import { HomeserverError, ifFailedAs } from '../client/errors.ts'
+import type { JsonObject } from '../client/http.ts'
+import type { RoomId } from '../client/ids.ts'
+import { FRIENDSHIP_TYPE, friendshipContent } from '../rooms/friendship-event.ts'
+import type { PairRooms } from '../rooms/pair-rooms.ts'
+import type { DirectRooms } from './direct-rooms.ts'
+
+interface PairFollowerParts {
+  readonly homeserver: Pick<HomeserverClient, 'as'>
+  readonly accounts: Accounts
+  readonly rooms: PairRooms
+  readonly directRooms: DirectRooms
+  /** What makes the room of a pair. */
+  readonly roomOn: 'request' | 'accept'
+}
+
+/**
+ * Makes the homeserver follow what happened to pairs. An event can be followed again, whatever became of the last try;
+ * those of a pair are followed in their order, one after the other has succeeded.
+ */
+export class PairFollower {
+  readonly #parts: PairFollowerParts
+
+  constructor(parts: PairFollowerParts) {
+    this.#parts = parts
+  }
+
+  /** @throws HomeserverError */
+  async follow(event: PairEvent): Promise<void> {
+    const content = friendshipContent(event)
+    if (content === null) return
+    try {
+      if (event.action === 'accept') await this.#accepted(event, content)
+      else if (event.action === 'request' && this.#parts.roomOn === 'request') await this.#requested(event, content)
+      else await this.#told(event, content)
+    } catch (error) {
+      // Perhaps because there are no such users (any more).
+      if (error instanceof HomeserverError && error.kind === 'forbidden') await this.#forgetAccounts(event)
+      throw error
+    }
+  }
+
+  async #requested({ actor, target, message, seq }: PairEvent, content: JsonObject): Promise<void> {
+    const { homeserver, rooms } = this.#parts
+    const state = [{ type: FRIENDSHIP_TYPE, stateKey: '', content }]
+    const { roomId, isNew } = await rooms.open(actor, target, state)
+    if (!isNew) await this.#putState(roomId, actor, content)
+    if (!message) return
+    await homeserver.as(actor).sendMessage(roomId, `friendship-${seq}`, { msgtype: 'm.text', body: message })
+  }
+
+  async #accepted({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
+    const { rooms, directRooms } = this.#parts
+    const roomId = await rooms.meet(actor, target)
+    await allDone([
+      this.#putState(roomId, actor, content),
+      directRooms.add(actor, target, roomId),
+      directRooms.add(target, actor, roomId)
+    ])
+  }
+
+  /** Where there is a room, the event is seen in it. Who left it by hand says nothing there any more. */
+  async #told({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
+    const { rooms } = this.#parts
+    const roomId = await rooms.find(actor, target)
+    if (roomId === null) return
+    const put = (): Promise<unknown> => this.#putState(roomId, actor, content)
+    const isInRoom = await ifFailedAs(
+      'forbidden',
+      false,
+      put().then(() => true)
+    )
+    if (!isInRoom && (await rooms.takeUpInvite(roomId, actor))) await put()
+  }
+
+  #putState(roomId: RoomId, actor: Address, content: JsonObject): Promise<unknown> {
+    return this.#parts.homeserver.as(actor).putState(roomId, FRIENDSHIP_TYPE, '', content)
+  }
+
+  async #forgetAccounts({ actor, target }: PairEvent): Promise<void> {
+    const { accounts } = this.#parts
+    await Promise.all([accounts.forget(actor), accounts.forget(target)])
+  }
+}
+
+/** As Promise.all, but also a failure waits for everything to end: no call goes on behind the back of the next try. */
+async function allDone(work: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(work)
+  await Promise.all(work)
+}

@@ -1,0 +1,58 @@
+import { SocialError } from '../../domain/errors.ts'
+import { type Backoff, backoffMs } from '../../lib/backoff.ts'
+import type { Setback } from '../../storage/outbox.ts'
+import { HomeserverError } from '../client/errors.ts'
+import type { HomeserverWatch } from './homeserver-watch.ts'
+import type { Outcome } from './metrics.ts'
+
+/** Tries of what can succeed later: about a day, once they are five minutes apart. */
+const MAX_ATTEMPTS = 300
+/** Tries of what was refused: a room may just have been changed by its users, but not again and again. */
+const MAX_REFUSALS = 3
+
+export interface Verdict extends Setback {
+  readonly outcome: Extract<Outcome, 'retried' | 'parked' | 'away'>
+}
+
+/** Whether it is the database, where users are held for a moment, that did not answer. */
+export function isDatabaseAway(error: unknown): error is SocialError {
+  return error instanceof SocialError && error.code === 'unavailable'
+}
+
+/**
+ * What is to be done about an event that failed. Only what is the event's own fault counts against it: while the
+ * homeserver or the database is away nothing is ever parked, however long it takes.
+ * @param attempts tries before this one that count
+ */
+export async function judge(
+  error: unknown,
+  attempts: number,
+  watch: HomeserverWatch,
+  backoff: Backoff
+): Promise<Verdict> {
+  if (isDatabaseAway(error)) {
+    return { outcome: 'retried', holdMs: backoffMs(1, backoff), attempts, error: error.message, parked: false }
+  }
+  if (!(error instanceof HomeserverError)) return failed(attempts + 1, MAX_REFUSALS, 'Unforeseen error', backoff)
+  const { kind, message, retryAfterMs } = error
+  const away = { outcome: 'away', attempts, error: message, parked: false } as const
+  if (kind === 'too_many_requests') {
+    const holdMs = retryAfterMs ?? backoffMs(1, backoff)
+    watch.pause(holdMs)
+    return { ...away, holdMs }
+  }
+  const mayBeAway = kind === 'unavailable' || kind === 'misconfigured'
+  if (mayBeAway && !(await watch.ask())) return { ...away, holdMs: 0 }
+  return failed(attempts + 1, error.retryable ? MAX_ATTEMPTS : MAX_REFUSALS, message, backoff)
+}
+
+function failed(attempts: number, limit: number, error: string, backoff: Backoff): Verdict {
+  const parked = attempts >= limit
+  return {
+    outcome: parked ? 'parked' : 'retried',
+    holdMs: parked ? 0 : backoffMs(attempts, backoff),
+    attempts,
+    error,
+    parked
+  }
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod'
+import { type Address, type OrderedPair, orderedPair } from '../../../domain/address.ts'
+import type { ActionLimits } from '../../../friendships/action-limits.ts'
+import type { MatrixIds, RoomId } from '../../client/ids.ts'
+import { MatrixError } from '../../client/matrix-error.ts'
+import type { Channels } from './channels.ts'
+import type { Policy } from './policy.ts'
+import type { RoomAccess } from './room-access.ts'
+import type { Rooms } from './rooms.ts'
+import { answer, checked, forbidden, type RuleCall, type Verdict } from './rule.ts'
+
+interface CreateRoomParts {
+  readonly ids: MatrixIds
+  readonly rooms: Rooms
+  readonly access: RoomAccess
+  readonly policy: Policy
+  readonly channels: Channels
+  /** Of rooms that the service makes: the homeserver limits only what users do in their own name. */
+  readonly limits: ActionLimits
+  /** Null where clients make the rooms of pairs themselves. */
+  readonly pairRooms: PairRooms | null
+}
+
+/** Makes the rooms of pairs, whose aliases are this service's. */
+export interface PairRooms {
+  /** The room of a pair, made in the name of one of the two unless it is there. @throws HomeserverError */
+  ensure(pair: OrderedPair, actor: Address): Promise<RoomId>
+}
+
+/** People who are invited at the same time: each of them is asked about. */
+const MAX_INVITES = 50
+
+/**
+ * What can be said of a new room. Anything else is refused by its name: a state event to begin with, powers or a version
+ * could make of a room what its kind must not be.
+ */
+const NEW_ROOM = z.strictObject({
+  preset: z.enum(['public_chat', 'private_chat', 'trusted_private_chat']).optional(),
+  visibility: z.enum(['public', 'private']).optional(),
+  room_alias_name: z.string().min(1).max(200).optional(),
+  name: z.string().max(255).optional(),
+  topic: z.string().max(1000).optional(),
+  invite: z.array(z.string().max(255)).max(MAX_INVITES).optional(),
+  is_direct: z.boolean().optional(),
+  creation_content: z.strictObject({ type: z.literal('channel').optional() }).optional()
+})
+type NewRoom = z.infer<typeof NEW_ROOM>
+
+/** Which rooms can be made: channels, the room of a pair, and others where they are allowed. */
+export class CreateRoomRule {
+  readonly #parts: CreateRoomParts
+
+  constructor(parts: CreateRoomParts) {
+    this.#parts = parts
+  }
+
+  readonly create = async (call: RuleCall): Promise<Verdict> => {
+    const room = checked(NEW_ROOM, call.body)
+    if (isPublic(room)) return this.#createChannel(call, room)
+    if (room.visibility === 'public') throw new MatrixError(400, 'M_INVALID_PARAM', 'Only channels can be listed')
+    const pair = this.#pairMeant(call.actor, room)
+    if (pair) return this.#createPairRoom(call, pair)
+    return this.#createPrivateRoom(call, room)
+  }
+
+  async #createChannel(call: RuleCall, room: NewRoom): Promise<Verdict> {
+    this.#checkAlias(room)
+    const invite = await this.#checkInvites(call.actor, room)
+    const done = await this.#parts.channels.checkCreate(call)
+    return { kind: 'forward', body: { ...room, invite, preset: 'public_chat', is_direct: false }, done }
+  }
+
+  async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<Verdict> {
+    const { policy, limits, pairRooms, ids, rooms } = this.#parts
+    const other = call.actor === pair.lo ? pair.hi : pair.lo
+    await policy.checkContact(call.actor, other)
+    if (pairRooms) {
+      await limits.take({ actor: call.actor, target: other, action: 'request' })
+      const roomId = await pairRooms.ensure(pair, call.actor)
+      rooms.rememberPair(roomId, pair)
+      return answer({ room_id: roomId })
+    }
+    const room = { preset: 'trusted_private_chat', is_direct: true, invite: [ids.userId(other)] }
+    return { kind: 'forward', body: { ...room, room_alias_name: ids.pairAliasName(pair) } }
+  }
+
+  async #createPrivateRoom(call: RuleCall, room: NewRoom): Promise<Verdict> {
+    this.#parts.access.checkPrivateRooms()
+    this.#checkAlias(room)
+    return { kind: 'forward', body: { ...room, invite: await this.#checkInvites(call.actor, room) } }
+  }
+
+  /**
+   * The pair whose room a private one is to be: that of its alias, and of every room for the actor and one other. Two
+   * users have one room, so that nothing which holds for it can be had otherwise in another.
+   */
+  #pairMeant(actor: Address, { room_alias_name, invite = [] }: NewRoom): OrderedPair | null {
+    const { ids } = this.#parts
+    // Whoever is named twice is one, and the actor is in it anyway.
+    const others = [...new Set(invite.map(userId => ids.addressOf(userId)))].filter(address => address !== actor)
+    const [first] = others
+    const both = others.length === 1 && first ? orderedPair(actor, first) : null
+    const named = ids.pairOfName(room_alias_name)
+    if (named === null) return room_alias_name === undefined ? both : null
+    const isOneOf = actor === named.lo || actor === named.hi
+    const isForOthers = others.some(address => address !== named.lo && address !== named.hi)
+    if (!isOneOf || isForOthers) throw forbidden('This alias is that of two others')
+    return named
+  }
+
+  #checkAlias({ room_alias_name }: NewRoom): void {
+    if (this.#parts.ids.pairOfName(room_alias_name)) throw forbidden('This alias is that of the room of two users')
+  }
+
+  /** @returns the ids of those who are invited, who have no other spelling to the homeserver */
+  async #checkInvites(actor: Address, { invite = [] }: NewRoom): Promise<string[]> {
+    const { ids, policy } = this.#parts
+    const invited: string[] = []
+    for (const userId of invite) {
+      const address = ids.addressOf(userId)
+      if (address !== null && address !== actor) await policy.checkContact(actor, address)
+      invited.push(address === null ? userId : ids.userId(address))
+    }
+    return invited
+  }
+}
+
+function isPublic({ preset, visibility }: NewRoom): boolean {
+  return preset === undefined ? visibility === 'public' : preset === 'public_chat'
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import type { MatrixIds } from '../../client/ids.ts'
+import { MatrixError } from '../../client/matrix-error.ts'
+import type { Channels } from './channels.ts'
+import type { Policy } from './policy.ts'
+import type { RoomAccess } from './room-access.ts'
+import type { Rooms } from './rooms.ts'
+import { checked, forbidden, type Rule, type RuleCall, type Verdict } from './rule.ts'
+
+interface MembershipParts {
+  readonly ids: MatrixIds
+  readonly rooms: Rooms
+  readonly access: RoomAccess
+  readonly policy: Policy
+  readonly channels: Channels
+}
+
+const REASON = z.string().max(1000).optional()
+const INVITE = z.object({ user_id: z.string().max(255), reason: REASON })
+// What else a client may say here could let it in by another door than the room's own.
+const JOIN = z.object({ reason: REASON })
+
+/** Who may be in which room. */
+export class MembershipRules {
+  readonly #parts: MembershipParts
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts
+  }
+
+  /** `/join/{roomIdOrAlias}` and `/rooms/{roomId}/join`. */
+  readonly join: Rule = async call => {
+    const body = checked(JOIN, call.body)
+    const roomId = call.params.roomId ?? (await this.#roomOf(call))
+    const done = await this.checkJoin(call, roomId)
+    const tail = call.params.txnId === undefined ? [] : [call.params.txnId]
+    // By its id, whatever it was called by: an alias could have another room by the time that it is looked up again.
+    return { kind: 'forward', parts: ['join', roomId, ...tail], body, done }
+  }
+
+  /** `/rooms/{roomId}/invite`. */
+  readonly invite: Rule = async call => {
+    const { user_id, reason } = checked(INVITE, call.body)
+    const invited = await this.checkInvite(call, call.params.roomId ?? '', user_id)
+    return { kind: 'forward', body: { user_id: invited, reason } } satisfies Verdict
+  }
+
+  /** @returns has to be called when it is done, whatever comes in between: until then other joins of the actor wait */
+  async checkJoin(call: RuleCall, roomId: string): Promise<() => void> {
+    const { access, policy, channels } = this.#parts
+    const room = await access.enter(call, roomId)
+    if (room.kind === 'channel') return channels.checkJoin(call, roomId)
+    if (room.kind === 'pair') await policy.checkContact(call.actor, room.other)
+    return () => {}
+  }
+
+  /** @returns the id of the user, who has no other spelling to the homeserver */
+  async checkInvite(call: RuleCall, roomId: string, userId: string): Promise<string> {
+    const { access, policy, ids } = this.#parts
+    const room = await access.enter(call, roomId)
+    const invited = ids.addressOf(userId)
+    if (room.kind === 'pair' && invited !== room.other) throw forbidden('This room is for two')
+    if (invited === null) return userId
+    if (invited !== call.actor) await policy.checkContact(call.actor, invited)
+    return ids.userId(invited)
+  }
+
+  async #roomOf({ params, token }: RuleCall): Promise<string> {
+    const room = params.roomIdOrAlias ?? ''
+    if (room.startsWith('!')) return room
+    const isHere = room.endsWith(`:${this.#parts.ids.serverName}`)
+    const roomId = isHere ? await this.#parts.rooms.resolve(room, token) : null
+    if (roomId === null) throw new MatrixError(404, 'M_NOT_FOUND', 'There is no such room')
+    return roomId
+  }
+}

@@ -1,0 +1,36 @@
+import type { Address } from '../../../domain/address.ts'
+import { type Pair, statusOf } from '../../../domain/friendship.ts'
+import type { Friends } from '../../../friendships/friendships.ts'
+import type { Settings } from '../../../friendships/settings.ts'
+import { forbidden } from './rule.ts'
+
+/** Who may have to do with whom in rooms: what users decided by blocks, friendships and settings. */
+export class Policy {
+  readonly #friends: Friends
+  readonly #settings: Settings
+
+  constructor(friends: Friends, settings: Settings) {
+    this.#friends = friends
+    this.#settings = settings
+  }
+
+  /** @throws MatrixError when one of the two has blocked the other */
+  async checkContact(actor: Address, other: Address): Promise<void> {
+    await this.#unblocked(actor, other)
+  }
+
+  /** @throws MatrixError as {@link checkContact}, and when the other takes private messages of friends only */
+  async checkMessage(actor: Address, other: Address): Promise<void> {
+    const pair = await this.#unblocked(actor, other)
+    if (statusOf(pair) === 'accepted') return
+    const { privateMessages } = await this.#settings.of(other)
+    if (privateMessages === 'only_friends') throw forbidden('This user takes private messages of friends only')
+  }
+
+  async #unblocked(actor: Address, other: Address): Promise<Pair> {
+    const pair = await this.#friends.between(actor, other)
+    // Who of the two blocks the other is not said.
+    if (pair.blockedBy.size > 0) throw forbidden('You cannot have to do with this user')
+    return pair
+  }
+}

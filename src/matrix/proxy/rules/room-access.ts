@@ -1,0 +1,41 @@
+import type { Address } from '../../../domain/address.ts'
+import { MatrixError } from '../../client/matrix-error.ts'
+import type { RoomKind, Rooms } from './rooms.ts'
+import { forbidden, type RuleCall } from './rule.ts'
+
+/** A room in which the actor may do things. */
+export type OpenRoom = { readonly kind: 'pair'; readonly other: Address } | { readonly kind: 'channel' | 'private' }
+
+/** Which rooms are open to whom. */
+export class RoomAccess {
+  readonly #rooms: Rooms
+  readonly #allowPrivateRooms: boolean
+
+  /** @param allowPrivateRooms whether there may be private rooms that are not the room of a pair (ADR-113) */
+  constructor(rooms: Rooms, allowPrivateRooms: boolean) {
+    this.#rooms = rooms
+    this.#allowPrivateRooms = allowPrivateRooms
+  }
+
+  /**
+   * The room, if the actor is one of those whom it is for. Whether they are in it, the homeserver sees to.
+   * @throws MatrixError; HomeserverError when the homeserver cannot be asked
+   */
+  async enter({ actor, token }: RuleCall, roomId: string): Promise<OpenRoom> {
+    const room = await this.#rooms.kindOf(roomId, token)
+    if (room === null) throw new MatrixError(404, 'M_NOT_FOUND', 'There is no such room for you')
+    return this.#open(room, actor)
+  }
+
+  checkPrivateRooms(): void {
+    if (!this.#allowPrivateRooms) throw forbidden('Private rooms of other kinds than that of two users are closed')
+  }
+
+  #open(room: RoomKind, actor: Address): OpenRoom {
+    if (room.kind === 'private') this.checkPrivateRooms()
+    if (room.kind !== 'pair') return { kind: room.kind }
+    const { lo, hi } = room.pair
+    if (actor !== lo && actor !== hi) throw forbidden('This room is for two others')
+    return { kind: 'pair', other: actor === lo ? hi : lo }
+  }
+}

@@ -1,0 +1,40 @@
+import type { HomeserverSessions } from '../../../sessions/passthrough-sessions.ts'
+import type { MatrixIds } from '../../client/ids.ts'
+import type { PublicRule, Rule } from './rule.ts'
+
+/** Sessions of a homeserver that checks logins itself. */
+export class SessionRules {
+  readonly #sessions: HomeserverSessions
+  readonly #ids: MatrixIds
+
+  constructor(sessions: HomeserverSessions, ids: MatrixIds) {
+    this.#sessions = sessions
+    this.#ids = ids
+  }
+
+  /** Says too who logged in as clients of Decentraland want to know it: by the address. */
+  readonly login: PublicRule = ({ body }) => ({
+    kind: 'forward',
+    body,
+    amend: session => ({ ...session, social_user_id: this.#ids.addressOf(session['user_id']) ?? undefined })
+  })
+
+  readonly logout: Rule = ({ holder }) => ({
+    kind: 'forward',
+    done: status => {
+      if (mayBeOver(status)) this.#sessions.ended(holder)
+    }
+  })
+
+  readonly logoutAll: Rule = ({ holder }) => ({
+    kind: 'forward',
+    done: status => {
+      if (mayBeOver(status)) this.#sessions.allEnded(holder.address)
+    }
+  })
+}
+
+/** Without an answer nobody knows: then the homeserver is asked again by the next request. */
+function mayBeOver(status: number | null): boolean {
+  return status === null || status === 200 || status === 401
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import type { MatrixIds } from '../../client/ids.ts'
+import { FRIENDSHIP_TYPE } from '../../rooms/friendship-event.ts'
+import { DELAYS } from '../routes.ts'
+import type { FriendshipRule } from './friendship.ts'
+import type { MembershipRules } from './membership.ts'
+import type { RoomAccess } from './room-access.ts'
+import { checked, FORWARD, forbidden, type Rule, type RuleCall, type Verdict } from './rule.ts'
+
+interface StateParts {
+  readonly ids: MatrixIds
+  readonly access: RoomAccess
+  readonly membership: MembershipRules
+  readonly friendship: FriendshipRule
+}
+
+/** How a room looks. All else that is state says who may do what in it, and what kind of room it is. */
+const LOOKS: ReadonlySet<string> = new Set(['m.room.name', 'm.room.topic', 'm.room.avatar'])
+
+const MEMBER = z.object({
+  membership: z.enum(['join', 'invite', 'leave', 'ban', 'knock']),
+  reason: z.string().max(1000).optional(),
+  displayname: z.string().max(255).optional(),
+  avatar_url: z.string().max(1000).optional(),
+  is_direct: z.boolean().optional()
+})
+
+/** `PUT /rooms/{roomId}/state/{eventType}[/{stateKey}]`. */
+export class StateRule {
+  readonly #parts: StateParts
+
+  constructor(parts: StateParts) {
+    this.#parts = parts
+  }
+
+  readonly put: Rule = async call => {
+    refuseDelay(call)
+    const { roomId = '', eventType = '', stateKey = '' } = call.params
+    if (eventType === FRIENDSHIP_TYPE) return this.#parts.friendship.change(call, roomId, stateKey)
+    if (eventType === 'm.room.member') return this.#member(call, roomId, stateKey)
+    const room = await this.#parts.access.enter(call, roomId)
+    const isLook = stateKey === '' && LOOKS.has(eventType)
+    if (room.kind === 'pair' || !isLook) throw forbidden('This state is not yours to set')
+    return FORWARD
+  }
+
+  /** Being in a room is state too: what has calls of its own is possible here under the same rules. */
+  async #member(call: RuleCall, roomId: string, userId: string): Promise<Verdict> {
+    const body = checked(MEMBER, call.body)
+    const isOwn = userId === this.#parts.ids.userId(call.actor)
+    if (body.membership === 'join' && isOwn) {
+      return { kind: 'forward', body, done: await this.#parts.membership.checkJoin(call, roomId) }
+    }
+    if (body.membership === 'invite' && !isOwn) {
+      const invited = await this.#parts.membership.checkInvite(call, roomId, userId)
+      return { kind: 'forward', body, parts: ['rooms', roomId, 'state', 'm.room.member', invited] }
+    }
+    if (body.membership !== 'leave' || !isOwn) throw forbidden('This membership is not yours to set')
+    return { kind: 'forward', body }
+  }
+}
+
+/** An event that is sent later would be checked by what holds now (MSC4140). */
+export function refuseDelay({ query }: RuleCall): void {
+  if (DELAYS.some(name => query.has(name))) throw forbidden('Events cannot be sent later')
+}

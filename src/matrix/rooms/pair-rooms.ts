@@ -1,0 +1,161 @@
+import { type Address, type OrderedPair, orderedPair } from '../../domain/address.ts'
+import type { Accounts } from '../client/accounts.ts'
+import type { Membership } from '../client/answers.ts'
+import type { HomeserverClient } from '../client/client.ts'
+import { HomeserverError, ifFailedAs } from '../client/errors.ts'
+import type { RoomAlias, RoomId } from '../client/ids.ts'
+import type { NewRoom } from '../client/user.ts'
+
+/** What rooms of pairs need of a homeserver. */
+export type RoomCalls = Pick<HomeserverClient, 'ids' | 'as' | 'resolveAlias' | 'deleteAlias'>
+
+type State = NonNullable<NewRoom['state']>
+
+/** A room with at least one of its two users in it. */
+export interface OpenRoom {
+  readonly roomId: RoomId
+  readonly isNew: boolean
+}
+
+/** The rooms that pairs share, found by their alias. Everything here can be repeated, and throws a HomeserverError. */
+export class PairRooms {
+  readonly #homeserver: RoomCalls
+  readonly #accounts: Accounts
+  readonly #isPatient: boolean
+
+  /**
+   * @param isPatient whether a room that is not complete may be one that is just being made, also by a try of our own that
+   * broke off: then it is a `conflict`. Otherwise its creation has failed, and it is repaired or replaced.
+   */
+  constructor(homeserver: RoomCalls, accounts: Accounts, isPatient = true) {
+    this.#homeserver = homeserver
+    this.#accounts = accounts
+    this.#isPatient = isPatient
+  }
+
+  /** The room of a pair, made in the name of one of the two unless it is there. */
+  async ensure({ lo, hi }: OrderedPair, actor: Address): Promise<RoomId> {
+    return (await this.open(actor, actor === lo ? hi : lo)).roomId
+  }
+
+  /** The room of two users, with the one in it and the other invited at least. A new one begins with `state`. */
+  async open(user: Address, other: Address, state: State = []): Promise<OpenRoom> {
+    await Promise.all([this.#accounts.ensure(user), this.#accounts.ensure(other)])
+    const made = await this.#make(user, other, state)
+    if (made !== null) return { roomId: made, isNew: true }
+    const alias = this.#aliasOf(user, other)
+    const roomId = await this.#homeserver.resolveAlias(alias)
+    if (roomId === null) throw unsettled()
+    if (await this.#reopen(roomId, user, other)) return { roomId, isNew: false }
+
+    await this.#homeserver.deleteAlias(alias)
+    const next = await this.#make(user, other, state)
+    if (next === null) throw unsettled()
+    return { roomId: next, isNew: true }
+  }
+
+  /** The room of two users with both of them in it: the one comes in where the other is. */
+  async meet(guest: Address, host: Address): Promise<RoomId> {
+    await Promise.all([this.#accounts.ensure(guest), this.#accounts.ensure(host)])
+    // Nearly always the invite is there. Where it is not, to go the long way costs little more.
+    const joined = await this.#tryJoin(guest, this.#aliasOf(guest, host))
+    if (joined === null) {
+      const { roomId } = await this.open(host, guest)
+      await this.#homeserver.as(guest).joinRoom(roomId)
+      return roomId
+    }
+    const memberships = await this.#homeserver.as(guest).memberships(joined)
+    if (memberships.get(this.#homeserver.ids.userId(host)) !== 'join') await this.#bringIn(joined, host, guest)
+    return joined
+  }
+
+  /** The room of two users, whoever is in it; null when there is none. */
+  find(a: Address, b: Address): Promise<RoomId | null> {
+    return this.#homeserver.resolveAlias(this.#aliasOf(a, b))
+  }
+
+  /** Takes up an invite. @returns whether the user is in the room: not without an invite, nor when nobody is left */
+  async takeUpInvite(roomId: RoomId, user: Address): Promise<boolean> {
+    return (await this.#tryJoin(user, roomId)) !== null
+  }
+
+  #make(creator: Address, other: Address, state: State): Promise<RoomId | null> {
+    return this.#homeserver.as(creator).createRoom({
+      // Gives the other the same powers, which an event in their own name needs.
+      preset: 'trusted_private_chat',
+      aliasName: this.#homeserver.ids.pairAliasName(orderedPair(creator, other)),
+      isDirect: true,
+      invite: [other],
+      state
+    })
+  }
+
+  /**
+   * Has the one in a room that was there, and the other invited.
+   * @returns false when the room is of no use any more: everybody has left it, or it never came to be
+   */
+  async #reopen(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
+    const ids = this.#homeserver.ids
+    const memberships = (await this.#membershipsFor(roomId, user)) ?? (await this.#membershipsFor(roomId, other))
+    const [own, others] = [memberships?.get(ids.userId(user)), memberships?.get(ids.userId(other))]
+    if (own === 'join' && (others === 'join' || others === 'invite')) return true
+    // The homeserver makes a room step by step: the alias, who makes it, how it is to be, and at last the invite.
+    if (own === undefined || others === undefined) {
+      if (this.#isPatient) throw unsettled()
+      if (!memberships) return false
+      if (!(await this.#isFurnished(roomId, [user, other]))) {
+        await this.#abandon(roomId, [user, other])
+        return false
+      }
+    }
+    if (!(await this.#bringIn(roomId, user, other))) return false
+    const members = await this.#homeserver.as(user).members(roomId)
+    if (!members.includes(ids.userId(other))) await this.#homeserver.as(user).invite(roomId, other)
+    return true
+  }
+
+  /** Null for a user who never was in the room. */
+  #membershipsFor(roomId: RoomId, user: Address): Promise<ReadonlyMap<string, Membership> | null> {
+    return ifFailedAs('forbidden', null, this.#homeserver.as(user).memberships(roomId))
+  }
+
+  /** Whether a room has what its creation gives it after the one who makes it. */
+  async #isFurnished(roomId: RoomId, users: readonly Address[]): Promise<boolean> {
+    const states = users.map(user => {
+      const state = this.#homeserver.as(user).getState(roomId, 'm.room.canonical_alias', '')
+      return ifFailedAs('forbidden', null, state)
+    })
+    return (await Promise.all(states)).some(state => state !== null)
+  }
+
+  async #abandon(roomId: RoomId, users: readonly Address[]): Promise<void> {
+    for (const user of users) {
+      const left = this.#homeserver.as(user).leave(roomId)
+      // So is answered who never was in it, in two ways.
+      await ifFailedAs('forbidden', null, ifFailedAs('not_found', null, left))
+    }
+  }
+
+  /** Has a user in the room, who may need the other for it. @returns false when nobody is left to let anyone in */
+  async #bringIn(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
+    const join = (): Promise<RoomId | null> => ifFailedAs('not_found', null, this.#homeserver.as(user).joinRoom(roomId))
+    const joined = await ifFailedAs('forbidden', 'not invited', join())
+    if (joined !== 'not invited') return joined !== null
+    await this.#homeserver.as(other).invite(roomId, user)
+    return (await join()) !== null
+  }
+
+  #tryJoin(user: Address, room: RoomId | RoomAlias): Promise<RoomId | null> {
+    const joining = this.#homeserver.as(user).joinRoom(room)
+    return ifFailedAs('forbidden', null, ifFailedAs('not_found', null, joining))
+  }
+
+  #aliasOf(a: Address, b: Address): RoomAlias {
+    return this.#homeserver.ids.pairAlias(orderedPair(a, b))
+  }
+}
+
+/** Somebody else is at work on the same room: to begin anew finds it settled. */
+function unsettled(): HomeserverError {
+  return new HomeserverError({ kind: 'conflict', operation: 'openPairRoom' })
+}

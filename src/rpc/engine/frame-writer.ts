@@ -1,0 +1,66 @@
+import type { ErrorCode, SocialError } from '../../domain/errors.ts'
+import { encodeRemoteError } from './protocol.ts'
+
+/** What carries the frames: a socket, or something like it. */
+export interface Wire {
+  send(frame: Uint8Array): void
+  /** Closes the socket, and by that the connection. */
+  close(code: number, reason: string): void
+  /** Bytes that were sent and have not left this process. */
+  bufferedAmount(): number
+}
+
+/** The number of a remote error: the HTTP status that says the same. */
+const REMOTE_ERROR: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  invalid_transition: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_many_requests: 429,
+  internal: 500,
+  unavailable: 503
+}
+
+/** The way back to one client. */
+export class Channel {
+  /** How many frames the client has sent. */
+  framesHeard = 0
+  readonly #wire: Wire
+  readonly #maxBuffered: number
+  #open = true
+
+  /** @param maxBuffered bytes that may wait to be sent */
+  constructor(wire: Wire, maxBuffered: number) {
+    this.#wire = wire
+    this.#maxBuffered = maxBuffered
+  }
+
+  /**
+   * Sends a frame, or closes with 1013 (come back later) when the client does not read what was sent before. To one that
+   * has read everything a frame of any size is sent: what the largest answer is, the lists decide.
+   */
+  write(frame: Uint8Array): void {
+    if (!this.#open) return
+    const waiting = this.#wire.bufferedAmount()
+    if (waiting > 0 && waiting + frame.length > this.#maxBuffered) this.close(1013, 'Too much is waiting to be read')
+    else this.#wire.send(frame)
+  }
+
+  /** Answers the request of that number with an error. */
+  refuse(number: number, error: SocialError): void {
+    this.write(encodeRemoteError(number, REMOTE_ERROR[error.code], error.message))
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#wire.close(code, reason)
+  }
+
+  /** Nothing can be sent any more: the socket is gone. */
+  shut(): void {
+    this.#open = false
+  }
+}

@@ -1,0 +1,183 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { publicError, SocialError } from '../../domain/errors.ts'
+import type { Channel } from './frame-writer.ts'
+import type { RpcLimits } from './limits.ts'
+import { isAbort, OpenCall } from './open-call.ts'
+import { OutgoingStream, type StreamOwner } from './outgoing-stream.ts'
+import { encodeResponse, type RequestFrame } from './protocol.ts'
+import type {
+  ConnectionInfo,
+  ErrorReporter,
+  Procedure,
+  RpcObserver,
+  StreamProcedure,
+  UnaryProcedure
+} from './service.ts'
+
+const TOO_MANY_CALLS = new SocialError('too_many_requests', 'Too many calls at once')
+const TOO_MANY_STREAMS = new SocialError('too_many_requests', 'Too many streams at once')
+const PORT_CLOSED = new SocialError('unavailable', 'The port was closed')
+
+/** Longest wait for the last acknowledgements of a client whose socket is about to be closed, in milliseconds. */
+const SETTLE_MS = 250
+
+/** Everything that one client has asked for and still waits for. */
+export class OpenCalls<Context> implements StreamOwner<Context> {
+  readonly #info: ConnectionInfo<Context>
+  readonly #channel: Channel
+  readonly #limits: RpcLimits
+  readonly #observer: RpcObserver
+  readonly #onError: ErrorReporter
+  /** By the client's number of the request. */
+  readonly #unary = new Map<number, OpenCall<Context>>()
+  readonly #streams = new Map<number, OutgoingStream<Context>>()
+  /**
+   * The procedures that run, also those whose calls are over: the limits count these, or else a client would get round
+   * them by closing and asking again.
+   */
+  #unaryRunning = 0
+  #streamsRunning = 0
+  #whenIdle: (() => void) | undefined
+
+  constructor(
+    info: ConnectionInfo<Context>,
+    channel: Channel,
+    limits: RpcLimits,
+    observer: RpcObserver,
+    onError: ErrorReporter
+  ) {
+    this.#info = info
+    this.#channel = channel
+    this.#limits = limits
+    this.#observer = observer
+    this.#onError = onError
+  }
+
+  has(number: number): boolean {
+    return this.#unary.has(number) || this.#streams.has(number)
+  }
+
+  start(procedure: Procedure<Context>, request: RequestFrame): void {
+    if (procedure.kind === 'unary') this.#startUnary(procedure, request)
+    else this.#startStream(procedure, request)
+  }
+
+  acknowledge(number: number, sequence: number): void {
+    this.#streams.get(number)?.acknowledge(sequence)
+  }
+
+  closeStream(number: number): void {
+    this.#streams.get(number)?.end()
+  }
+
+  /** Ends what was asked for through a port, and tells the client, who may wait for it. */
+  closePort(portId: number): void {
+    for (const call of this.#unary.values()) {
+      if (call.portId !== portId) continue
+      this.#channel.refuse(call.number, PORT_CLOSED)
+      this.#cancel(call)
+    }
+    for (const stream of this.#streams.values()) if (stream.call.portId === portId) stream.close()
+  }
+
+  /** Ends everything, without a word: the client is gone. */
+  end(): void {
+    for (const call of this.#unary.values()) this.#cancel(call)
+    for (const stream of this.#streams.values()) stream.end()
+  }
+
+  /**
+   * Sends nothing more on streams. Resolves when every unary call is answered, and every stream is acknowledged as far
+   * as it was sent, so that no client is told the same again elsewhere; for the latter it does not wait long. To be
+   * asked once.
+   */
+  async drain(): Promise<void> {
+    const settled = Promise.all([...this.#streams.values()].map(stream => stream.settle()))
+    const patience = new AbortController()
+    const late = wait(SETTLE_MS, undefined, { signal: patience.signal }).catch(() => undefined)
+    await Promise.all([this.#idle(), Promise.race([settled, late])])
+    patience.abort()
+  }
+
+  fail(call: OpenCall<Context>, error: unknown): void {
+    const shown = publicError(error)
+    call.code = shown.code
+    if (shown.code === 'internal') this.report(call, error)
+    this.#channel.refuse(call.number, shown)
+  }
+
+  report(call: OpenCall<Context>, error: unknown): void {
+    this.#onError(error, { connection: this.#info.id, procedure: call.procedure.name })
+  }
+
+  ended(stream: OutgoingStream<Context>): void {
+    this.#streams.delete(stream.call.number)
+    this.#count(stream.call, stream.bytesOut)
+  }
+
+  released(): void {
+    this.#streamsRunning--
+  }
+
+  #idle(): Promise<void> {
+    return this.#unary.size === 0 ? Promise.resolve() : new Promise(resolve => (this.#whenIdle = resolve))
+  }
+
+  #startUnary(procedure: UnaryProcedure<Context>, request: RequestFrame): void {
+    const call = new OpenCall(this.#info, procedure, request)
+    if (this.#unaryRunning >= this.#limits.calls) {
+      this.fail(call, TOO_MANY_CALLS)
+      this.#count(call, 0)
+      return
+    }
+    this.#unary.set(call.number, call)
+    this.#unaryRunning++
+    void this.#answer(procedure, call, request.payload)
+  }
+
+  async #answer(procedure: UnaryProcedure<Context>, call: OpenCall<Context>, payload: Uint8Array): Promise<void> {
+    let bytesOut = 0
+    try {
+      const answer = await procedure.run(payload, call)
+      bytesOut = answer.length
+      if (!call.over) this.#channel.write(encodeResponse(call.number, answer))
+    } catch (error) {
+      if (!call.over) this.fail(call, error)
+      else if (!isAbort(error)) this.report(call, error)
+    }
+    this.#unaryRunning--
+    if (!call.over) this.#close(call, bytesOut)
+  }
+
+  #startStream(procedure: StreamProcedure<Context>, request: RequestFrame): void {
+    const call = new OpenCall(this.#info, procedure, request)
+    try {
+      if (this.#streamsRunning >= this.#limits.streams) throw TOO_MANY_STREAMS
+      const iterator = procedure.run(request.payload, call)[Symbol.asyncIterator]()
+      const stream = new OutgoingStream(call, iterator, this.#channel, this, this.#limits.ackMs)
+      this.#streams.set(call.number, stream)
+      this.#streamsRunning++
+      stream.start()
+    } catch (error) {
+      this.fail(call, error)
+      this.#count(call, 0)
+    }
+  }
+
+  #cancel(call: OpenCall<Context>): void {
+    if (call.code === 'ok') call.code = 'canceled'
+    this.#close(call, 0)
+  }
+
+  #close(call: OpenCall<Context>, bytesOut: number): void {
+    this.#unary.delete(call.number)
+    call.end()
+    this.#count(call, bytesOut)
+    if (this.#unary.size === 0) this.#whenIdle?.()
+  }
+
+  #count(call: OpenCall<Context>, bytesOut: number): void {
+    const duration = performance.now() - call.startedAt
+    this.#observer.call(call.procedure.name, call.code, duration, call.bytesIn, bytesOut)
+  }
+}

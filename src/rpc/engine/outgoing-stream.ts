@@ -1,0 +1,190 @@
+import { SocialError } from '../../domain/errors.ts'
+import type { Channel } from './frame-writer.ts'
+import { isAbort, type OpenCall } from './open-call.ts'
+import { encodeStreamElement, encodeStreamEnd, encodeStreamOffer } from './protocol.ts'
+
+/** Who keeps the streams of a client. */
+export interface StreamOwner<Context> {
+  /** Answers the call with what may be shown of `error`. */
+  fail(call: OpenCall<Context>, error: unknown): void
+  /** Takes an error that no client waits for. */
+  report(call: OpenCall<Context>, error: unknown): void
+  /** The client gets no more of this stream. */
+  ended(stream: OutgoingStream<Context>): void
+  /** The procedure of a stream is over. Comes after `ended`, or never, if the procedure does not heed its signal. */
+  released(): void
+}
+
+/** What comes after the element that is in flight, once it is known. */
+type Next =
+  | { readonly kind: 'element'; readonly frame: Uint8Array; readonly size: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failure'; readonly error: unknown }
+
+const LATE = new SocialError('too_many_requests', 'The stream was not acknowledged in time')
+
+/**
+ * Sends a stream element by element: the offer (sequence 0), and each next element when the client has acknowledged
+ * the one before. One element is asked for ahead, so memory is bounded by one element, and it is known whether
+ * something waits.
+ *
+ * An acknowledgement is only due while something waits: the TypeScript client acknowledges when the application asks
+ * for the next element, so an unacknowledged last element is the usual state of a subscription. After `ackMs` in which
+ * an element waited, the stream ends. If the client has sent nothing at all in that time it takes no part any more and
+ * its socket is closed with 1008; if it has, it has only let go of this stream (the Rust client says nothing when it
+ * drops one) and keeps its socket.
+ *
+ * The end and errors wait for the acknowledgement too: the Rust client may drop an element that it has not taken when
+ * the end arrives, and the TypeScript client loses what follows the offer at once. When they waited for `ackMs` they
+ * are sent anyway.
+ */
+export class OutgoingStream<Context> {
+  readonly call: OpenCall<Context>
+  readonly #iterator: AsyncIterator<Uint8Array>
+  readonly #channel: Channel
+  readonly #owner: StreamOwner<Context>
+  readonly #ackMs: number
+  /** Of what was sent last. */
+  #sequence = 0
+  #acknowledged = false
+  #next: Next | undefined
+  #deadline: NodeJS.Timeout | undefined
+  #bytesOut = 0
+  /** Told when the client has acknowledged everything; there is one when nothing more is to be sent. */
+  #whenSettled: (() => void) | undefined
+
+  constructor(
+    call: OpenCall<Context>,
+    iterator: AsyncIterator<Uint8Array>,
+    channel: Channel,
+    owner: StreamOwner<Context>,
+    ackMs: number
+  ) {
+    this.call = call
+    this.#iterator = iterator
+    this.#channel = channel
+    this.#owner = owner
+    this.#ackMs = ackMs
+  }
+
+  /** The bytes of all elements so far. */
+  get bytesOut(): number {
+    return this.#bytesOut
+  }
+
+  start(): void {
+    this.#channel.write(encodeStreamOffer(this.call.number, this.call.portId))
+    if (!this.call.over) void this.#pull()
+  }
+
+  /** An acknowledgement of anything but what was sent last is ignored. */
+  acknowledge(sequence: number): void {
+    if (sequence !== this.#sequence) return
+    this.#acknowledged = true
+    this.call.acknowledged = sequence
+    clearTimeout(this.#deadline)
+    this.#advance()
+  }
+
+  /** Sends nothing more. Resolves when the client has acknowledged what it was sent, or the stream is over. */
+  settle(): Promise<void> {
+    return new Promise(resolve => {
+      this.#whenSettled = resolve
+      if (this.#acknowledged || this.#sequence === 0) resolve()
+    })
+  }
+
+  /** Ends the stream before its time and tells the client. */
+  close(): void {
+    this.#channel.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
+    this.end()
+  }
+
+  /** Ends the stream before its time. The client knows, or is gone. */
+  end(): void {
+    if (this.call.over) return
+    if (this.call.code === 'ok') this.call.code = 'canceled'
+    this.#finish()
+    void this.#release()
+  }
+
+  async #pull(): Promise<void> {
+    const next = await this.#ask()
+    if (!this.call.over) {
+      this.#next = next
+      this.#advance()
+    } else if (next.kind === 'failure' && !isAbort(next.error)) {
+      this.#owner.report(this.call, next.error)
+    }
+  }
+
+  async #ask(): Promise<Next> {
+    try {
+      const result = await this.#iterator.next()
+      if (result.done) return { kind: 'end' }
+      const frame = encodeStreamElement(this.call.number, this.#sequence + 1, this.call.portId, result.value)
+      return { kind: 'element', frame, size: result.value.length }
+    } catch (error) {
+      return { kind: 'failure', error }
+    }
+  }
+
+  #advance(): void {
+    const next = this.#next
+    if (this.#whenSettled !== undefined) {
+      if (this.#acknowledged) this.#whenSettled()
+      return
+    }
+    if (next === undefined) return
+    if (!this.#acknowledged) {
+      const heard = this.#channel.framesHeard
+      this.#deadline = setTimeout(() => this.#late(next, heard), this.#ackMs)
+    } else if (next.kind === 'element') {
+      this.#next = undefined
+      this.#sequence++
+      this.#acknowledged = false
+      this.#bytesOut += next.size
+      this.#channel.write(next.frame)
+      if (!this.call.over) void this.#pull()
+    } else {
+      this.#conclude(next)
+    }
+  }
+
+  #late(next: Next, heard: number): void {
+    if (next.kind !== 'element') {
+      this.#conclude(next)
+    } else if (this.#channel.framesHeard === heard) {
+      this.#channel.close(1008, 'Streams are not acknowledged')
+    } else {
+      this.#owner.fail(this.call, LATE)
+      this.end()
+    }
+  }
+
+  /** Ends the stream with what its procedure came to. */
+  #conclude(last: Exclude<Next, { kind: 'element' }>): void {
+    if (last.kind === 'end') this.#channel.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
+    else this.#owner.fail(this.call, last.error)
+    if (this.call.over) return
+    this.#finish()
+    this.#owner.released()
+  }
+
+  #finish(): void {
+    clearTimeout(this.#deadline)
+    this.#next = undefined
+    this.#whenSettled?.()
+    this.call.end()
+    this.#owner.ended(this)
+  }
+
+  async #release(): Promise<void> {
+    try {
+      await this.#iterator.return?.()
+    } catch (error) {
+      if (!isAbort(error)) this.#owner.report(this.call, error)
+    }
+    this.#owner.released()
+  }
+}

@@ -1,0 +1,100 @@
+import type { ErrorCode } from '../../domain/errors.ts'
+
+/** Who is at the other end of a socket. */
+export interface Peer {
+  readonly id: string
+  /** The address that the socket came from, as the listener saw it. */
+  readonly ip: string
+}
+
+/** One client's connection, as the procedures that it calls see it. */
+export interface ConnectionInfo<Context> extends Peer {
+  /** Whatever the edge wants to remember about this client between its calls. */
+  context: Context
+  /**
+   * Says that the client has shown who it is. A socket of which this is not said within the handshake deadline is
+   * closed, whatever else it sent.
+   */
+  authenticated(): void
+}
+
+/** How a call went: the label under which it is counted. */
+export type CallCode = 'ok' | 'canceled' | ErrorCode
+
+/** One call, from its request until its answer or the end of its stream. */
+export interface Call<Context> {
+  readonly connection: ConnectionInfo<Context>
+  /**
+   * Aborts when the call is over: nobody waits any more (the client closed the stream, destroyed the port, or is
+   * gone), or all was answered. A procedure that waits for anything must listen to it: an async generator that is
+   * suspended on a promise which never settles cannot be ended from outside. Its listeners must not throw.
+   */
+  readonly signal: AbortSignal
+  /** `ok` until somebody says otherwise. A procedure whose answer is a typed error says which one here. */
+  code: CallCode
+  /** How many elements of its stream the client has acknowledged: always the first ones. */
+  readonly acknowledged: number
+}
+
+/**
+ * Takes the encoded request and gives the encoded response. What it throws is answered with a remote error: of a
+ * SocialError the client sees the public text, of anything else nothing.
+ */
+type UnaryRun<Context> = (payload: Uint8Array, call: Call<Context>) => Promise<Uint8Array>
+
+/** As {@link UnaryRun}, with a stream of encoded elements. One element is asked for ahead of the client. */
+type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => AsyncIterable<Uint8Array>
+
+export interface UnaryProcedure<Context> {
+  readonly kind: 'unary'
+  readonly name: string
+  readonly run: UnaryRun<Context>
+}
+
+export interface StreamProcedure<Context> {
+  readonly kind: 'stream'
+  readonly name: string
+  readonly run: StreamRun<Context>
+}
+
+export type Procedure<Context> = UnaryProcedure<Context> | StreamProcedure<Context>
+
+/** A module that clients load by its name; `procedures` is keyed by the name of the procedure. */
+export interface Service<Context> {
+  readonly name: string
+  readonly procedures: ReadonlyMap<string, Procedure<Context>>
+}
+
+/** What one client is served. */
+export interface Session<Context> {
+  readonly services: readonly Service<Context>[]
+  readonly context: Context
+  /** Runs once, when the client is let in: never for a socket that was gone before its handshake was verified. */
+  begin?(): void
+  /** Runs once, when the socket is gone or about to be closed, also when that came before the session was used. */
+  dispose?(): void | Promise<void>
+}
+
+/** How a socket ended: the code that it was closed with here, by its client, or with no word from either side. */
+export type SocketEnd = number | 'client' | 'lost'
+
+/** Where the engine tells what happens, for metrics. None of these may throw. */
+export interface RpcObserver {
+  connectionOpened(): void
+  connectionClosed(durationMs: number): void
+  /** Of every socket, also of one that was refused because the server was full, and so never was a connection. */
+  socketEnded(end: SocketEnd): void
+  /** Of a unary call after its answer; of a stream after its end, with the bytes of all its elements. */
+  call(procedure: string, code: CallCode, durationMs: number, bytesIn: number, bytesOut: number): void
+}
+
+/** Where an error goes that no client may see. Must not throw. */
+export type ErrorReporter = (
+  error: unknown,
+  where: { readonly connection: string; readonly procedure?: string }
+) => void
+
+/** What whoever feeds a stream follows of its call: until when it runs, and how much the client has acknowledged. */
+export function underway(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
+  return { signal: call.signal, acknowledged: () => call.acknowledged }
+}

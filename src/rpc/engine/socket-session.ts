@@ -1,0 +1,219 @@
+import type { WebSocket } from 'ws'
+import { Connection } from './connection.ts'
+import type { Wire } from './frame-writer.ts'
+import { type HandshakeHeaders, isHandshake, parseHandshake, refusalOf } from './handshake.ts'
+import type { RpcLimits } from './limits.ts'
+import { SERVER_READY } from './protocol.ts'
+import type { ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
+
+/** What sockets are served, and within what limits. */
+export interface SocketOptions<Plain, Signed> {
+  readonly limits: RpcLimits
+  readonly observer: RpcObserver
+  readonly onError: ErrorReporter
+  /** The session of a client that starts with an RPC frame (v1), and shows a token in its calls. */
+  readonly openPlain: (peer: Peer) => Session<Plain>
+  /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
+  readonly handshake: (headers: HandshakeHeaders, peer: Peer) => Promise<Session<Signed>>
+}
+
+/**
+ * One WebSocket, from its upgrade until it is gone: tells v1 from v2 by the first message, keeps the deadlines, and
+ * cleans up.
+ *
+ * Closed with 1003 for text that is no handshake, 1009 and 1013 for too much while the handshake is verified, 3003 when
+ * that is refused, 3004 when the client has not shown in time who it is; for the rest see {@link Connection}.
+ */
+export class SocketSession<Plain, Signed> implements Wire {
+  /** Resolves when the socket is gone. */
+  readonly gone: Promise<void>
+  /** Resolves when the socket is gone and everything that belonged to it is cleaned up. */
+  readonly cleanedUp: Promise<void>
+  readonly #socket: WebSocket
+  readonly #peer: Peer
+  readonly #options: SocketOptions<Plain, Signed>
+  #connection: Pick<Connection<unknown>, 'receive' | 'drain' | 'end'> | undefined
+  /** What came while the handshake is verified; undefined at any other time. */
+  #pending: Uint8Array[] | undefined
+  #pendingBytes = 0
+  #verification: Promise<void> | undefined
+  #session: { dispose?(): void | Promise<void> } | undefined
+  #disposal: Promise<void> | undefined
+  readonly #handshakeDeadline: NodeJS.Timeout
+  /** Until the next ping, the pong, or the client's answer to a close. */
+  #heartbeat: NodeJS.Timeout
+  #ended = false
+  /** What the socket was closed with here. */
+  #closedWith: number | undefined
+
+  constructor(socket: WebSocket, peer: Peer, options: SocketOptions<Plain, Signed>) {
+    this.#socket = socket
+    this.#peer = peer
+    this.#options = options
+    const { handshakeMs, pingMs } = options.limits
+    this.#handshakeDeadline = setTimeout(() => this.close(3004, 'No handshake in time'), handshakeMs)
+    this.#heartbeat = setTimeout(() => this.#ping(), pingMs)
+    socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
+    socket.on('ping', data => this.#answerPing(data))
+    socket.on('pong', () => this.#ponged())
+    // A frame that breaks the WebSocket protocol, or is too large: ws has sent the close code already.
+    socket.on('error', error => this.close(codeOf(error), 'Not a WebSocket frame'))
+    this.gone = new Promise(resolve => socket.once('close', code => resolve(this.#gone(code))))
+    this.cleanedUp = this.gone.then(() => this.#awaitCleanUp())
+    this.send(SERVER_READY)
+  }
+
+  send(frame: Uint8Array): void {
+    this.#socket.send(frame)
+  }
+
+  bufferedAmount(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  /** Cleans up at once and asks the client to close; one that does not is cut off after `pongMs`. */
+  close(code: number, reason: string): void {
+    if (this.#ended) return
+    this.#closedWith = code
+    this.#end()
+    this.#socket.close(code, reason)
+    this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
+  }
+
+  /** Refuses new calls, lets the open ones be answered and streams be acknowledged, and closes with 1001. */
+  async drain(): Promise<void> {
+    await this.#connection?.drain()
+    this.close(1001, 'The server is going away')
+  }
+
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  #receive(message: Uint8Array, isBinary: boolean): void {
+    if (this.#ended) return
+    const isFirst = this.#connection === undefined && this.#pending === undefined
+    if (isFirst && isHandshake(message)) this.#verification = this.#verify(message)
+    else if (!isBinary) this.close(1003, 'Text is only understood as a handshake')
+    else if (this.#pending !== undefined) this.#keep(message, this.#pending)
+    else this.#deliver(message)
+  }
+
+  async #verify(message: Uint8Array): Promise<void> {
+    const pending: Uint8Array[] = []
+    this.#pending = pending
+    try {
+      const session = await this.#options.handshake(parseHandshake(message), this.#peer)
+      if (this.#ended) {
+        await this.#dispose(session)
+        return
+      }
+      this.#pending = undefined
+      this.#serve(session)
+      this.#authenticated()
+    } catch (error) {
+      const { code, reason } = refusalOf(error)
+      if (code === 1011) this.#report(error)
+      this.close(code, reason)
+      return
+    }
+    // Where the clients of other servers expect it: they are sent it when their handshake is accepted.
+    this.send(SERVER_READY)
+    for (const frame of pending) this.#deliver(frame)
+  }
+
+  #keep(frame: Uint8Array, pending: Uint8Array[]): void {
+    const { pendingFrames, pendingBytes } = this.#options.limits
+    this.#pendingBytes += frame.length
+    if (pending.length >= pendingFrames) this.close(1013, 'Too many messages before the handshake was verified')
+    else if (this.#pendingBytes > pendingBytes) this.close(1009, 'Too many bytes before the handshake was verified')
+    else pending.push(frame)
+  }
+
+  #deliver(frame: Uint8Array): void {
+    if (this.#ended) return
+    try {
+      this.#connection ??= this.#serve(this.#options.openPlain(this.#peer))
+      this.#connection.receive(frame)
+    } catch (error) {
+      this.#report(error)
+      this.close(1011, 'Internal error')
+    }
+  }
+
+  #serve<Context>(session: Session<Context>): Connection<Context> {
+    const { limits, observer, onError } = this.#options
+    const info = { ...this.#peer, context: session.context, authenticated: () => this.#authenticated() }
+    const connection = new Connection({ info, services: session.services, wire: this, limits, observer, onError })
+    this.#session = session
+    this.#connection = connection
+    session.begin?.()
+    return connection
+  }
+
+  #authenticated(): void {
+    clearTimeout(this.#handshakeDeadline)
+  }
+
+  #ping(): void {
+    this.#socket.ping()
+    this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
+  }
+
+  #ponged(): void {
+    if (this.#ended) return
+    clearTimeout(this.#heartbeat)
+    this.#heartbeat = setTimeout(() => this.#ping(), this.#options.limits.pingMs)
+  }
+
+  /** Answered here and not by ws, or else a client that pings and never reads could make any amount of pongs wait. */
+  #answerPing(data: Buffer): void {
+    if (this.#ended) return
+    if (this.bufferedAmount() > this.#options.limits.bufferedBytes) this.close(1013, 'Too much is waiting to be read')
+    else this.#socket.pong(data)
+  }
+
+  /** @param code that of the client, or 1006 when it said nothing */
+  #gone(code: number): void {
+    this.#end()
+    this.#options.observer.socketEnded(this.#closedWith ?? (code === 1006 ? 'lost' : 'client'))
+  }
+
+  /** Ends what runs for this client. Each step is on its own, so that none that fails skips the next. */
+  #end(): void {
+    clearTimeout(this.#heartbeat)
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#handshakeDeadline)
+    this.#pending = undefined
+    try {
+      this.#connection?.end()
+    } catch (error) {
+      this.#report(error)
+    }
+    if (this.#session !== undefined) this.#disposal = this.#dispose(this.#session)
+  }
+
+  async #awaitCleanUp(): Promise<void> {
+    await this.#verification
+    await this.#disposal
+  }
+
+  async #dispose(session: { dispose?(): void | Promise<void> }): Promise<void> {
+    try {
+      await session.dispose?.()
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError(error, { connection: this.#peer.id })
+  }
+}
+
+/** The code with which ws has closed a socket because of what came. */
+function codeOf({ code }: Error & { readonly code?: unknown }): number {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return 1009
+  return code === 'WS_ERR_INVALID_UTF8' ? 1007 : 1002
+}

@@ -1,0 +1,105 @@
+import {
+  type FriendshipEventResponse,
+  FriendshipsServiceDefinition,
+  type Payload,
+  type RequestEventsResponse,
+  type Requests,
+  type UpdateFriendshipResponse,
+  type UsersResponse
+} from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
+import type { Address } from '../../domain/address.ts'
+import { type ErrorCode, SocialError } from '../../domain/errors.ts'
+import type { PairEvent } from '../../domain/events.ts'
+import type { FriendshipAction } from '../../domain/friendship.ts'
+import type { Paged } from '../../domain/page.ts'
+import type { PendingRequest } from '../../friendships/friendships.ts'
+import { userCase } from '../fields.ts'
+
+export const METHODS = FriendshipsServiceDefinition.methods
+
+type ErrorCase = Exclude<NonNullable<UpdateFriendshipResponse['response']>, { $case: 'event' }>
+type ErrorName = ErrorCase['$case']
+
+const ERROR_NAME: Record<ErrorCode, ErrorName> = {
+  invalid_request: 'badRequestError',
+  invalid_transition: 'badRequestError',
+  not_found: 'badRequestError',
+  unauthorized: 'unauthorizedError',
+  forbidden: 'forbiddenError',
+  too_many_requests: 'tooManyRequestsError',
+  conflict: 'internalServerError',
+  unavailable: 'internalServerError',
+  internal: 'internalServerError'
+}
+
+/** The error case of every response that has a bad-request one. */
+export function errorCase({ code, message }: SocialError): { response: ErrorCase } {
+  const name = ERROR_NAME[code]
+  return { response: { $case: name, [name]: { message } } as ErrorCase }
+}
+
+/** The error case of the responses without a bad-request one: a request of theirs holds nothing but the token. */
+export function errorCaseWithoutBadRequest(error: SocialError): {
+  response: Exclude<ErrorCase, { $case: 'badRequestError' }>
+} {
+  const { response } = errorCase(error)
+  if (response.$case !== 'badRequestError') return { response }
+  return { response: { $case: 'internalServerError', internalServerError: response.badRequestError } }
+}
+
+/** The access token of a call. @throws SocialError `unauthorized` when there is none */
+export function tokenOf(payload: Payload | undefined): string {
+  if (!payload?.synapseToken) throw new SocialError('unauthorized', '`auth_token` was not provided')
+  return payload.synapseToken
+}
+
+/**
+ * What v1 tells of an event; null for nothing. It knows no blocks: for who is blocked, what there was comes to its end,
+ * and a stranger sees nothing.
+ */
+function actionOf({ action, actor, previous, previousActor }: PairEvent): FriendshipAction | null {
+  if (action === 'unblock') return null
+  if (action !== 'block') return action
+  if (previous === 'accepted') return 'delete'
+  if (previous === 'requested') return previousActor === actor ? 'cancel' : 'reject'
+  return null
+}
+
+/** Whether v1 tells of an event at all. */
+export function isTold(event: PairEvent): boolean {
+  return actionOf(event) !== null
+}
+
+/**
+ * An event as v1 tells it to one of the two users, naming the other one; empty when v1 does not tell of it.
+ * @param other the target in the answer to the one who acted, the actor in the push
+ */
+export function encodeEvent(event: PairEvent, other: Address): FriendshipEventResponse {
+  const action = actionOf(event)
+  if (action === null) return {}
+  if (action !== 'request') return { body: userCase(action, other) }
+  return { body: { $case: 'request', request: requestResponse(other, event) } }
+}
+
+/** One page of users. */
+export function encodeUsers(addresses: readonly Address[]): UsersResponse {
+  return { response: { $case: 'users', users: { users: addresses.map(address => ({ address })) } } }
+}
+
+/** The requests that wait for an answer, both ways. */
+export function encodeRequests(
+  incoming: Paged<PendingRequest>,
+  outgoing: Paged<PendingRequest>
+): RequestEventsResponse {
+  const events = { incoming: encodeRequestList(incoming), outgoing: encodeRequestList(outgoing) }
+  return { response: { $case: 'events', events } }
+}
+
+function encodeRequestList({ items, total }: Paged<PendingRequest>): Requests {
+  return { total, items: items.map(item => requestResponse(item.address, item)) }
+}
+
+/** v1 counts time in seconds. */
+function requestResponse(address: Address, { at, message }: { at: number; message: string | null }) {
+  return { user: { address }, createdAt: Math.floor(at / 1000), message: message ?? undefined }
+}

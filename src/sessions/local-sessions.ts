@@ -1,0 +1,137 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { AuthChain, AuthChainVerifier } from '../auth/auth-chain.ts'
+import type { Bus } from '../cluster/bus.ts'
+import type { RateLimit } from '../cluster/rate-limit.ts'
+import type { Address } from '../domain/address.ts'
+import { SocialError } from '../domain/errors.ts'
+import { Rations } from '../lib/event-loop-throttle.ts'
+import { createToken, Tokens } from '../lib/token-cache.ts'
+import type { Session, SessionStore } from '../storage/sessions.ts'
+import type { LoginSessions, SessionHolder } from './authenticator.ts'
+
+export type { Session }
+
+/** How far a login's timestamp may be from the server's clock, in milliseconds (ADR-143). */
+const LOGIN_WINDOW_MS = 120_000
+
+/** To verify a login takes half a millisecond, in which nobody else is served; everybody may come at once. */
+const LOGINS = { perTurn: 16, waiting: 20_000 }
+
+interface SessionsParts {
+  readonly store: SessionStore
+  readonly verifier: AuthChainVerifier
+  readonly bus: Bus
+  /** Logins from one IP address. */
+  readonly limit: RateLimit
+  /** Milliseconds. */
+  readonly tokenLifetimeMs: number
+  /** Sessions held in memory. */
+  readonly tokenCacheSize: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** What a client shows to log in: a chain of signatures whose last one signs the timestamp. */
+export interface LoginRequest {
+  readonly user: Address
+  /** Unix milliseconds in decimal digits: the very text that was signed. */
+  readonly timestamp: string
+  readonly authChain: AuthChain
+  /** The device that logs in; a new one when null. */
+  readonly deviceId: string | null
+  /** The IP address from which it comes. */
+  readonly ip: string
+}
+
+/** Who is logged in, with which token, for how long. */
+export class Sessions implements LoginSessions {
+  readonly #parts: SessionsParts
+  readonly #tokens: Tokens<Session>
+  readonly #logins = new Rations(LOGINS)
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts
+    this.#tokens = new Tokens(hash => parts.store.find(hash, parts.now()), parts.tokenCacheSize)
+    parts.bus.subscribe(event => {
+      if (event.kind === 'sessions-ended') this.#tokens.forget(event.tokenHashes)
+      if (event.kind === 'messages-lost') this.#tokens.forgetAll()
+    })
+  }
+
+  /**
+   * Checks a login and starts a session for it. A signature is good for one login.
+   * @throws SocialError `forbidden` (stale, not the user's, used before), `unauthorized` (signatures), `unavailable`,
+   *   `too_many_requests`
+   */
+  async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
+    await this.#parts.limit.take(request.ip)
+    await this.#logins.next()
+    return this.#login(request)
+  }
+
+  /** The session of an access token. @throws SocialError `unauthorized` */
+  async authenticate(token: string): Promise<Session> {
+    const session = await this.#tokens.resolve(token, this.#parts.now())
+    if (!session) throw new SocialError('unauthorized', 'Invalid access token')
+    return session
+  }
+
+  /** Ends one session, on every instance. */
+  async logout(session: SessionHolder): Promise<void> {
+    await this.#parts.store.end(session.tokenHash)
+    this.#announceEnd(session.address, [session.tokenHash])
+  }
+
+  /** Ends all sessions of a user, on every instance. */
+  async logoutAll(address: Address): Promise<void> {
+    this.#announceEnd(address, await this.#parts.store.endAll(address))
+  }
+
+  /** Announces the end of those of these sessions that are over: it may have gone unheard. */
+  async checkAgain(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
+    const owners = new Map(sessions.map(({ address, tokenHash }) => [tokenHash, address]))
+    const hashes = Array.from(owners.keys(), tokenHash => Buffer.from(tokenHash, 'hex'))
+    const alive = new Set(await this.#parts.store.alive(hashes, this.#parts.now()))
+    for (const [tokenHash, address] of owners) {
+      if (!alive.has(tokenHash)) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash] })
+    }
+  }
+
+  /** Deletes some of what expired. */
+  sweep(): Promise<void> {
+    return this.#parts.store.sweep(this.#parts.now())
+  }
+
+  async #login({ user, timestamp, authChain, deviceId }: LoginRequest): Promise<{ token: string; session: Session }> {
+    const { store, verifier, tokenLifetimeMs } = this.#parts
+    const now = this.#parts.now()
+    const signedAt = Number(timestamp)
+    if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
+    const { owner, signatureId } = await verifier.verify(authChain, timestamp, now)
+    if (owner !== user) throw new SocialError('forbidden', 'The auth chain is not of this user')
+
+    const { token, tokenHash } = createToken()
+    const session = {
+      tokenHash,
+      address: owner,
+      deviceId: deviceId ?? randomBytes(8).toString('hex').toUpperCase(),
+      createdAt: now,
+      expiresAt: now + tokenLifetimeMs
+    }
+    const proof = {
+      id: createHash('sha256').update(`${owner}:${timestamp}:${signatureId}`).digest(),
+      // For longer than the login is current: another instance, whose clock may be ahead, sweeps too.
+      expiresAt: signedAt + 2 * LOGIN_WINDOW_MS
+    }
+    const ended = await store.start(session, proof)
+    if (!ended) throw new SocialError('forbidden', 'This signature was used before')
+    this.#announceEnd(owner, ended)
+    return { token, session }
+  }
+
+  #announceEnd(address: Address, ended: readonly Buffer[]): void {
+    if (ended.length === 0) return
+    const tokenHashes = ended.map(hash => hash.toString('hex'))
+    this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes })
+  }
+}

@@ -1,0 +1,210 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { PoolClient, QueryArrayConfig } from 'pg'
+import { SocialError } from '../../domain/errors.ts'
+import type { Logger } from '../../observability/logger.ts'
+import { type ConnectionCounts, type ConnectionLimits, Connections, unavailable } from './connections.ts'
+import { EmbeddedEngine } from './embedded.ts'
+import { failureOf } from './failures.ts'
+
+/** A PostgreSQL server; or an embedded database in a folder. */
+export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string })
+
+/** One fixed text under one fixed name: each connection has it parsed and planned once. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+export interface Transaction {
+  /** As {@link Database.rows}, within the transaction; rejects once that has ended. */
+  rows<Row extends readonly unknown[]>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
+}
+
+/** The connection broke while something was being written. Whether it was is not known: look before trying again. */
+export class ConnectionLostError extends SocialError {
+  constructor(cause: unknown) {
+    super('unavailable', 'The outcome is not known, look and try again')
+    this.cause = cause
+  }
+}
+
+/** What node-postgres takes, of which its types do not know all. */
+interface TimedQuery extends Omit<QueryArrayConfig, 'values'> {
+  readonly values: readonly unknown[]
+  readonly query_timeout: number
+}
+
+/** How often something is run at most, when it may be run again. */
+const MAX_ATTEMPTS = 6
+/** How much later than PostgreSQL we give a statement up, in milliseconds: only a dead connection takes that long. */
+const GRACE_MS = 1_000
+const PING_DEADLINE_MS = 2_000
+/** How long the start tries to reach the embedded engine, and how long it pauses between, in milliseconds. */
+const START_PATIENCE_MS = 30_000
+const RETRY_MS = 50
+const PING = { name: 'ping', text: 'select 1' }
+
+/** Runs statements, and knows which failures are worth another try. */
+export class Database {
+  readonly kind: 'embedded' | 'postgres'
+  readonly #connections: Connections
+  readonly #engine: EmbeddedEngine | null
+  readonly #retryTimeoutMs: number
+  readonly #answerTimeoutMs: number
+  #closed: Promise<void> | undefined
+
+  private constructor(connections: Connections, engine: EmbeddedEngine | null, limits: ConnectionLimits) {
+    this.kind = engine ? 'embedded' : 'postgres'
+    this.#connections = connections
+    this.#engine = engine
+    this.#retryTimeoutMs = limits.connectTimeoutMs
+    this.#answerTimeoutMs = limits.statementTimeoutMs + GRACE_MS
+  }
+
+  /**
+   * Starts an embedded database; a PostgreSQL server is connected to on first use.
+   * @throws DataInUseError when another process has the folder
+   */
+  static async open(options: DatabaseOptions, logger: Logger): Promise<Database> {
+    if ('url' in options) return new Database(new Connections(options.url, options, logger), null, options)
+    const engine = await EmbeddedEngine.start(options.dataDir, logger)
+    return new Database(new Connections(engine, options, logger), engine, options)
+  }
+
+  /**
+   * Runs one statement by itself. Values and columns are what node-postgres makes of them, and int8 is a number.
+   * @param options.idempotent whether it may be run again although it may have taken effect, as any read may
+   * @throws SocialError `unavailable` (it was not run) or `conflict` (it kept losing to concurrent ones);
+   *   ConnectionLostError; an error of PostgreSQL, with its SQLSTATE as `code`
+   */
+  rows<Row extends readonly unknown[]>(
+    statement: Statement,
+    values: readonly unknown[],
+    options?: { readonly idempotent: boolean }
+  ): Promise<Row[]> {
+    return this.#perform(client => this.#run<Row>(client, statement, values), options?.idempotent ?? false)
+  }
+
+  /**
+   * Runs `work` in a transaction, and again from its start where that is safe: its only effects must be statements, and
+   * it must await each. Nothing else of the database may be used within: an embedded one has no second connection.
+   * @throws as {@link rows}; ConnectionLostError only when the connection broke during the commit
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#perform(async client => {
+      try {
+        await this.#command(client, 'begin')
+        const result = await this.#within(client, work)
+        await this.#commit(client)
+        return result
+      } catch (error) {
+        const isLost = error instanceof ConnectionLostError || failureOf(error) === 'lost'
+        // Should this fail, the connection is still within the transaction, and is not used again.
+        if (!isLost) await this.#command(client, 'rollback').catch(() => {})
+        throw error
+      }
+    }, true)
+  }
+
+  /** Lends one connection whose statements have no time limit, and closes it afterwards: for migrations. */
+  async maintain<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#first()
+    try {
+      await client.query('set statement_timeout = 0')
+      return await work(client)
+    } finally {
+      this.#connections.release(client, false)
+    }
+  }
+
+  /** How many connections there are at this moment. */
+  get connections(): ConnectionCounts {
+    return this.#connections.counts
+  }
+
+  /** Resolves when the database answers, rejects when it does not within two seconds. */
+  async ping(): Promise<void> {
+    const late = wait(PING_DEADLINE_MS, 'late' as const, { ref: false })
+    const first = await Promise.race([this.rows(PING, [], { idempotent: true }), late])
+    if (first === 'late') throw unavailable()
+  }
+
+  /** Lets what is running finish, and closes everything. May be called again. */
+  close(): Promise<void> {
+    this.#closed ??= this.#connections.close().then(() => this.#engine?.close())
+    return this.#closed
+  }
+
+  /** @param survivesLoss whether `work` may be run again although it may have taken effect */
+  async #perform<T>(work: (client: PoolClient) => Promise<T>, survivesLoss: boolean): Promise<T> {
+    const deadline = performance.now() + this.#retryTimeoutMs
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.#connections.acquire()
+      try {
+        const result = await work(client)
+        this.#connections.release(client, true)
+        return result
+      } catch (error) {
+        const failure = failureOf(error)
+        this.#connections.release(client, failure === 'refused' || failure === 'undone')
+        if (failure === 'refused' || failure === 'unforeseen') throw error
+        if (failure === 'lost' && !survivesLoss) throw new ConnectionLostError(error)
+        if (attempt === MAX_ATTEMPTS || performance.now() > deadline) {
+          throw failure === 'undone'
+            ? new SocialError('conflict', 'Too much happens at once, try again')
+            : unavailable()
+        }
+      }
+      // With jitter, or two that collided would collide again.
+      await wait(Math.random() * 5 * 2 ** attempt)
+    }
+  }
+
+  /** The embedded engine is there, however long a busy machine takes to say so: its start is not to fail of that. */
+  async #first(): Promise<PoolClient> {
+    const deadline = performance.now() + (this.#engine ? START_PATIENCE_MS : 0)
+    for (;;) {
+      try {
+        return await this.#connections.acquire()
+      } catch (error) {
+        if (performance.now() > deadline || this.#engine?.hasExited) throw error
+        await wait(RETRY_MS)
+      }
+    }
+  }
+
+  async #within<T>(client: PoolClient, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    let isOpen = true
+    const rows: Transaction['rows'] = async (statement, values) => {
+      if (!isOpen) throw new Error(`The transaction has ended: ${statement.name} comes too late`)
+      return this.#run(client, statement, values)
+    }
+    try {
+      return await work({ rows })
+    } finally {
+      isOpen = false
+    }
+  }
+
+  async #commit(client: PoolClient): Promise<void> {
+    const command = await this.#command(client, 'commit').catch(error => {
+      throw failureOf(error) === 'lost' ? new ConnectionLostError(error) : error
+    })
+    // So PostgreSQL answers, without an error, when a statement had failed and `work` went on regardless.
+    if (command === 'ROLLBACK') throw new Error('The transaction was rolled back: one of its statements had failed')
+  }
+
+  async #command(client: PoolClient, text: string): Promise<string> {
+    const query = { text, query_timeout: this.#answerTimeoutMs }
+    return (await client.query(query)).command
+  }
+
+  async #run<Row extends readonly unknown[]>(
+    client: PoolClient,
+    { name, text }: Statement,
+    values: readonly unknown[]
+  ): Promise<Row[]> {
+    const query: TimedQuery = { name, text, values, rowMode: 'array', query_timeout: this.#answerTimeoutMs }
+    return (await client.query<Row & unknown[]>(query)).rows
+  }
+}

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Bus } from '../../src/cluster/bus.ts'
+import { type Channel, SilentChannel } from '../../src/cluster/channel.ts'
+import { RedisChannel } from '../../src/cluster/redis-channel.ts'
+import type { PairEvent, SessionsEnded, SocialEvent } from '../../src/domain/events.ts'
+import { LogBus } from '../../src/updates/event-feed.ts'
+import { describeWithRedis, silent } from '../env/databases.ts'
+import { LocalBus } from '../env/local-bus.ts'
+import { RedisServer } from '../env/redis.ts'
+import { until } from '../env/until.ts'
+import { newUser, Stores } from '../storage/stores.ts'
+
+/** So that nothing is told but because it was published. */
+const NEVER_MS = 3_600_000
+
+/** Makes a bus as one instance has it, over a log that all of them share; its failures go to `errors`. */
+type CreateBus = (stores: Stores, errors: unknown[]) => Promise<Bus>
+
+/** What every bus does, whoever is at its other end. */
+function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateBus): void {
+  let stores: Stores
+  const errors: unknown[] = []
+  const buses: Bus[] = []
+  beforeAll(async () => {
+    stores = await Stores.open(kind)
+    for (let count = 0; count < instances; count += 1) buses.push(await create(stores, errors))
+  })
+  afterAll(async () => {
+    for (const bus of buses) await bus.close()
+    await stores[Symbol.asyncDispose]()
+  })
+
+  const request = () => stores.act(newUser(), 'request', newUser(), { message: 'hi' }) as Promise<PairEvent>
+
+  /** Listens on every instance until the end of the test. */
+  function listen(): { readonly told: SocialEvent[][]; leave(): void } {
+    const told: SocialEvent[][] = buses.map(() => [])
+    const leaves = buses.map((bus, at) =>
+      bus.subscribe(event => void (event.kind !== 'messages-lost' && told[at]?.push(event)))
+    )
+    return { told, leave: () => leaves.forEach(leave => void leave()) }
+  }
+
+  const tells = (told: readonly SocialEvent[][], count: number): Promise<void> =>
+    until(() => told.every(events => events.length >= count), `every instance tells of ${count} events`)
+
+  test('tells every listener on every instance, everything once, what is of one pair in its order', async () => {
+    const [first, second] = [listen(), listen()]
+    const [alice, bob] = [newUser(), newUser()]
+    const events: PairEvent[] = []
+    for (const [at, action] of (['request', 'cancel', 'request', 'block'] as const).entries()) {
+      const event = (await stores.act(alice, action, bob)) as PairEvent
+      events.push(event)
+      buses[at % buses.length]?.publish(event)
+    }
+    for (const { told, leave } of [first, second]) {
+      await tells(told, events.length)
+      for (const instance of told) expect(instance).toEqual(events)
+      leave()
+    }
+  })
+
+  test('tells every instance which sessions ended', async () => {
+    const { told, leave } = listen()
+    const ended: SessionsEnded = { kind: 'sessions-ended', address: newUser(), tokenHashes: ['ab'.repeat(32)] }
+    buses[0]?.publish(ended)
+    await tells(told, 1)
+    for (const instance of told) expect(instance).toEqual([ended])
+    leave()
+  })
+
+  test('goes on with the others when a listener fails, and says so', async () => {
+    const deaf = buses.map(bus =>
+      bus.subscribe(() => {
+        throw new Error('deaf')
+      })
+    )
+    const { told, leave } = listen()
+    errors.length = 0
+    buses[0]?.publish(await request())
+    await tells(told, 1)
+    expect(errors).toHaveLength(buses.length)
+    for (const stop of [...deaf, leave]) stop()
+  })
+
+  test('tells nothing to who has left', async () => {
+    const [before, after] = [listen(), listen()]
+    before.leave()
+    buses[0]?.publish(await request())
+    await tells(after.told, 1)
+    expect(before.told.flat()).toEqual([])
+    after.leave()
+  })
+
+  test('tells nothing any more when it is closed', async () => {
+    const closed = await create(stores, errors)
+    const told: SocialEvent[] = []
+    closed.subscribe(event => told.push(event))
+    await closed.close()
+    told.length = 0
+    const others = listen()
+    const event = await request()
+    closed.publish(event)
+    buses[0]?.publish(event)
+    await tells(others.told, 1)
+    expect(told).toEqual([])
+    others.leave()
+  })
+}
+
+/** The bus of the service, with something that carries its messages. */
+function overLog(channel: () => Channel): CreateBus {
+  return async ({ log }, errors) => {
+    const carrier = channel()
+    await until(() => carrier.isConnected, 'messages flow')
+    return LogBus.open({ log, channel: carrier, pollMs: NEVER_MS, onError: error => errors.push(error) })
+  }
+}
+
+describe('the bus of one instance by itself', () => {
+  const channel = new SilentChannel()
+  suite(
+    'embedded',
+    1,
+    overLog(() => channel)
+  )
+})
+
+describeWithRedis('the bus of three instances over Redis', () => {
+  let redis: RedisServer
+  const channels: Channel[] = []
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+  })
+  afterAll(async () => {
+    for (const channel of channels) await channel.close()
+    await redis[Symbol.asyncDispose]()
+  })
+  const create = (): Channel => {
+    const channel = new RedisChannel({ url: redis.url, topic: 'bus', logger: silent })
+    channels.push(channel)
+    return channel
+  }
+  suite('postgres', 3, overLog(create))
+})
+
+describe('the bus of tests that need no log', () => {
+  suite('embedded', 1, async (_, errors) => new LocalBus(error => errors.push(error)))
+})

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import { Rations } from '../../src/lib/event-loop-throttle.ts'
+
+const turn = () => new Promise(resolve => setImmediate(resolve))
+/** Everything that needs no other turn of the event loop is done. */
+const settled = () => new Promise(resolve => process.nextTick(resolve))
+
+function start(rations: Rations, names: string): string[] {
+  const begun: string[] = []
+  for (const name of names) {
+    rations.next().then(
+      () => begun.push(name),
+      () => begun.push(`no ${name}`)
+    )
+  }
+  return begun
+}
+
+it('lets so many begin in each turn of the event loop, in the order in which they came', async () => {
+  const rations = new Rations({ perTurn: 2, waiting: 10 })
+  const begun = start(rations, 'abcde')
+  await settled()
+  const seen = [begun.join('')]
+  for (let turns = 0; turns < 2; turns += 1) {
+    await turn()
+    seen.push(begun.join(''))
+  }
+  expect(seen).toEqual(['ab', 'abcd', 'abcde'])
+})
+
+it('gives those who come later what is left of a turn', async () => {
+  const rations = new Rations({ perTurn: 2, waiting: 10 })
+  const first = start(rations, 'abc')
+  await turn()
+  const second = start(rations, 'de')
+  await settled()
+  expect([first, second]).toEqual([['a', 'b', 'c'], ['d']])
+  await turn()
+  expect(second).toEqual(['d', 'e'])
+})
+
+it('refuses whoever finds the line full', async () => {
+  const rations = new Rations({ perTurn: 1, waiting: 1 })
+  const begun = start(rations, 'abc')
+  await turn()
+  await turn()
+  expect(begun.sort()).toEqual(['a', 'b', 'no c'])
+})

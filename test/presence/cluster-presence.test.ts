@@ -1,0 +1,229 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ChannelMessage } from '../../src/cluster/channel.ts'
+import { BEAT_MS, GRACE_MS, Instance, pass, start, userOf, Wire } from './presence-world.ts'
+
+const [alice, bob, carol] = [userOf(1), userOf(2), userOf(3)]
+const crowd = Array.from({ length: 1234 }, (_, number) => userOf(1000 + number))
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** So long it takes at most until others know, when nothing is lost. */
+const TOLD_MS = 50
+
+describe('with several instances', () => {
+  it('a user is online everywhere from the first connection until the grace after the last one, wherever it is', async () => {
+    const { instances } = start('one', 'two')
+    const [one, two] = instances
+    one.connect(alice)
+    await pass(BEAT_MS + 500)
+    expect(two.told).toEqual(['1 online'])
+    two.connect(alice)
+    one.disconnect(alice)
+    await pass(10 * GRACE_MS)
+    two.disconnect(alice)
+    await pass(GRACE_MS - 1)
+    expect([one.told, two.told]).toEqual([['1 online'], ['1 online']])
+    await pass(TOLD_MS)
+    expect([one.told, two.told]).toEqual([
+      ['1 online', '1 offline'],
+      ['1 online', '1 offline']
+    ])
+    expect([one.network.size, two.network.size]).toEqual([0, 0])
+  })
+
+  it('a change is told at once, and many at a time in few messages', async () => {
+    const { wires, instances } = start('one', 'two')
+    const [one, two] = instances
+    one.connect(alice)
+    await pass(BEAT_MS + 500)
+    const sent: ChannelMessage[] = []
+    wires.filter = message => sent.push(message) > 0
+    one.connect(...crowd)
+    await pass(TOLD_MS)
+    expect(two.sees(crowd)).toEqual(crowd)
+    expect(sent.map(({ kind }) => kind)).toEqual(['presence-change', 'presence-change', 'presence-change'])
+  })
+
+  it('an instance that is new learns who is there, however many', async () => {
+    const { wires, instances } = start('one')
+    const [one] = instances
+    one.connect(...crowd)
+    const two = new Instance('two', new Wire(wires))
+    two.connect(alice)
+    await pass(BEAT_MS + 500)
+    expect(two.sees(crowd)).toEqual(crowd)
+    expect(one.network.isOnline(alice)).toBe(true)
+    expect([one.network.instances, two.network.instances]).toEqual([2, 2])
+    expect(two.network.size).toBe(crowd.length + 1)
+  })
+
+  it('it learns it at once when its channel says that it may have missed something', async () => {
+    const { wires, instances } = start('one')
+    instances[0].connect(alice)
+    await pass(TOLD_MS)
+    const late = new Wire(wires)
+    late.cut()
+    const two = new Instance('two', late)
+    late.mend()
+    await pass(300)
+    expect(two.told).toEqual(['1 online'])
+  })
+})
+
+describe('an instance that ends', () => {
+  it('in good order, leaves its users the grace to come back elsewhere, and nobody is told', async () => {
+    const { instances } = start('one', 'two')
+    const [one, two] = instances
+    one.connect(alice, bob)
+    await pass(BEAT_MS + 500)
+    await one.stop()
+    expect(two.network.instances).toBe(2)
+    await pass(GRACE_MS - 10)
+    expect(two.network.instances).toBe(1)
+    two.connect(alice)
+    await pass(TOLD_MS)
+    expect(two.told).toEqual(['1 online', '2 online', '2 offline'])
+    await pass(10 * GRACE_MS)
+    expect(two.told).toEqual(['1 online', '2 online', '2 offline'])
+  })
+
+  it('by a crash, takes its users with it when it was silent three times, but for those who came back elsewhere', async () => {
+    const { instances } = start('one', 'two', 'three')
+    const [one, two, three] = instances
+    one.connect(alice, bob)
+    await pass(2 * BEAT_MS + 500)
+    await one.crash()
+    two.connect(alice)
+    await pass(3 * BEAT_MS - 500)
+    expect(two.sees([alice, bob])).toEqual([alice, bob])
+    await pass(BEAT_MS + TOLD_MS)
+    expect(two.told).toEqual(['1 online', '2 online', '2 offline'])
+    expect(three.told).toEqual(['1 online', '2 online', '2 offline'])
+    expect(two.network.instances).toBe(2)
+  })
+})
+
+it('many users who are gone at once do not hold up everything else', async () => {
+  const { instances } = start('one', 'two')
+  const [one, two] = instances
+  one.connect(...crowd)
+  await pass(BEAT_MS + 500)
+  await one.crash()
+  let mostAtOnce = 0
+  while (two.network.size > 0) {
+    const before = two.network.size
+    await vi.advanceTimersToNextTimerAsync()
+    mostAtOnce = Math.max(mostAtOnce, before - two.network.size)
+  }
+  expect(mostAtOnce).toBeLessThanOrEqual(200)
+})
+
+it('so many instances as nobody runs are not kept', async () => {
+  const { instances } = start('one')
+  const [one] = instances
+  for (let n = 0; n < 1000; n += 1) {
+    const online = [userOf(n)]
+    one.channel.tell({ kind: 'presence-whole', instance: `invented ${n}`, version: 0, part: 0, parts: 1, online })
+  }
+  expect([one.network.instances, one.network.size]).toEqual([101, 100])
+})
+
+describe('when messages are lost', () => {
+  it('it is noticed with the next one, and what was missed is asked for', async () => {
+    const { wires, instances } = start('one', 'two')
+    const [one, two] = instances
+    one.connect(alice)
+    await pass(BEAT_MS + 500)
+    wires.filter = () => false
+    one.connect(bob)
+    one.disconnect(alice)
+    await pass(TOLD_MS)
+    wires.filter = () => true
+    one.connect(carol)
+    await pass(300)
+    expect(two.told).toEqual(['1 online', '2 online', '3 online'])
+    await pass(GRACE_MS + TOLD_MS)
+    expect(two.told).toEqual(['1 online', '2 online', '3 online', '1 offline'])
+  })
+
+  it('it is noticed with the next beat, when nothing else follows', async () => {
+    const { wires, instances } = start('one', 'two')
+    const [one, two] = instances
+    await pass(BEAT_MS + 500)
+    wires.filter = () => false
+    one.connect(bob)
+    await pass(TOLD_MS)
+    wires.filter = () => true
+    await pass(BEAT_MS + 300)
+    expect(two.told).toEqual(['2 online'])
+  })
+
+  it('a part of a whole is asked for again, with all the others', async () => {
+    const { wires, instances } = start('one', 'two')
+    const [one, two] = instances
+    one.connect(...crowd)
+    let lost = 0
+    wires.filter = message => {
+      const isSecondPart = message.kind === 'presence-whole' && message.part === 1
+      return !isSecondPart || ++lost > 1
+    }
+    await pass(3 * BEAT_MS)
+    expect(lost).toBe(2)
+    expect(two.sees(crowd)).toEqual(crowd)
+  })
+
+  it('parts of different answers are not taken for one', async () => {
+    const { instances } = start('one', 'two')
+    const [, two] = instances
+    const tell = (version: number, ...order: number[]): void => {
+      for (const part of order) {
+        const online = [userOf(part)]
+        two.channel.tell({ kind: 'presence-whole', instance: 'other', version, part, parts: 3, online })
+      }
+    }
+    tell(1, 0, 1, 2)
+    tell(2, 0, 2, 2)
+    await pass(2 * BEAT_MS + TOLD_MS)
+    expect(two.network.isOnline(userOf(1))).toBe(true)
+  })
+
+  it('one that comes late, after what followed it, changes nothing', async () => {
+    const { wires, instances } = start('one', 'two')
+    const [one, two] = instances
+    one.connect(alice)
+    const seen: ChannelMessage[] = []
+    wires.filter = message => seen.push(message) > 0
+    await pass(BEAT_MS + 500)
+    one.connect(bob)
+    await pass(TOLD_MS)
+    one.disconnect(alice)
+    await pass(GRACE_MS + TOLD_MS)
+    const late = seen.filter(({ kind }) => kind === 'presence-change' || kind === 'presence-whole')
+    const told = [...two.told]
+    seen.length = 0
+    for (const message of late) two.channel.tell(message)
+    await pass(3 * BEAT_MS)
+    expect(two.told).toEqual(told)
+    expect(seen.filter(({ kind }) => kind !== 'presence-beat')).toEqual([])
+  })
+})
+
+it('what is closed tells nothing more, and leaves no timer', async () => {
+  const { instances } = start('one', 'two')
+  const [one, two] = instances
+  one.connect(...crowd)
+  await pass(BEAT_MS + 500)
+  one.disconnect(...crowd)
+  await one.stop()
+  await two.stop()
+  const told = two.told.length
+  expect(vi.getTimerCount()).toBeLessThanOrEqual(10) // messages that are on their way
+  await pass(60_000)
+  expect(two.told).toHaveLength(told)
+  expect(vi.getTimerCount()).toBe(0)
+})

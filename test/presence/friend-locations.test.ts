@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { SilentChannel } from '../../src/cluster/channel.ts'
+import type { Address } from '../../src/domain/address.ts'
+import type { PairEvent } from '../../src/domain/events.ts'
+import { NO_PAIR, type PairAction } from '../../src/domain/friendship.ts'
+import { FriendPresence } from '../../src/presence/friend-locations.ts'
+import { Presence } from '../../src/presence/local-presence.ts'
+import { WorldPositions } from '../../src/presence/locations.ts'
+import { LocalBus } from '../env/local-bus.ts'
+
+const userOf = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
+const [alice, bob, carol] = [userOf(1), userOf(2), userOf(3)]
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
+/** The positions of Alice's friends, over the real parts, but for the database. */
+class World {
+  readonly presence = new Presence(0)
+  readonly bus = new LocalBus(error => {
+    throw error
+  })
+  readonly friends = new Set<Address>()
+  readonly friendPresence: FriendPresence
+  #seq = 0
+
+  constructor(...friends: Address[]) {
+    const { presence, bus } = this
+    for (const friend of friends) this.friends.add(friend)
+    const options = { instance: 'one', channel: new SilentChannel(), lifetimeMs: 120_000, onMessage: () => undefined }
+    this.friendPresence = new FriendPresence({
+      lists: { friends: async () => ({ items: [...this.friends], total: this.friends.size }) },
+      friendships: { read: async () => ({ ...NO_PAIR, version: 1, lastAction: 'accept' as const }) },
+      maxFriends: 10_000,
+      bus,
+      presence,
+      positions: new WorldPositions({ ...options, presence })
+    })
+  }
+
+  move(user: Address, realm: string): void {
+    if (!this.presence.isOnline(user)) this.presence.connect(user)
+    this.friendPresence.heartbeat(user, { realm })
+  }
+
+  happen(action: PairAction, friend: Address): void {
+    this.#seq += 1
+    const event: PairEvent = {
+      ...{
+        kind: 'pair',
+        seq: this.#seq,
+        actor: friend,
+        target: alice,
+        action,
+        previous: 'accepted',
+        previousActor: alice
+      },
+      ...{ message: null, at: 0 }
+    }
+    this.bus.publish(event)
+  }
+
+  /** What Alice is told on a new stream, and when. */
+  watch(signal = new AbortController().signal) {
+    const told: { readonly at: number; readonly realms: string[] }[] = []
+    const listen = async (): Promise<void> => {
+      const stream = this.friendPresence.positions({ address: alice, tokenHash: null, signal })
+      for await (const positions of stream) {
+        told.push({ at: performance.now(), realms: positions.map(({ realm = '' }) => realm) })
+      }
+    }
+    const ended = listen()
+    return { told, ended }
+  }
+}
+
+describe('what is told', () => {
+  it('is told at most once a second, and at least every other second', async () => {
+    const world = new World(bob)
+    world.move(bob, '0')
+    const watched = []
+    for (let n = 0; n < 40; n += 1) {
+      watched.push(world.watch())
+      await pass(33)
+    }
+    for (let step = 1; step <= 1000; step += 1) {
+      world.move(bob, `${step}`)
+      await pass(10)
+    }
+    await pass(4200)
+    for (const { told } of watched) {
+      const gaps = told.slice(1).map(({ at }, index) => at - (told[index]?.at ?? 0))
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000)
+      // The first gap began before anybody moved.
+      expect(Math.max(...gaps.slice(1))).toBeLessThanOrEqual(2100)
+      expect(told.at(-1)?.realms).toEqual(['1000'])
+    }
+  })
+
+  it('is spread over two seconds, whatever happens at one moment', async () => {
+    const world = new World(bob)
+    const watched = Array.from({ length: 400 }, () => world.watch())
+    await pass(3000)
+    world.move(bob, 'here')
+    const tellings: number[] = []
+    for (let told = 0; told < 400; ) {
+      await pass(50)
+      const now = watched.filter(({ told }) => told.length > 0).length
+      tellings.push(now - told)
+      told = now
+    }
+    expect(Math.max(...tellings)).toBeLessThanOrEqual(20)
+  })
+
+  it('is no position of who is a friend no more, also when they moved before', async () => {
+    const world = new World(bob, carol)
+    const { told } = world.watch()
+    await pass(3000)
+    world.move(bob, 'before the block')
+    world.move(carol, 'carol')
+    world.happen('block', bob)
+    await pass(3000)
+    expect(told.flatMap(({ realms }) => realms)).toEqual(['carol'])
+  })
+
+  it('is the position of a new friend', async () => {
+    const world = new World()
+    const { told } = world.watch()
+    world.move(bob, 'here')
+    await pass(3000)
+    expect(told).toEqual([])
+    world.happen('accept', bob)
+    await pass(3000)
+    expect(told.flatMap(({ realms }) => realms)).toEqual(['here'])
+  })
+
+  it('is at most 500 positions in one message', async () => {
+    const crowd = Array.from({ length: 1200 }, (_, n) => userOf(1000 + n))
+    const world = new World(...crowd)
+    for (const user of crowd) world.move(user, `${Number(user)}`)
+    const { told } = world.watch()
+    await pass(9000)
+    expect(told.map(({ realms }) => realms.length)).toEqual([500, 500, 200])
+    expect(new Set(told.flatMap(({ realms }) => realms)).size).toBe(1200)
+  })
+})
+
+describe('a stream', () => {
+  it('leaves nothing behind, however it ends, and no timer when it was the last', async () => {
+    const world = new World(bob)
+    const timers = vi.getTimerCount()
+    for (let cycle = 0; cycle < 1000; cycle += 1) {
+      const abort = new AbortController()
+      const { ended } = world.watch(abort.signal)
+      if (cycle % 2 === 0) await pass(1)
+      abort.abort()
+      await ended
+    }
+    expect(world.friendPresence.sizeOf(alice)).toBe(0)
+    expect(vi.getTimerCount()).toBe(timers)
+  })
+
+  it('is over when everything is', async () => {
+    const world = new World(bob)
+    const { ended } = world.watch()
+    await pass(10)
+    world.friendPresence.close()
+    await ended
+    expect(world.friendPresence.sizeOf(alice)).toBe(0)
+  })
+})

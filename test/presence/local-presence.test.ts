@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { Address } from '../../src/domain/address.ts'
+import { Presence } from '../../src/presence/local-presence.ts'
+
+const alice = `0x${'a'.repeat(40)}` as Address
+const bob = `0x${'b'.repeat(40)}` as Address
+const GRACE_MS = 5000
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function start() {
+  const presence = new Presence(GRACE_MS)
+  const told: string[] = []
+  const name = new Map([
+    [alice, 'alice'],
+    [bob, 'bob']
+  ])
+  const stop = presence.onChange((address, online) =>
+    told.push(`${name.get(address)} ${online ? 'online' : 'offline'}`)
+  )
+  return { presence, told, stop }
+}
+
+it('a user is online from the first connection until the grace after the last one is over', () => {
+  const { presence, told } = start()
+  expect(presence.isOnline(alice)).toBe(false)
+  const [laptop, phone] = [presence.connect(alice), presence.connect(alice)]
+  expect(told).toEqual(['alice online'])
+  laptop()
+  vi.advanceTimersByTime(2 * GRACE_MS)
+  expect(presence.isOnline(alice)).toBe(true)
+  phone()
+  vi.advanceTimersByTime(GRACE_MS - 1)
+  expect(presence.isOnline(alice)).toBe(true)
+  expect(told).toEqual(['alice online'])
+  vi.advanceTimersByTime(1)
+  expect(presence.isOnline(alice)).toBe(false)
+  expect(told).toEqual(['alice online', 'alice offline'])
+})
+
+it('a reconnect within the grace is silent, and a later leave has the whole grace', () => {
+  const { presence, told } = start()
+  presence.connect(alice)()
+  vi.advanceTimersByTime(GRACE_MS - 1)
+  const leave = presence.connect(alice)
+  vi.advanceTimersByTime(GRACE_MS)
+  leave()
+  vi.advanceTimersByTime(GRACE_MS - 1)
+  expect(told).toEqual(['alice online'])
+  vi.advanceTimersByTime(1)
+  expect(told).toEqual(['alice online', 'alice offline'])
+})
+
+it('to leave twice is to leave once', () => {
+  const { presence, told } = start()
+  const leave = presence.connect(alice)
+  presence.connect(alice)
+  leave()
+  leave()
+  vi.advanceTimersByTime(2 * GRACE_MS)
+  expect(presence.isOnline(alice)).toBe(true)
+  expect(told).toEqual(['alice online'])
+})
+
+it('users are told apart', () => {
+  const { presence, told } = start()
+  presence.connect(alice)
+  presence.connect(bob)()
+  vi.advanceTimersByTime(GRACE_MS)
+  expect([presence.isOnline(alice), presence.isOnline(bob)]).toEqual([true, false])
+  expect(told).toEqual(['alice online', 'bob online', 'bob offline'])
+})
+
+it('who has stopped to listen is told nothing, and what is closed leaves no timer', () => {
+  const { presence, told, stop } = start()
+  presence.connect(bob)()
+  stop()
+  presence.connect(alice)
+  expect(told).toEqual(['bob online'])
+  presence.close()
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+it('ten thousand comings and goings leave nothing behind', () => {
+  const { presence, told } = start()
+  for (let cycle = 0; cycle < 10_000; cycle += 1) presence.connect(alice)()
+  expect(vi.getTimerCount()).toBe(1)
+  vi.advanceTimersByTime(GRACE_MS)
+  expect(vi.getTimerCount()).toBe(0)
+  expect(told).toEqual(['alice online', 'alice offline'])
+})

@@ -1,0 +1,130 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createWallet, type Wallet } from '../../../demo/wallet.ts'
+import type { Env } from '../../env/app.ts'
+import { startService } from '../../env/rest.ts'
+import { until } from '../../env/until.ts'
+import { connectV2, handshakeOf, type V2Device } from '../../env/v2.ts'
+import { RawClient } from '../engine/clients.ts'
+import { ack, closeStream, createPort, request, requestModule, TYPE } from '../engine/frames.ts'
+
+const QUEUE_SIZE = 10
+const STREAMS = ['SubscribeToFriendshipUpdates', 'SubscribeToBlockUpdates', 'SubscribeToFriendConnectivityUpdates']
+
+let env: Env
+let bob: V2Device
+beforeAll(async () => {
+  env = await startService({ STREAM_QUEUE_SIZE: String(QUEUE_SIZE) })
+  bob = await connectV2(env)
+})
+afterAll(() => env.stop())
+
+/** Opens a socket and loads the service. */
+async function open(wallet: Wallet): Promise<{ client: RawClient; ids: Record<string, number> }> {
+  const client = await RawClient.open(env.app.rpcUrl)
+  env.onStop(() => client[Symbol.dispose]())
+  client.send(JSON.stringify(handshakeOf(wallet)))
+  client.send(createPort(1))
+  client.send(requestModule(2, 1, 'SocialService'))
+  for (const type of [TYPE.SERVER_READY, TYPE.CREATE_PORT_RESPONSE]) expect((await client.next()).type).toBe(type)
+  const { procedures } = (await client.next()).message
+  const ids = Object.fromEntries(
+    procedures.map((each: { procedureName: string; procedureId: number }) => [each.procedureName, each.procedureId])
+  )
+  return { client, ids }
+}
+
+it('every stream ends with its socket, however that ends', async () => {
+  for (const end of ['close', 'terminate'] as const) {
+    const wallet = await createWallet()
+    const { client, ids } = await open(wallet)
+    for (const [at, name] of STREAMS.entries()) client.send(request(3 + at, 1, ids[name] ?? 0))
+    await until(() => env.app.subscribers(wallet.address) === 3, 'the streams are open')
+    client.socket[end]()
+    await until(() => env.app.subscribers(wallet.address) === 0, 'the streams are gone')
+  }
+})
+
+it('a stream that is not read is ended when too much waits, and the others go on', async () => {
+  const wallet = await createWallet()
+  const { client, ids } = await open(wallet)
+  const [stuck, read] = [3, 4]
+  client.send(request(stuck, 1, ids['SubscribeToFriendshipUpdates'] ?? 0))
+  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: stuck })
+  client.send(ack(stuck, 1, 0))
+  client.send(request(read, 1, ids['SubscribeToBlockUpdates'] ?? 0))
+  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: read })
+  client.send(ack(read, 1, 0))
+  await until(() => env.app.subscribers(wallet.address) === 2, 'the streams are open')
+
+  // What is on its way, what is asked for ahead, and what waits.
+  const user = { address: wallet.address }
+  const elements: number[] = []
+  for (let sequence = 1; sequence <= QUEUE_SIZE + 4; sequence += 2) {
+    await bob.service.blockUser({ user })
+    await bob.service.unblockUser({ user })
+    for (let count = 0; count < 2; ) {
+      const { number, message } = await client.next()
+      elements.push(number)
+      if (number !== read) continue
+      client.send(ack(read, 1, message.sequenceId))
+      count += 1
+    }
+  }
+  for (let count = 0; count < QUEUE_SIZE; count += 1) {
+    await bob.service.upsertFriendship({ action: { $case: 'request', request: { user } } })
+    await bob.service.upsertFriendship({ action: { $case: 'cancel', cancel: { user } } })
+  }
+  await until(() => env.app.subscribers(wallet.address) === 1, 'the stream is ended')
+  expect(elements.filter(number => number === stuck)).toHaveLength(1)
+  client.send(ack(stuck, 1, 1))
+  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: stuck })
+  client.send(ack(stuck, 1, 2))
+  expect(await client.next()).toMatchObject({
+    type: TYPE.REMOTE_ERROR,
+    number: stuck,
+    message: { errorMessage: 'Too many updates wait to be read' }
+  })
+  await bob.service.blockUser({ user })
+  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: read })
+})
+
+it('ten thousand subscriptions leave nothing behind', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage: () => void = runInNewContext('gc')
+  const wallet = await createWallet()
+  const { client, ids } = await open(wallet)
+  // Somebody to be told of.
+  const friend = { address: bob.address }
+  const alice = await connectV2(env, wallet)
+  await alice.service.upsertFriendship({ action: { $case: 'request', request: { user: friend } } })
+  await bob.service.upsertFriendship({
+    action: { $case: 'accept', accept: { user: { address: wallet.address } } }
+  })
+
+  let number = 3
+  const cycle = async (count: number): Promise<void> => {
+    // As many at a time as one socket may have.
+    const names = Array.from({ length: 30 }, (_, at) => STREAMS[at % STREAMS.length] ?? '')
+    for (let done = 0; done < count; done += names.length) {
+      for (const name of names) {
+        number += 1
+        client.send(request(number, 1, ids[name] ?? 0))
+      }
+      const opened = new Set<number>()
+      while (opened.size < names.length) opened.add((await client.next()).number)
+      for (const each of opened) client.send(closeStream(each, 1, 0))
+      await until(() => env.app.subscribers(wallet.address) === 0, 'the streams are gone')
+      client.frames.length = 0
+    }
+  }
+  const heap = (): number => {
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  await cycle(1_000)
+  const before = heap()
+  await cycle(10_000)
+  expect(heap() - before).toBeLessThan(2_000_000)
+}, 180_000)

@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Claim, PositionStore } from '../../src/storage/saved-positions.ts'
+import { describeEachDatabase } from '../env/databases.ts'
+import { Stores } from './stores.ts'
+
+const NOW = 1_700_000_000_000
+const WINDOW_MS = 60_000
+const DAY = 86_400_000
+
+describeEachDatabase('Positions of devices', kind => {
+  let stores: Stores
+  let positions: PositionStore
+  beforeAll(async () => {
+    stores = await Stores.open(kind)
+    positions = new PositionStore(stores.db)
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+
+  const claim = (device: Buffer, start = 0): Claim => ({
+    ...{ device, start, owner: randomUUID(), instance: randomUUID() },
+    since: NOW - WINDOW_MS
+  })
+  const leave = ({ device, owner }: Claim, floor: number, lostAt: number) =>
+    positions.keep([{ device, owner, floor, acked: [floor + 2], lostAt }])
+
+  test('are claimed by many at once, of whom each goes on by itself', async () => {
+    const devices = Array.from({ length: 500 }, () => randomBytes(32))
+    const first = devices.map(device => claim(device))
+    expect(await Promise.all(first.map(each => positions.claim(each)))).toEqual(devices.map(() => null))
+    // Every other one was lost too long ago.
+    const lostAt = (at: number): number => NOW - (at % 2) * 2 * WINDOW_MS
+    await Promise.all(first.map((each, at) => leave(each, at, lostAt(at))))
+
+    const second = devices.map(device => claim(device, 9_000))
+    const left = devices.map((_, at) => ({ floor: at, acked: [at + 2], lostAt: lostAt(at) }))
+    expect(await Promise.all(second.map(each => positions.claim(each)))).toEqual(left)
+    await Promise.all(second.map(({ device }) => positions.claim(claim(device)))).then(found =>
+      expect(found.map(each => each?.floor)).toEqual(devices.map((_, at) => (at % 2 === 0 ? at : 9_000)))
+    )
+  })
+
+  test('belong to the last of several claims of one device', async () => {
+    const device = randomBytes(32)
+    const claims = [claim(device, 1), claim(device, 2), claim(device, 3)]
+    await Promise.all(claims.map(each => positions.claim(each)))
+    for (const [at, each] of claims.entries()) await leave(each, 10 * (at + 1), NOW)
+    expect(await positions.claim(claim(device))).toEqual({ floor: 30, acked: [32], lostAt: NOW })
+  })
+
+  /** An instance that was last alive at a time, and the device of a stream that is open on it. */
+  async function streamOn(aliveAt: number) {
+    const [instance, owner, device] = [randomUUID(), randomUUID(), randomBytes(32)]
+    await positions.alive(instance, aliveAt)
+    await positions.claim({ device, owner, instance, start: 0, since: NOW })
+    return { instance, owner, device }
+  }
+
+  async function isKept({ device }: { readonly device: Buffer }): Promise<boolean> {
+    return (await stores.query('select 1 from stream_position where device = $1', [device])).length > 0
+  }
+
+  async function isKnown({ instance }: { readonly instance: string }): Promise<boolean> {
+    return (await stores.query('select 1 from instance where id = $1', [instance])).length > 0
+  }
+
+  test('are swept when their stream was lost too long ago, and no others', async () => {
+    const [open, left, gone] = [await streamOn(NOW), await streamOn(NOW), await streamOn(NOW)]
+    const position = { floor: 7, acked: [9, 11] }
+    await positions.keep([
+      { ...left, ...position, lostAt: NOW },
+      { ...gone, ...position, lostAt: NOW - 1 }
+    ])
+    await positions.sweep(NOW)
+    expect([await isKept(open), await isKept(left), await isKept(gone)]).toEqual([true, true, false])
+    expect(await positions.claim({ ...left, owner: randomUUID(), start: 0, since: NOW })).toEqual({
+      ...position,
+      lostAt: NOW
+    })
+  })
+
+  test('of an instance that died are swept as if lost then, and a day later the instance', async () => {
+    const [dead, long] = [await streamOn(NOW - 1), await streamOn(NOW - DAY - 1)]
+    await positions.sweep(NOW)
+    expect([await isKept(dead), await isKept(long)]).toEqual([false, false])
+    expect([await isKnown(dead), await isKnown(long)]).toEqual([true, false])
+  })
+})
