@@ -106,7 +106,7 @@ class Client implements AsyncDisposable {
   }
 }
 
-type TurnsParts = Omit<SyncOptions, 'postgresUrl' | 'calls'> & {
+type TurnsDeps = Omit<SyncOptions, 'postgresUrl' | 'calls'> & {
   readonly servicePid: number
   readonly direct: Client
   readonly proxied: Client
@@ -114,14 +114,14 @@ type TurnsParts = Omit<SyncOptions, 'postgresUrl' | 'calls'> & {
 
 /** Asks on both ways in turns. */
 class Turns {
-  readonly #parts: TurnsParts
+  readonly #deps: TurnsDeps
 
-  constructor(parts: TurnsParts) {
-    this.#parts = parts
+  constructor(deps: TurnsDeps) {
+    this.#deps = deps
   }
 
   async measure(query: string, calls: number, warmUpCalls: number): Promise<SyncMeasurement> {
-    const { direct, proxied } = this.#parts
+    const { direct, proxied } = this.#deps
     const tallies = [new Tally(direct), new Tally(proxied)] as const
     for (let call = 0; call < warmUpCalls; call++) for (const { client } of tallies) await client.read(query)
     for (let done = 0; done < calls; done += TURN) {
@@ -143,7 +143,7 @@ class Turns {
   }
 
   #cpu(): Way['cpu'] {
-    const { servicePid, homeserverPid, postmaster } = this.#parts
+    const { servicePid, homeserverPid, postmaster } = this.#deps
     const of = (server: number): number => cpuTimes({ server, postmaster }).server
     return { service: of(servicePid), homeserver: of(homeserverPid) }
   }

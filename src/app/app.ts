@@ -8,7 +8,7 @@ import { BACKLOG } from '../rpc/engine/socket-server.ts'
 import { METRIC_CODES, SOCKET_ENDS } from '../rpc/observer.ts'
 import { migrate } from '../storage/db/migrator.ts'
 import { MIGRATIONS } from '../storage/migrations/index.ts'
-import { BEGINNINGS } from '../updates/updates.ts'
+import { RESUME_OUTCOMES } from '../updates/updates.ts'
 import { createBus } from './bus.ts'
 import { Cleanups } from './cleanups.ts'
 import { openDatabase } from './database.ts'
@@ -61,7 +61,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     procedures: PROCEDURES,
     codes: METRIC_CODES,
     events: PAIR_ACTIONS,
-    beginnings: BEGINNINGS,
+    beginnings: RESUME_OUTCOMES,
     ends: SOCKET_ENDS
   })
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())

@@ -7,7 +7,7 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
 import { EventLog } from '../storage/event-log.ts'
-import { LogBus } from '../updates/event-feed.ts'
+import { EventFeed } from '../updates/event-feed.ts'
 import type { Cleanups } from './cleanups.ts'
 
 /** How often the log is read when nothing wakes this instance, in milliseconds. */
@@ -15,7 +15,7 @@ const POLL_MS = 1000
 /** The same where there can be no other instance: only what its own commits were not sure of is found so. */
 const ALONE_POLL_MS = 10_000
 
-interface BusFoundation {
+interface BusDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -23,20 +23,20 @@ interface BusFoundation {
 }
 
 interface BusParts {
-  readonly bus: LogBus
+  readonly bus: EventFeed
   readonly log: EventLog
   readonly channel: Channel
   readonly checks: Readonly<Record<string, HealthCheck>>
 }
 
 /** Events come from the log of the database; Redis, where there is one, tells other instances at once to look at it. */
-export async function createBus({ config, logger, metrics, db }: BusFoundation, cleanups: Cleanups): Promise<BusParts> {
+export async function createBus({ config, logger, metrics, db }: BusDeps, cleanups: Cleanups): Promise<BusParts> {
   const { channel, checks } = createChannel(config, logger, metrics)
   cleanups.add('channel', channel, it => it.close())
   const log = new EventLog(db)
   const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
   const pollMs = db.kind === 'embedded' ? ALONE_POLL_MS : POLL_MS
-  const bus = cleanups.add('bus', await LogBus.open({ log, channel, pollMs, onError }), it => it.close())
+  const bus = cleanups.add('bus', await EventFeed.open({ log, channel, pollMs, onError }), it => it.close())
   return { bus, log, channel, checks }
 }
 

@@ -4,7 +4,7 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { Database } from '../storage/db/database.ts'
 
-interface DatabaseFoundation {
+interface DatabaseDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -17,7 +17,7 @@ export function connect({ database, dataDir }: Config, logger: Logger): Promise<
 }
 
 /** As {@link connect}; its connections are counted. */
-export async function openDatabase({ config, logger, metrics }: DatabaseFoundation): Promise<Database> {
+export async function openDatabase({ config, logger, metrics }: DatabaseDeps): Promise<Database> {
   const db = await connect(config, logger)
   countConnections(metrics, db)
   return db

@@ -12,7 +12,7 @@ import type { Social } from './social.ts'
 /** A client that reads nothing for so long is gone. Longer than any answer takes, also a long poll of Matrix. */
 const SILENCE_MS = 120_000
 
-interface HttpFoundation {
+interface HttpDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -25,8 +25,8 @@ interface HttpFoundation {
 }
 
 /** The HTTP server with all its routes, not listening yet. */
-export async function createHttp(foundation: HttpFoundation): Promise<FastifyInstance> {
-  const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = foundation
+export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
+  const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = deps
   const { friends, settings } = social
   const sessions = matrix.authenticator
   const app = await createRouter({

@@ -8,14 +8,14 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Cleanups } from './cleanups.ts'
 
-interface LimitsFoundation {
+interface LimitsDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
 }
 
 /** What users may do how often: counted over Redis by all instances together, where there is one. */
-export function createLimits({ config, logger, metrics }: LimitsFoundation, cleanups: Cleanups) {
+export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: Cleanups) {
   const { limits, redisUrl, serverName } = config
   const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
   if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())

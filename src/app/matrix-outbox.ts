@@ -8,7 +8,7 @@ import type { Database } from '../storage/db/database.ts'
 import { OutboxStore } from '../storage/outbox.ts'
 import type { Cleanups } from './cleanups.ts'
 
-interface OutboxFoundation {
+interface OutboxDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -31,8 +31,8 @@ export const PACE: OutboxPace = {
 const CALLS_OF_PAIR = 3
 
 /** Keeps a homeserver that knows this service as its application service in step with what is committed. */
-export async function startMatrixOutbox(foundation: OutboxFoundation, cleanups: Cleanups): Promise<void> {
-  const { config, logger, metrics, db, bus, now } = foundation
+export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): Promise<void> {
+  const { config, logger, metrics, db, bus, now } = deps
   if (config.matrix?.mode !== 'appservice') return
   const { homeserverUrl, asToken, roomOn } = config.matrix
   await new OutboxStore(db).begin()

@@ -12,12 +12,12 @@ import { MatrixIds } from '../matrix/client/ids.ts'
 import { matrixProxy } from '../matrix/proxy/proxy.ts'
 import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
 import { SessionRules } from '../matrix/proxy/rules/sessions.ts'
-import { passingGate, swappingGate } from '../matrix/proxy/upstream-auth.ts'
-import { PairOpening } from '../matrix/rooms/pair-room-creator.ts'
+import { passingAuth, swappingAuth } from '../matrix/proxy/upstream-auth.ts'
+import { PairRoomCreator } from '../matrix/rooms/pair-room-creator.ts'
 import type { Logger } from '../observability/logger.ts'
-import { MatrixSessions } from '../sessions/appservice-sessions.ts'
+import { AppserviceSessions } from '../sessions/appservice-sessions.ts'
 import type { Authenticator } from '../sessions/authenticator.ts'
-import { HomeserverSessions } from '../sessions/passthrough-sessions.ts'
+import { PassthroughSessions } from '../sessions/passthrough-sessions.ts'
 import type { Database } from '../storage/db/database.ts'
 import { MatrixAccountStore } from '../storage/matrix-accounts.ts'
 import { MatrixSessionStore } from '../storage/matrix-sessions.ts'
@@ -25,7 +25,7 @@ import type { Cleanups } from './cleanups.ts'
 import { createProxy } from './proxy.ts'
 import type { Social } from './social.ts'
 
-interface MatrixFoundation {
+interface MatrixDeps {
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
@@ -46,15 +46,15 @@ type Mode<Name> = Extract<NonNullable<Config['matrix']>, { mode: Name }>
 /** Connections for calls of the service itself, beside those that hand requests on. */
 const CONNECTIONS = 32
 
-export function createMatrix(foundation: MatrixFoundation, cleanups: Cleanups): Matrix {
-  const { matrix } = foundation.config
-  if (matrix === null) return standalone(foundation)
-  if (matrix.mode === 'appservice') return appservice(foundation, matrix, cleanups)
-  return passthrough(foundation, matrix, cleanups)
+export function createMatrix(deps: MatrixDeps, cleanups: Cleanups): Matrix {
+  const { matrix } = deps.config
+  if (matrix === null) return standalone(deps)
+  if (matrix.mode === 'appservice') return appservice(deps, matrix, cleanups)
+  return passthrough(deps, matrix, cleanups)
 }
 
 /** No homeserver: logins and friendships, and nothing else of Matrix. */
-function standalone({ config, social }: MatrixFoundation): Matrix {
+function standalone({ config, social }: MatrixDeps): Matrix {
   const { sessions, friends } = social
   const ids = new MatrixIds(config.serverName)
   return {
@@ -70,11 +70,11 @@ function standalone({ config, social }: MatrixFoundation): Matrix {
 }
 
 /** A homeserver that trusts this service: who logs in here is somebody there. */
-function appservice(foundation: MatrixFoundation, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
-  const { config, logger, db, bus, social } = foundation
+function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
+  const { config, logger, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
   const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
-  const sessions = new MatrixSessions({
+  const sessions = new AppserviceSessions({
     sessions: social.sessions,
     store: new MatrixSessionStore(db),
     seal: new TokenSeal(matrix.tokenKey, 'matrix-session'),
@@ -86,37 +86,37 @@ function appservice(foundation: MatrixFoundation, matrix: Mode<'appservice'>, cl
       logger.warn({ err: error }, `A session of the homeserver could not be brought to its ${what}`)
   })
   const { ids } = homeserver
-  const proxy = createProxy({ ...foundation, matrix, pairRooms: new PairOpening(homeserver, accounts) }, cleanups)
+  const proxy = createProxy({ ...deps, matrix, pairRooms: new PairRoomCreator(homeserver, accounts) }, cleanups)
   return {
     authenticator: sessions,
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, ids, prefixes })
       await app.register(sessionRoutes, { sessions, ids, prefixes })
-      await app.register(matrixProxy, { ...proxy, gate: swappingGate(sessions), routes: ROUTES })
+      await app.register(matrixProxy, { ...proxy, gate: swappingAuth(sessions), routes: ROUTES })
     }
   }
 }
 
 /** A homeserver that checks logins itself. */
-function passthrough(foundation: MatrixFoundation, matrix: Mode<'passthrough'>, cleanups: Cleanups): Matrix {
-  const { config, bus, social } = foundation
+function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cleanups): Matrix {
+  const { config, bus, social } = deps
   const homeserver = createClient(config, null, matrix, cleanups)
-  const sessions = new HomeserverSessions({
+  const sessions = new PassthroughSessions({
     homeserver,
     bus,
     tokenKey: matrix.tokenKey,
     cacheSize: config.tokens.cacheSize,
     live: social.liveSessions
   })
-  const proxy = createProxy({ ...foundation, matrix, pairRooms: null }, cleanups)
+  const proxy = createProxy({ ...deps, matrix, pairRooms: null }, cleanups)
   const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
   return {
     authenticator: sessions,
     register: async app => {
       await app.register(matrixProxy, {
         ...proxy,
-        gate: passingGate(sessions),
+        gate: passingAuth(sessions),
         routes: [...SESSION_ROUTES, ...ROUTES],
         rules: { ...proxy.rules, logout, logoutAll },
         publicRules: { ...proxy.publicRules, login }

@@ -3,22 +3,22 @@ import { Counter, Gauge } from 'prom-client'
 import type { Channel } from '../cluster/channel.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { PresenceNetwork } from '../presence/cluster-presence.ts'
-import { Presence } from '../presence/local-presence.ts'
-import { WorldPositions } from '../presence/locations.ts'
+import { ClusterPresence } from '../presence/cluster-presence.ts'
+import { LocalPresence } from '../presence/local-presence.ts'
+import { Locations } from '../presence/locations.ts'
 import type { Cleanups } from './cleanups.ts'
 
 /** How often an instance says that it is alive, in milliseconds: the users of one that crashed are gone after four. */
 const BEAT_MS = 5000
 
-interface PresenceFoundation {
+interface PresenceDeps {
   readonly config: Config
   readonly channel: Channel
   readonly metrics: Metrics
 }
 
 /** Who is online here, who is online on any instance, and where in the world they are. */
-export function createPresence({ config, channel, metrics }: PresenceFoundation, cleanups: Cleanups) {
+export function createPresence({ config, channel, metrics }: PresenceDeps, cleanups: Cleanups) {
   const instance = randomUUID()
   const { presenceGraceMs: graceMs, positionLifetimeMs: lifetimeMs } = config.rpc
   const messages = new Counter({
@@ -30,16 +30,16 @@ export function createPresence({ config, channel, metrics }: PresenceFoundation,
   for (const direction of ['sent', 'received']) messages.inc({ direction }, 0)
   const onMessage = (direction: 'sent' | 'received'): void => messages.inc({ direction })
 
-  const local = cleanups.add('presence', new Presence(graceMs), it => it.close())
-  const online = new PresenceNetwork({ instance, local, channel, graceMs, beatMs: BEAT_MS, onMessage })
+  const local = cleanups.add('presence', new LocalPresence(graceMs), it => it.close())
+  const online = new ClusterPresence({ instance, local, channel, graceMs, beatMs: BEAT_MS, onMessage })
   cleanups.add('presence of all instances', online, it => it.close())
-  const positions = new WorldPositions({ instance, presence: online, channel, lifetimeMs, onMessage })
+  const positions = new Locations({ instance, presence: online, channel, lifetimeMs, onMessage })
   cleanups.add('positions', positions, it => it.close())
   countUsers(metrics, local, online)
   return { local, online, positions }
 }
 
-function countUsers({ registry }: Metrics, local: Presence, online: PresenceNetwork): void {
+function countUsers({ registry }: Metrics, local: LocalPresence, online: ClusterPresence): void {
   new Gauge({
     name: 'social_users_online',
     help: 'Users who are online, on this instance and on all that it knows of',

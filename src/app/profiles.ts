@@ -9,7 +9,7 @@ import type { Cleanups } from './cleanups.ts'
 /** Up to the longest that CATALYST_TIMEOUT can be, twice. */
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-interface ProfilesFoundation {
+interface ProfilesDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -18,7 +18,7 @@ interface ProfilesFoundation {
 }
 
 /** Names and pictures of users, and how often they had to be asked for. */
-export function createProfiles({ config, logger, metrics, now }: ProfilesFoundation, cleanups: Cleanups): Profiles {
+export function createProfiles({ config, logger, metrics, now }: ProfilesDeps, cleanups: Cleanups): Profiles {
   const { url, timeoutMs } = config.catalyst ?? { url: null, timeoutMs: 0 }
   const profiles = new Profiles({ url, timeoutMs, logger, observer: countingObserver(metrics), now })
   return cleanups.add('profiles', profiles, it => it.close())

@@ -1,9 +1,9 @@
 import type { Config } from '../config/config.ts'
 import { matrixToken } from '../http/bearer.ts'
-import { Slots } from '../lib/concurrency-limit.ts'
+import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 import { HomeserverHttp } from '../matrix/client/http.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'
-import type { ProxyParts } from '../matrix/proxy/proxy.ts'
+import type { ProxyDeps } from '../matrix/proxy/proxy.ts'
 import type { PairRooms } from '../matrix/proxy/rules/create-room.ts'
 import { DirectEvents, FollowedEvents } from '../matrix/proxy/rules/friendship-events.ts'
 import { Rooms } from '../matrix/proxy/rules/rooms.ts'
@@ -13,7 +13,7 @@ import type { Logger } from '../observability/logger.ts'
 import type { Cleanups } from './cleanups.ts'
 import type { Social } from './social.ts'
 
-interface ProxyFoundation {
+interface CreateProxyDeps {
   readonly config: Config
   readonly matrix: NonNullable<Config['matrix']>
   readonly logger: Logger
@@ -28,8 +28,8 @@ const CONNECTIONS = 32
 const POLL_GRACE_MS = 45_000
 
 /** What every proxy in front of a homeserver has. */
-export function createProxy(foundation: ProxyFoundation, cleanups: Cleanups): Omit<ProxyParts, 'gate' | 'routes'> {
-  const { config, matrix, logger, social, pairRooms } = foundation
+export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<ProxyDeps, 'gate' | 'routes'> {
+  const { config, matrix, logger, social, pairRooms } = deps
   const { homeserverUrl: url, timeoutMs } = matrix
   const ids = new MatrixIds(config.serverName)
   const http = cleanups.add('rules', new HomeserverHttp({ url, timeoutMs, connections: CONNECTIONS }), it => it.close())
@@ -54,7 +54,7 @@ export function createProxy(foundation: ProxyFoundation, cleanups: Cleanups): Om
     }),
     publicRules: { media: mediaRule(ids) },
     upstream,
-    slots: new Slots({ total: config.proxy.maxRequests, perUser: config.proxy.maxRequestsPerUser }),
+    slots: new ConcurrencyLimit({ total: config.proxy.maxRequests, perUser: config.proxy.maxRequestsPerUser }),
     limits: {
       bodyBytes: {
         read: config.http.bodyLimitBytes,

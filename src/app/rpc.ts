@@ -16,7 +16,7 @@ import { socialService, type V2Context } from '../rpc/v2/social-service.ts'
 import type { Matrix } from './matrix.ts'
 import type { Social } from './social.ts'
 
-interface RpcFoundation {
+interface RpcDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -40,8 +40,8 @@ const PENDING_FRAMES = 16
 const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
-export function createRpc(foundation: RpcFoundation): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, social, matrix, now } = foundation
+export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
+  const { config, logger, metrics, social, matrix, now } = deps
   const { friends, friendPresence, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent

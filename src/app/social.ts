@@ -3,36 +3,36 @@ import type { Channel } from '../cluster/channel.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
 import { Blocks } from '../friendships/blocks.ts'
-import { Friends } from '../friendships/friendships.ts'
+import { Friendships } from '../friendships/friendships.ts'
 import { Settings } from '../friendships/settings.ts'
-import { SetMap } from '../lib/multimap.ts'
+import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { Connectivity } from '../presence/connectivity.ts'
-import { FriendPresence } from '../presence/friend-locations.ts'
+import { FriendLocations } from '../presence/friend-locations.ts'
 import type { SocketUsers } from '../rpc/socket-users.ts'
-import { Sessions } from '../sessions/local-sessions.ts'
+import { LocalSessions } from '../sessions/local-sessions.ts'
 import { BlockLists } from '../storage/blocks.ts'
 import type { Database } from '../storage/db/database.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import { FriendLists } from '../storage/friend-lists.ts'
 import { FriendshipStore } from '../storage/friendships.ts'
-import { PositionStore } from '../storage/saved-positions.ts'
+import { SavedPositionStore } from '../storage/saved-positions.ts'
 import { SessionStore } from '../storage/sessions.ts'
 import { SettingsStore } from '../storage/settings.ts'
-import type { LogBus } from '../updates/event-feed.ts'
-import { Subscriptions } from '../updates/hub.ts'
+import type { EventFeed } from '../updates/event-feed.ts'
+import { Hub } from '../updates/hub.ts'
 import { Updates } from '../updates/updates.ts'
 import type { Cleanups } from './cleanups.ts'
 import { createLimits } from './limits.ts'
 import { createPresence } from './presence.ts'
 import { createProfiles } from './profiles.ts'
 
-interface SocialFoundation {
+interface SocialDeps {
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
-  readonly bus: LogBus
+  readonly bus: EventFeed
   readonly log: EventLog
   readonly channel: Channel
   readonly metrics: Metrics
@@ -43,8 +43,8 @@ interface SocialFoundation {
 /** The use cases, and what the edges share beside them. */
 export type Social = ReturnType<typeof createSocial>
 
-export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
-  const { config, logger, db, bus, log, channel, metrics, now } = foundation
+export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
+  const { config, logger, db, bus, log, channel, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
@@ -54,7 +54,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     timeoutMs: ethereum?.timeoutMs ?? 0
   })
   const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
-  const friends = new Friends({
+  const friends = new Friendships({
     friendships,
     lists,
     settings,
@@ -63,7 +63,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     maxMessageLength: limits.maxMessageLength,
     now
   })
-  const sessions = new Sessions({
+  const sessions = new LocalSessions({
     store: new SessionStore(db, tokens.maxPerUser),
     verifier,
     bus,
@@ -74,12 +74,12 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
   const presence = createPresence({ config, channel, metrics }, cleanups)
-  const subscriptions = cleanups.add('subscriptions', new Subscriptions(bus, rpc.streamQueueSize), it => it.close())
+  const subscriptions = cleanups.add('subscriptions', new Hub(bus, rpc.streamQueueSize), it => it.close())
   const updates = new Updates({
     subscriptions,
     log,
-    positions: new PositionStore(db),
-    settled: () => bus.settled,
+    positions: new SavedPositionStore(db),
+    settled: () => bus.lowWatermark,
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
     now,
@@ -87,7 +87,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
   })
   cleanups.add('updates', updates, it => it.stop())
-  const sockets = new SetMap<Address, SocketUsers>()
+  const sockets = new Multimap<Address, SocketUsers>()
   bus.subscribe(event => {
     if (event.kind !== 'sessions-ended') return
     for (const socket of [...sockets.get(event.address)]) socket.sessionsEnded(event)
@@ -110,7 +110,7 @@ export function createSocial(foundation: SocialFoundation, cleanups: Cleanups) {
   const circles = { lists, friendships, bus, maxFriends: limits.maxFriends }
   const connectivity = new Connectivity({ ...circles, presence: online, queueSize: rpc.streamQueueSize })
   cleanups.add('connectivity', connectivity, it => it.close())
-  const friendPresence = new FriendPresence({ ...circles, presence: online, positions })
+  const friendPresence = new FriendLocations({ ...circles, presence: online, positions })
   cleanups.add('friend presence', friendPresence, it => it.close())
   return {
     friends,

@@ -4,7 +4,7 @@ import { DataInUseError } from '../storage/db/data-lock.ts'
 import { SchemaError } from '../storage/db/migrator.ts'
 
 /** What went wrong, in words that tell whoever gave the command what to do. */
-export class Advice extends Error {
+export class UserError extends Error {
   override readonly name = 'Advice'
 }
 
@@ -13,7 +13,7 @@ export class Advice extends Error {
  * @returns what the work returns, or null when it failed in such a way
  * @throws what nobody foresaw
  */
-export async function advised<Result>(work: () => Promise<Result>): Promise<Result | null> {
+export async function reportUserError<Result>(work: () => Promise<Result>): Promise<Result | null> {
   try {
     return await work()
   } catch (error) {
@@ -25,7 +25,7 @@ export async function advised<Result>(work: () => Promise<Result>): Promise<Resu
 }
 
 function adviceOn(error: unknown): string | null {
-  for (const kind of [Advice, ConfigError, DataInUseError, SchemaError]) {
+  for (const kind of [UserError, ConfigError, DataInUseError, SchemaError]) {
     if (error instanceof kind) return error.message
   }
   if (error instanceof SocialError) return 'The database cannot be reached: is it running, and is DATABASE_URL right?'

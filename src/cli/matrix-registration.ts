@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import { registrationYaml } from '../matrix/client/registration.ts'
-import { Advice, advised } from './advice.ts'
+import { reportUserError, UserError } from './advice.ts'
 
 const FILE = 'social-service.yaml'
 
@@ -14,10 +14,10 @@ export const PRINT = '--print'
  * @returns the exit code: 0, or 1 when the configuration is not that of an application service, or nothing can be written
  */
 export async function matrixRegistration(options: ReadonlySet<string>): Promise<number> {
-  const code = await advised(async () => {
+  const code = await reportUserError(async () => {
     const { matrix, serverName } = loadConfig()
     if (matrix?.mode !== 'appservice') {
-      throw new Advice('Only with MATRIX_MODE=appservice is the service known to a homeserver by a file.')
+      throw new UserError('Only with MATRIX_MODE=appservice is the service known to a homeserver by a file.')
     }
     const registration = registrationYaml({ ...matrix, serverName })
     if (options.has(PRINT)) console.log(registration.trimEnd())
@@ -45,5 +45,5 @@ async function write(registration: string): Promise<void> {
 function asAdvice(error: NodeJS.ErrnoException): never {
   const { code = '' } = error
   if (!['EACCES', 'EROFS', 'EISDIR'].includes(code)) throw error
-  throw new Advice(`${resolve(FILE)} cannot be written (${code}): go elsewhere, or use "${PRINT}".`)
+  throw new UserError(`${resolve(FILE)} cannot be written (${code}): go elsewhere, or use "${PRINT}".`)
 }

@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
 import type { Database } from '../storage/db/database.ts'
 import { OutboxStore, type ParkedEvent } from '../storage/outbox.ts'
-import { advised } from './advice.ts'
+import { reportUserError } from './advice.ts'
 
 /** Events that are listed at most. */
 const MAX_LISTED = 1_000
@@ -16,7 +16,7 @@ export const RETRY = '--retry'
  * @returns the exit code: 0, or 1 when the database cannot be used
  */
 export async function outbox(options: ReadonlySet<string>): Promise<number> {
-  const code = await advised(async () => {
+  const code = await reportUserError(async () => {
     const db = await openDatabase(loadConfig())
     try {
       await (options.has(RETRY) ? retry(new OutboxStore(db)) : list(new OutboxStore(db)))

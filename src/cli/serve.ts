@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { type App, createApp } from '../app/app.ts'
 import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
-import { advised } from './advice.ts'
+import { reportUserError } from './advice.ts'
 
 /**
  * Runs the service until SIGINT or SIGTERM, then lets what is open finish; a second signal ends it at once.
@@ -10,7 +10,7 @@ import { advised } from './advice.ts'
  */
 export async function serve(): Promise<number> {
   const told = toldToStop()
-  const app = await advised(start)
+  const app = await reportUserError(start)
   if (app === null) return 1
   await told
   await app.stop()

@@ -22,7 +22,7 @@ export interface PresenceChange extends FromInstance {
 }
 
 /** Everybody who is on an instance, in parts that follow directly upon each other. */
-export interface PresenceWhole extends FromInstance {
+export interface PresenceSnapshot extends FromInstance {
   readonly kind: 'presence-whole'
   readonly part: number
   readonly parts: number
@@ -35,13 +35,13 @@ interface PresenceBeat extends FromInstance {
 }
 
 /** The last word of an instance that ends in good order. */
-interface PresenceBye {
+interface PresenceLeave {
   readonly kind: 'presence-bye'
   readonly instance: string
 }
 
 /** Asks an instance, or with null every one, to tell all that it knows of its users. */
-interface PresenceWanted {
+interface PresenceSnapshotRequest {
   readonly kind: 'presence-wanted'
   readonly of: string | null
 }
@@ -68,10 +68,10 @@ export type ChannelMessage =
   | { readonly kind: 'wake' }
   | SessionsEnded
   | PresenceChange
-  | PresenceWhole
+  | PresenceSnapshot
   | PresenceBeat
-  | PresenceBye
-  | PresenceWanted
+  | PresenceLeave
+  | PresenceSnapshotRequest
   | PositionsTold
 
 /** Characters of one part of a position. */

@@ -12,8 +12,8 @@ type DeepReadonly<T> = { readonly [K in keyof T]: DeepReadonly<T[K]> }
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 
-  constructor(mistakes: readonly string[]) {
-    super(['The configuration cannot be used:', ...mistakes.map(mistake => `  ${mistake}`)].join('\n'))
+  constructor(issues: readonly string[]) {
+    super(['The configuration cannot be used:', ...issues.map(mistake => `  ${mistake}`)].join('\n'))
   }
 }
 
@@ -30,7 +30,7 @@ export function loadConfig(file = '.env'): Config {
 export function readConfig(env: Env): Config {
   const reading = readSettings(env)
   const config = arrange(reading)
-  if (reading.mistakes.length > 0) throw new ConfigError(reading.mistakes)
+  if (reading.issues.length > 0) throw new ConfigError(reading.issues)
   return deepFreeze(config)
 }
 

@@ -9,16 +9,16 @@ export interface Reading {
   /** The variable that each setting came from; a setting that is not in here was not set. */
   readonly sources: Readonly<Partial<Record<SettingName, string>>>
   /** One line each: the variable, what is allowed, what it holds. */
-  readonly mistakes: string[]
+  readonly issues: string[]
   /** One line each, for what was understood and has no effect. */
   readonly warnings: string[]
 }
 
-/** Reads every setting. One that holds a mistake is as if it were unset, so that all mistakes are found at once. */
+/** Reads every setting. One that holds a mistake is as if it were unset, so that all issues are found at once. */
 export function readSettings(env: Env): Reading {
   const values: Record<string, unknown> = {}
   const sources: Record<string, string> = {}
-  const mistakes: string[] = []
+  const issues: string[] = []
   // ENVIRONMENT comes first in the table, and with it the defaults of the others.
   for (const [name, definition] of Object.entries<Definition>(SETTINGS)) {
     values[name] = defaultOf(definition, values['ENVIRONMENT'] as Environment)
@@ -28,9 +28,9 @@ export function readSettings(env: Env): Reading {
     const text = textOf(env, source)
     const parsed = definition.kind.schema.safeParse(text)
     if (parsed.success) values[name] = parsed.data
-    else mistakes.push(`${source} must be ${definition.kind.allowed}, but is ${shown(text, definition)}`)
+    else issues.push(`${source} must be ${definition.kind.allowed}, but is ${shown(text, definition)}`)
   }
-  return { values: values as Values, sources, mistakes, warnings: [] }
+  return { values: values as Values, sources, issues, warnings: [] }
 }
 
 function textOf(env: Env, variable: string): string {

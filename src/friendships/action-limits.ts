@@ -1,7 +1,7 @@
 import type { RateLimit } from '../cluster/rate-limit.ts'
 import type { Intent } from '../domain/friendship.ts'
 
-interface ActionLimitsParts {
+interface ActionLimitsDeps {
   /** Actions of one user upon anybody. */
   readonly ofUser: RateLimit
   /** Actions of one user upon the same other one. */
@@ -12,15 +12,15 @@ interface ActionLimitsParts {
 
 /** How often users may act upon each other. */
 export class ActionLimits {
-  readonly #parts: ActionLimitsParts
+  readonly #deps: ActionLimitsDeps
 
-  constructor(parts: ActionLimitsParts) {
-    this.#parts = parts
+  constructor(deps: ActionLimitsDeps) {
+    this.#deps = deps
   }
 
   /** @throws SocialError `too_many_requests` */
   async take({ actor, target, action }: Omit<Intent, 'message'>): Promise<void> {
-    const { ofUser, ofPair, blocks } = this.#parts
+    const { ofUser, ofPair, blocks } = this.#deps
     if (action === 'block' || action === 'unblock') return blocks.take(actor)
     await Promise.all([ofUser.take(actor), ofPair.take(`${actor}:${target}`)])
   }

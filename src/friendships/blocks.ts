@@ -1,14 +1,14 @@
 import type { Address } from '../domain/address.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { BlockedUser, BlockLists } from '../storage/blocks.ts'
-import type { Friends } from './friendships.ts'
+import type { Friendships } from './friendships.ts'
 
 /** Who blocks whom. A block is a change of the pair like any other, so it goes the way of all changes. */
 export class Blocks {
   readonly #lists: BlockLists
-  readonly #friends: Friends
+  readonly #friends: Friendships
 
-  constructor(lists: BlockLists, friends: Friends) {
+  constructor(lists: BlockLists, friends: Friendships) {
     this.#lists = lists
     this.#friends = friends
   }

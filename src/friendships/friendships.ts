@@ -16,7 +16,7 @@ export type { PendingRequest, RequestDirection }
 /** How often a decision is taken anew because somebody else changed the pair in between. */
 const MAX_ATTEMPTS = 10
 
-interface FriendsParts {
+interface FriendshipsDeps {
   readonly friendships: FriendshipStore
   readonly lists: FriendLists
   readonly settings: SettingsStore
@@ -29,11 +29,11 @@ interface FriendsParts {
 }
 
 /** The use cases of friendships, for every surface. */
-export class Friends {
-  readonly #parts: FriendsParts
+export class Friendships {
+  readonly #deps: FriendshipsDeps
 
-  constructor(parts: FriendsParts) {
-    this.#parts = parts
+  constructor(deps: FriendshipsDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -45,10 +45,10 @@ export class Friends {
   async act(wanted: Intent): Promise<PairEvent> {
     // Half of a character, as JSON can hold it, is in no encoding: it would be kept as something else than was answered.
     const intent = { ...wanted, message: wanted.message?.toWellFormed() ?? null }
-    if (intent.message !== null && isLonger(intent.message, this.#parts.maxMessageLength)) {
-      throw new SocialError('invalid_request', `A message has at most ${this.#parts.maxMessageLength} characters`)
+    if (intent.message !== null && isLonger(intent.message, this.#deps.maxMessageLength)) {
+      throw new SocialError('invalid_request', `A message has at most ${this.#deps.maxMessageLength} characters`)
     }
-    const { friendships, bus, limits, now } = this.#parts
+    const { friendships, bus, limits, now } = this.#deps
     await limits.take(intent)
     let inDoubt: { readonly before: Pair; readonly next: Omit<Pair, 'version'> } | null = null
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -81,7 +81,7 @@ export class Friends {
   /** What is between two users. @throws SocialError `invalid_request` for oneself */
   async between(viewer: Address, other: Address): Promise<Pair> {
     if (viewer === other) throw new SocialError('invalid_request', 'There is nothing between you and yourself')
-    return this.#parts.friendships.read(viewer, other)
+    return this.#deps.friendships.read(viewer, other)
   }
 
   /**
@@ -89,9 +89,9 @@ export class Friends {
    * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the other
    */
   async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
-    if (viewer === owner) return this.#parts.lists.friends(owner, page)
+    if (viewer === owner) return this.#deps.lists.friends(owner, page)
     await this.#checkExposure(viewer, owner, 'friends')
-    return this.#parts.lists.visibleFriends(owner, viewer, page)
+    return this.#deps.lists.visibleFriends(owner, viewer, page)
   }
 
   /**
@@ -99,9 +99,9 @@ export class Friends {
    * @throws SocialError `forbidden` as {@link list}, by the exposure of the count
    */
   async count(viewer: Address, owner: Address): Promise<number> {
-    if (viewer === owner) return this.#parts.lists.friendCount(owner)
+    if (viewer === owner) return this.#deps.lists.friendCount(owner)
     await this.#checkExposure(viewer, owner, 'friendsCount')
-    return (await this.#parts.lists.visibleFriends(owner, viewer, { limit: 0, offset: 0 })).total
+    return (await this.#deps.lists.visibleFriends(owner, viewer, { limit: 0, offset: 0 })).total
   }
 
   /**
@@ -109,7 +109,7 @@ export class Friends {
    * so that nobody learns more by asking than that there is nothing to see.
    */
   mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
-    return this.#parts.lists.mutualFriends(viewer, other, page)
+    return this.#deps.lists.mutualFriends(viewer, other, page)
   }
 
   /** As {@link mutual}, where the other's exposure of their friends has a say. @throws SocialError `forbidden` */
@@ -120,12 +120,12 @@ export class Friends {
 
   /** Requests that wait for the user's answer, or for that of others; newest first. */
   requests(user: Address, direction: RequestDirection, page: Page): Promise<Paged<PendingRequest>> {
-    return this.#parts.lists.requests(user, direction, page)
+    return this.#deps.lists.requests(user, direction, page)
   }
 
   async #checkExposure(viewer: Address, owner: Address, what: 'friends' | 'friendsCount'): Promise<void> {
     if (viewer === owner) return
-    const { lists, settings } = this.#parts
+    const { lists, settings } = this.#deps
     const exposure: Exposure = (await settings.read(owner))[what]
     const closeness = await lists.closeness(viewer, owner)
     const isSeen = closeness !== null && maySee(exposure, closeness)

@@ -8,7 +8,7 @@ import { content, WITH_TOKEN } from './schemas.ts'
 /** Says whether one part of the service works; resolves or rejects within its own deadline. */
 export type HealthCheck = () => Promise<unknown>
 
-interface HealthRoutesParts {
+interface HealthRoutesDeps {
   /** By the name of the part. */
   readonly checks: Readonly<Record<string, HealthCheck>>
   /** Whether everything is started, and nothing is being stopped. */
@@ -25,9 +25,9 @@ const STARTED = z.object({ status: STATUS })
 const READY = z.object({ details: z.record(z.string(), STARTED), status: STATUS })
 
 /** What operators ask: is it alive, is it ready, how is it doing. */
-export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesParts> = async (app, parts) => {
-  const { isServing, metrics, metricsToken } = parts
-  const checks = Object.entries(parts.checks).map(([name, check]) => [name, shared(check)] as const)
+export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesDeps> = async (app, deps) => {
+  const { isServing, metrics, metricsToken } = deps
+  const checks = Object.entries(deps.checks).map(([name, check]) => [name, shared(check)] as const)
   const describe = (summary: string) => ({ summary, tags: ['operation'] })
   const statuses = (schema: z.ZodType) => ({ 200: content('Yes', schema, HEALTH), 503: content('No', schema, HEALTH) })
 

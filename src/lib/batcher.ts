@@ -21,7 +21,7 @@ const MAX_WAITING = 100_000
  * Has one statement answer many who ask at the same time: while it runs, those who ask gather for its next run. So a
  * crowd that comes all at once takes one connection and a fraction of the work, and everybody else finds the others free.
  */
-export class Gathered<Question, Answer> {
+export class Batcher<Question, Answer> {
   readonly #run: (questions: readonly Question[]) => Promise<(question: Question) => Answer>
   readonly #options: GatheredOptions<Question>
   readonly #waiting: Asker<Question, Answer>[] = []
@@ -37,7 +37,7 @@ export class Gathered<Question, Answer> {
   }
 
   /** @throws what the run throws; SocialError `unavailable` */
-  async ask(question: Question): Promise<Answer> {
+  async load(question: Question): Promise<Answer> {
     if (this.#waiting.length >= MAX_WAITING) throw unavailable()
     const answer = new Promise<Answer>((resolve, reject) => {
       this.#waiting.push({ question, resolve, reject })

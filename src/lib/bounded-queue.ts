@@ -4,7 +4,7 @@ import { SocialError } from '../domain/errors.ts'
  * A bounded line of updates between one that pushes and one that iterates. It ends by {@link end}, by a full queue or
  * by its consumer; what waits in it when it ends in good order is still delivered.
  */
-export class UpdateQueue<T> implements AsyncIterableIterator<T> {
+export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   readonly #limit: number
   readonly #onEnd: () => void
   #items: T[] = []

@@ -1,6 +1,6 @@
 import { SocialError } from '../domain/errors.ts'
 
-interface RationsOptions {
+interface EventLoopThrottleOptions {
   /** So many in one turn of the event loop. */
   readonly perTurn: number
   /** So many may wait. */
@@ -11,13 +11,13 @@ interface RationsOptions {
  * Spreads work that computes for long over the turns of the event loop, in the order in which it came: a crowd that
  * wants it all at once holds up nobody else.
  */
-export class Rations {
-  readonly #options: RationsOptions
+export class EventLoopThrottle {
+  readonly #options: EventLoopThrottleOptions
   readonly #line: (() => void)[] = []
   #left: number
   #isTurnAwaited = false
 
-  constructor(options: RationsOptions) {
+  constructor(options: EventLoopThrottleOptions) {
     this.#options = options
     this.#left = options.perTurn
   }

@@ -1,9 +1,9 @@
 /** Lets one at a time through for each key, in the order in which they came. */
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>()
 
   /** Waits for its turn. @returns how to end it */
-  async take(key: string): Promise<() => void> {
+  async acquire(key: string): Promise<() => void> {
     const before = this.#last.get(key)
     let end = (): void => {}
     const turn = new Promise<void>(resolve => {

@@ -5,7 +5,7 @@ interface Entry<Key, Value> {
 }
 
 /** Sets by key. A set that is empty is not there. */
-export class SetMap<Key, Value> {
+export class Multimap<Key, Value> {
   readonly #entries = new Map<Key, Entry<Key, Value>>()
 
   get(key: Key): ReadonlySet<Value> {

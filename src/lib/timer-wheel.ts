@@ -5,7 +5,7 @@ const STEP_MS = 50
  * Gives each member a turn once in a period, one group after the other, so that what they do with it is spread over the
  * period, whatever made it necessary at the same moment.
  */
-export class Turns<Member> {
+export class TimerWheel<Member> {
   readonly #groups: readonly Set<Member>[]
   readonly #turn: (member: Member) => void
   #size = 0

@@ -23,7 +23,7 @@ export function createToken(): { token: string; tokenHash: Buffer } {
 }
 
 /** From access tokens to sessions, cached; a session that ends is forgotten at once. */
-export class Tokens<Session extends TokenSession> {
+export class TokenCache<Session extends TokenSession> {
   readonly #find: (tokenHash: Buffer) => Promise<Session | null>
   readonly #cache: LRUCache<string, Session>
   #forgets = 0

@@ -1,17 +1,17 @@
 import type { Channel, ChannelMessage } from '../cluster/channel.ts'
-import type { PresenceChange, PresenceWhole } from '../cluster/messages.ts'
+import type { PresenceChange, PresenceSnapshot } from '../cluster/messages.ts'
 import type { Address } from '../domain/address.ts'
 import type { MessagesLost } from '../domain/events.ts'
-import { Farewells } from './departure-grace.ts'
-import type { OnlineUsers, Presence, PresenceListener } from './local-presence.ts'
-import { type Moves, RemoteInstance } from './peer-state.ts'
+import { DepartureGrace } from './departure-grace.ts'
+import type { LocalPresence, OnlineUsers, PresenceListener } from './local-presence.ts'
+import { type Moves, PeerState } from './peer-state.ts'
 import { PresenceAnnouncer } from './presence-announcer.ts'
 
-interface PresenceNetworkOptions {
+interface ClusterPresenceOptions {
   /** The name of this instance, which no other one has or had. */
   readonly instance: string
   /** Who is online here. */
-  readonly local: Presence
+  readonly local: LocalPresence
   readonly channel: Channel
   /** How long users of an instance that says goodbye still count as online, in milliseconds. */
   readonly graceMs: number
@@ -32,13 +32,13 @@ const MAX_INSTANCES = 100
  * Who is online on any instance. Each tells the others who comes and goes, and counts what it tells, so that whoever
  * missed something asks for everything. Nobody is taken for offline only because instances could not hear each other.
  */
-export class PresenceNetwork implements OnlineUsers {
-  readonly #options: PresenceNetworkOptions
+export class ClusterPresence implements OnlineUsers {
+  readonly #options: ClusterPresenceOptions
   readonly #announcer: PresenceAnnouncer
-  readonly #remotes = new Map<string, RemoteInstance>()
+  readonly #remotes = new Map<string, PeerState>()
   /** How many reasons there are to take a user for online elsewhere: instances, and farewells that are not over. */
   readonly #elsewhere = new Map<Address, number>()
-  readonly #farewells: Farewells
+  readonly #farewells: DepartureGrace
   /** Everybody of whom listeners were told that they are online. */
   readonly #online = new Set<Address>()
   readonly #listeners = new Set<PresenceListener>()
@@ -46,10 +46,10 @@ export class PresenceNetwork implements OnlineUsers {
   readonly #pulse: NodeJS.Timeout
   #settledAt = 0
 
-  constructor(options: PresenceNetworkOptions) {
+  constructor(options: ClusterPresenceOptions) {
     this.#options = options
     const { instance, local, channel, beatMs, onMessage } = options
-    this.#farewells = new Farewells({ release: users => this.#release(users), isSure: () => this.#isSure })
+    this.#farewells = new DepartureGrace({ release: users => this.#release(users), isConverged: () => this.#isSure })
     this.#announcer = new PresenceAnnouncer({ instance, local, channel, onSent: () => onMessage('sent') })
     this.#stops = [
       local.onChange((user, online) => this.#localChanged(user, online)),
@@ -124,10 +124,10 @@ export class PresenceNetwork implements OnlineUsers {
     }
   }
 
-  #learn(message: PresenceChange | PresenceWhole): void {
+  #learn(message: PresenceChange | PresenceSnapshot): void {
     this.#ofInstance(message.instance, remote => {
       const isWhole = message.kind === 'presence-whole'
-      const { came, left }: Moves = isWhole ? remote.whole(message) : remote.change(message)
+      const { came, left }: Moves = isWhole ? remote.applySnapshot(message) : remote.applyChange(message)
       this.#hold(came)
       // Who is missing in a whole left some time ago, and may be on an instance that has not told yet.
       if (isWhole) this.#farewells.add(left, this.#settleMs)
@@ -137,15 +137,15 @@ export class PresenceNetwork implements OnlineUsers {
     })
   }
 
-  #ofInstance(instance: string, act: (remote: RemoteInstance) => void): void {
-    const remote = this.#remotes.get(instance) ?? new RemoteInstance()
+  #ofInstance(instance: string, act: (remote: PeerState) => void): void {
+    const remote = this.#remotes.get(instance) ?? new PeerState()
     if (!this.#remotes.has(instance) && this.#remotes.size >= MAX_INSTANCES) return
     this.#remotes.set(instance, remote)
     remote.silentBeats = 0
     act(remote)
   }
 
-  #checkVersion(remote: RemoteInstance, { instance, version }: { instance: string; version: number }): void {
+  #checkVersion(remote: PeerState, { instance, version }: { instance: string; version: number }): void {
     if (remote.knows(version) || remote.isAsked) return
     remote.isAsked = true
     this.#ask(instance)

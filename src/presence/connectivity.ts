@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
-import { UpdateQueue } from '../lib/bounded-queue.ts'
-import { type Circle, FriendCircles, type FriendCirclesParts } from './friend-index.ts'
+import { BoundedQueue } from '../lib/bounded-queue.ts'
+import { type Circle, FriendIndex, type FriendIndexDeps } from './friend-index.ts'
 import type { OnlineUsers } from './local-presence.ts'
 
 /** A friend who came or went. */
@@ -9,7 +9,7 @@ export interface ConnectivityUpdate {
   readonly online: boolean
 }
 
-interface ConnectivityParts extends FriendCirclesParts {
+interface ConnectivityDeps extends FriendIndexDeps {
   readonly presence: OnlineUsers
   /** Updates that may wait for one slow stream before it is ended. */
   readonly queueSize: number
@@ -17,22 +17,22 @@ interface ConnectivityParts extends FriendCirclesParts {
 
 /** One stream of one device. */
 interface Viewer {
-  readonly queue: UpdateQueue<ConnectivityUpdate>
+  readonly queue: BoundedQueue<ConnectivityUpdate>
   /** Friends of whom the client was last told that they are online. */
   readonly told: Set<Address>
 }
 
 /** Tells users which of their friends are online. */
 export class Connectivity {
-  readonly #parts: ConnectivityParts
-  readonly #circles: FriendCircles<Viewer>
+  readonly #deps: ConnectivityDeps
+  readonly #circles: FriendIndex<Viewer>
   readonly #stopListening: () => void
 
-  constructor(parts: ConnectivityParts) {
-    this.#parts = parts
-    this.#circles = new FriendCircles(parts, (circle, friend, areFriends) => this.#changed(circle, friend, areFriends))
-    this.#stopListening = parts.presence.onChange(friend => {
-      for (const circle of this.#circles.around(friend)) this.#refresh(circle, friend)
+  constructor(deps: ConnectivityDeps) {
+    this.#deps = deps
+    this.#circles = new FriendIndex(deps, (circle, friend, areFriends) => this.#changed(circle, friend, areFriends))
+    this.#stopListening = deps.presence.onChange(friend => {
+      for (const circle of this.#circles.watchersOf(friend)) this.#refresh(circle, friend)
     })
   }
 
@@ -42,10 +42,10 @@ export class Connectivity {
   }
 
   /** First the friends that are online now, then every change, until the signal aborts. */
-  async open(user: Address, signal: AbortSignal): Promise<UpdateQueue<ConnectivityUpdate>> {
-    const { maxFriends, queueSize } = this.#parts
+  async open(user: Address, signal: AbortSignal): Promise<BoundedQueue<ConnectivityUpdate>> {
+    const { maxFriends, queueSize } = this.#deps
     const end = (): void => queue.end()
-    const queue = new UpdateQueue<ConnectivityUpdate>(queueSize + maxFriends, () => {
+    const queue = new BoundedQueue<ConnectivityUpdate>(queueSize + maxFriends, () => {
       signal.removeEventListener('abort', end)
       circle.close()
     })
@@ -75,7 +75,7 @@ export class Connectivity {
   }
 
   #refresh({ friends, viewer: { queue, told } }: Circle<Viewer>, friend: Address): void {
-    const online = friends.has(friend) && this.#parts.presence.isOnline(friend)
+    const online = friends.has(friend) && this.#deps.presence.isOnline(friend)
     if (online === told.has(friend)) return
     if (online) told.add(friend)
     else told.delete(friend)

@@ -1,10 +1,10 @@
 import type { Address } from '../domain/address.ts'
 
-interface FarewellsOptions {
+interface DepartureGraceOptions {
   /** Takes back that these users are here. */
   readonly release: (users: readonly Address[]) => void
   /** Whether it is known who is where. While it is not, nobody is let go, for up to {@link MAX_WAIT_MS}. */
-  readonly isSure: () => boolean
+  readonly isConverged: () => boolean
 }
 
 /** Users let go at a time: what each of them sets off must not hold up what others wait for. */
@@ -15,12 +15,12 @@ const LOOK_AGAIN_MS = 1000
 const MAX_WAIT_MS = 60_000
 
 /** Users who left an instance and still count as online for a while: they may be about to appear on another. */
-export class Farewells {
-  readonly #options: FarewellsOptions
+export class DepartureGrace {
+  readonly #options: DepartureGraceOptions
   readonly #waiting = new Set<NodeJS.Timeout>()
   #closed = false
 
-  constructor(options: FarewellsOptions) {
+  constructor(options: DepartureGraceOptions) {
     this.#options = options
   }
 
@@ -39,7 +39,7 @@ export class Farewells {
     if (this.#closed) return
     const timer = setTimeout(() => {
       this.#waiting.delete(timer)
-      if (this.#options.isSure() || performance.now() >= atLast) this.#release(users, 0)
+      if (this.#options.isConverged() || performance.now() >= atLast) this.#release(users, 0)
       else this.#wait(users, LOOK_AGAIN_MS, atLast)
     }, ms)
     this.#waiting.add(timer)

@@ -3,10 +3,10 @@ import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type Pair, type PairAction, statusOf } from '../domain/friendship.ts'
 import type { Page, Paged } from '../domain/page.ts'
-import { Gathered } from '../lib/batcher.ts'
-import { SetMap } from '../lib/multimap.ts'
+import { Batcher } from '../lib/batcher.ts'
+import { Multimap } from '../lib/multimap.ts'
 
-export interface FriendCirclesParts {
+export interface FriendIndexDeps {
   readonly lists: { friends(user: Address, page: Page): Promise<Paged<Address>> }
   readonly friendships: { read(a: Address, b: Address): Promise<Pair> }
   readonly bus: Bus
@@ -49,19 +49,19 @@ const LISTS_AT_ONCE = 8
 const FRIENDS_AFTER: Partial<Record<PairAction, boolean>> = { accept: true, delete: false, block: false }
 
 /** Who is a friend, at any time, of the users whose friends are looked at on this instance. */
-export class FriendCircles<Viewer> {
-  readonly #parts: FriendCirclesParts
+export class FriendIndex<Viewer> {
+  readonly #deps: FriendIndexDeps
   readonly #onChange: OnChange<Viewer>
-  readonly #lists: Gathered<Address, readonly Address[]>
-  readonly #byUser = new SetMap<Address, LiveCircle<Viewer>>()
-  readonly #byFriend = new SetMap<Address, LiveCircle<Viewer>>()
+  readonly #lists: Batcher<Address, readonly Address[]>
+  readonly #byUser = new Multimap<Address, LiveCircle<Viewer>>()
+  readonly #byFriend = new Multimap<Address, LiveCircle<Viewer>>()
   readonly #stopListening: () => void
 
-  constructor(parts: FriendCirclesParts, onChange: OnChange<Viewer>) {
-    this.#parts = parts
+  constructor(deps: FriendIndexDeps, onChange: OnChange<Viewer>) {
+    this.#deps = deps
     this.#onChange = onChange
-    this.#lists = new Gathered(users => this.#readAll(users), { atMost: LISTS_AT_ONCE })
-    this.#stopListening = parts.bus.subscribe(event => {
+    this.#lists = new Batcher(users => this.#readAll(users), { atMost: LISTS_AT_ONCE })
+    this.#stopListening = deps.bus.subscribe(event => {
       if (event.kind === 'pair') this.#heard(event)
     })
   }
@@ -72,7 +72,7 @@ export class FriendCircles<Viewer> {
   }
 
   /** The open circles that a user is in. */
-  around(friend: Address): ReadonlySet<Circle<Viewer>> {
+  watchersOf(friend: Address): ReadonlySet<Circle<Viewer>> {
     return this.#byFriend.get(friend)
   }
 
@@ -101,7 +101,7 @@ export class FriendCircles<Viewer> {
   }
 
   async #fill(circle: LiveCircle<Viewer>): Promise<void> {
-    const friends = await this.#lists.ask(circle.user)
+    const friends = await this.#lists.load(circle.user)
     if (!this.#byUser.get(circle.user).has(circle)) return
     const changes = circle.changes ?? new Map<Address, boolean>()
     circle.changes = null
@@ -110,7 +110,7 @@ export class FriendCircles<Viewer> {
   }
 
   async #readAll(users: readonly Address[]): Promise<(user: Address) => readonly Address[]> {
-    const { lists, maxFriends } = this.#parts
+    const { lists, maxFriends } = this.#deps
     const page = { limit: maxFriends, offset: 0 }
     const read = await Promise.all(users.map(async user => [user, (await lists.friends(user, page)).items] as const))
     const friendsOf = new Map(read)
@@ -140,7 +140,7 @@ export class FriendCircles<Viewer> {
   }
 
   async #confirm({ seq, actor, target }: PairEvent, concerned: readonly Concern<Viewer>[]): Promise<void> {
-    const pair = await this.#parts.friendships.read(actor, target).catch(() => null)
+    const pair = await this.#deps.friendships.read(actor, target).catch(() => null)
     // When it cannot be looked, the event is believed: if it was undone, that will be heard too.
     const areFriends = pair === null || statusOf(pair) === 'accepted'
     for (const { circle, friend } of concerned) {

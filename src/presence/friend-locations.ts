@@ -1,15 +1,15 @@
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { SessionsEnded } from '../domain/events.ts'
-import { Turns } from '../lib/timer-wheel.ts'
+import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { Subscriber } from '../updates/hub.ts'
-import { type Circle, FriendCircles, type FriendCirclesParts } from './friend-index.ts'
+import { type Circle, FriendIndex, type FriendIndexDeps } from './friend-index.ts'
 import type { OnlineUsers } from './local-presence.ts'
-import type { WorldPosition, WorldPositions } from './locations.ts'
+import type { Locations, WorldPosition } from './locations.ts'
 
-interface FriendPresenceParts extends FriendCirclesParts {
+interface FriendLocationsDeps extends FriendIndexDeps {
   readonly presence: OnlineUsers
-  readonly positions: WorldPositions
+  readonly positions: Locations
 }
 
 /** A stream is never told more often than once in so many milliseconds (ADR-246). */
@@ -36,18 +36,18 @@ interface Viewer {
 }
 
 /** Tells users where in the world their friends are (ADR-246), and nobody else. */
-export class FriendPresence {
-  readonly #parts: FriendPresenceParts
-  readonly #circles: FriendCircles<Viewer>
-  readonly #turns = new Turns<Circle<Viewer>>(TURN_MS, circle => this.#turn(circle))
+export class FriendLocations {
+  readonly #deps: FriendLocationsDeps
+  readonly #circles: FriendIndex<Viewer>
+  readonly #turns = new TimerWheel<Circle<Viewer>>(TURN_MS, circle => this.#turn(circle))
   readonly #stops: (() => void)[]
 
-  constructor(parts: FriendPresenceParts) {
-    this.#parts = parts
-    const { presence, positions, bus } = parts
-    this.#circles = new FriendCircles(parts, ({ viewer }, friend) => viewer.untold.add(friend))
+  constructor(deps: FriendLocationsDeps) {
+    this.#deps = deps
+    const { presence, positions, bus } = deps
+    this.#circles = new FriendIndex(deps, ({ viewer }, friend) => viewer.untold.add(friend))
     const moved = (friend: Address): void => {
-      for (const { viewer } of this.#circles.around(friend)) viewer.untold.add(friend)
+      for (const { viewer } of this.#circles.watchersOf(friend)) viewer.untold.add(friend)
     }
     this.#stops = [
       positions.onChange(moved),
@@ -74,12 +74,12 @@ export class FriendPresence {
 
   /** Takes the word of a user on where they are. */
   heartbeat(user: Address, position: WorldPosition): void {
-    this.#parts.positions.set(user, position)
+    this.#deps.positions.set(user, position)
   }
 
   /** Those of some users who are online. */
   online(users: readonly Address[]): Address[] {
-    return users.filter(user => this.#parts.presence.isOnline(user))
+    return users.filter(user => this.#deps.presence.isOnline(user))
   }
 
   /**
@@ -125,7 +125,7 @@ export class FriendPresence {
       if (positions.length === MAX_TOLD) break
       viewer.untold.delete(friend)
       // Who is no friend any more is not shown, also when they moved while they still were one.
-      const position = friends.has(friend) ? this.#parts.positions.of(friend) : null
+      const position = friends.has(friend) ? this.#deps.positions.of(friend) : null
       if (position) positions.push(position)
     }
     return positions

@@ -10,7 +10,7 @@ export interface OnlineUsers {
 }
 
 /** Who is online here: every user with an open connection, and for a short grace those who just lost their last one. */
-export class Presence implements OnlineUsers {
+export class LocalPresence implements OnlineUsers {
   readonly #graceMs: number
   readonly #connections = new Map<Address, number>()
   /** Users without a connection whose grace is not over. */

@@ -8,7 +8,7 @@ export type { WorldPosition }
 
 type Told = PositionsTold['positions'][number]
 
-interface WorldPositionsOptions {
+interface LocationsOptions {
   /** The name of this instance. */
   readonly instance: string
   readonly presence: OnlineUsers
@@ -35,8 +35,8 @@ const ENVELOPE_LENGTH = 200
 const MAX_POSITIONS = 1_000_000
 
 /** Where the users who are online are in the world (ADR-246), as far as they said so within the lifetime of a position. */
-export class WorldPositions {
-  readonly #options: WorldPositionsOptions
+export class Locations {
+  readonly #options: LocationsOptions
   /** Oldest first, as they came. */
   readonly #entries = new Map<Address, Entry>()
   /** Users whose position the other instances have not been told. */
@@ -45,7 +45,7 @@ export class WorldPositions {
   readonly #stops: (() => void)[]
   readonly #pulse: NodeJS.Timeout
 
-  constructor(options: WorldPositionsOptions) {
+  constructor(options: LocationsOptions) {
     this.#options = options
     this.#stops = [
       options.presence.onChange((user, online) => {

@@ -1,4 +1,4 @@
-import type { PresenceChange, PresenceWhole } from '../cluster/messages.ts'
+import type { PresenceChange, PresenceSnapshot } from '../cluster/messages.ts'
 import type { Address } from '../domain/address.ts'
 
 /** What a message changes in what is known of the users of an instance. */
@@ -10,7 +10,7 @@ export interface Moves {
 const NONE: Moves = { came: [], left: [] }
 
 /** What is known of another instance by its messages, each of which may be lost. */
-export class RemoteInstance {
+export class PeerState {
   /** Beats that were due since it was last heard. */
   silentBeats = 0
   /** It was asked for everything, and may be about to answer. */
@@ -31,7 +31,7 @@ export class RemoteInstance {
   }
 
   /** @returns what it changes; nothing when it is known already, or when one before it is missing */
-  change({ version, online, offline }: PresenceChange): Moves {
+  applyChange({ version, online, offline }: PresenceChange): Moves {
     if (this.knows(version)) return NONE
     if (this.#version !== version - 1) {
       this.#version = null
@@ -45,7 +45,7 @@ export class RemoteInstance {
   }
 
   /** Takes one part. Who is in it has come; who is in no part has left when the last one is there. */
-  whole({ version, part, parts, online }: PresenceWhole): Moves {
+  applySnapshot({ version, part, parts, online }: PresenceSnapshot): Moves {
     if (this.knows(version)) return NONE
     if (part === 0) this.#whole = { version, users: new Set(), nextPart: 0 }
     const whole = this.#whole

@@ -1,12 +1,12 @@
 import type { Channel, ChannelMessage } from '../cluster/channel.ts'
 import { MAX_USERS } from '../cluster/messages.ts'
 import type { Address } from '../domain/address.ts'
-import type { Presence } from './local-presence.ts'
+import type { LocalPresence } from './local-presence.ts'
 
 interface AnnouncerOptions {
   /** The name of this instance. */
   readonly instance: string
-  readonly local: Presence
+  readonly local: LocalPresence
   readonly channel: Channel
   readonly onSent: () => void
 }

@@ -1,19 +1,19 @@
 import type { Address } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
-import type { SetMap } from '../lib/multimap.ts'
-import type { Presence } from '../presence/local-presence.ts'
+import type { Multimap } from '../lib/multimap.ts'
+import type { LocalPresence } from '../presence/local-presence.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A client is one user; a few more for one who logs in anew. Who comes after these is served, but not shown online. */
 const MAX_USERS = 8
 
-interface SocketUsersParts {
-  readonly presence: Presence
+interface SocketUsersDeps {
+  readonly presence: LocalPresence
   readonly limits: UserLimits
   /** The longest time from one heartbeat to the next, in milliseconds. */
   readonly pulseMs: number
   /** All sockets, by the users whom they keep online: so that the end of a session finds them. */
-  readonly sockets: SetMap<Address, SocketUsers>
+  readonly sockets: Multimap<Address, SocketUsers>
 }
 
 interface SocketUser {
@@ -35,12 +35,12 @@ interface SocketUser {
  * next one.
  */
 export class SocketUsers {
-  readonly #parts: SocketUsersParts
+  readonly #deps: SocketUsersDeps
   readonly #users = new Map<Address, SocketUser>()
   #gone = false
 
-  constructor(parts: SocketUsersParts) {
-    this.#parts = parts
+  constructor(deps: SocketUsersDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -55,7 +55,7 @@ export class SocketUsers {
     if (user) {
       user.tokenHash = token
     } else if (this.#users.size < MAX_USERS) {
-      const { presence, limits, sockets } = this.#parts
+      const { presence, limits, sockets } = this.#deps
       const free = limits.connect(address)
       this.#users.set(address, {
         tokenHash: token,
@@ -72,12 +72,12 @@ export class SocketUsers {
   heartbeat(address: Address): void {
     const user = this.#users.get(address)
     if (!user) return
-    if (user.isSilent) user.leave = this.#parts.presence.connect(address)
+    if (user.isSilent) user.leave = this.#deps.presence.connect(address)
     user.isSilent = false
     user.pulse ??= setTimeout(() => {
       user.isSilent = true
       user.leave()
-    }, this.#parts.pulseMs)
+    }, this.#deps.pulseMs)
     user.pulse.refresh()
   }
 
@@ -101,7 +101,7 @@ export class SocketUsers {
     const user = this.#users.get(address)
     if (!user) return
     this.#users.delete(address)
-    this.#parts.sockets.remove(address, this)
+    this.#deps.sockets.remove(address, this)
     if (user.pulse) clearTimeout(user.pulse)
     user.free()
     user.leave()

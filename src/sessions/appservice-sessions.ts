@@ -10,10 +10,10 @@ import { ifFailedAs } from '../matrix/client/errors.ts'
 import { SERVICE_DEVICE_ID } from '../matrix/client/user.ts'
 import type { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { LoginSessions, SessionHolder } from './authenticator.ts'
-import type { LoginRequest, Session, Sessions } from './local-sessions.ts'
+import type { LocalSessions, LoginRequest, Session } from './local-sessions.ts'
 
-interface MatrixSessionsParts {
-  readonly sessions: Sessions
+interface AppserviceSessionsDeps {
+  readonly sessions: LocalSessions
   readonly store: MatrixSessionStore
   readonly seal: TokenSeal
   readonly homeserver: Pick<HomeserverClient, 'loginAs' | 'logout'>
@@ -32,32 +32,32 @@ const WAIT_MS = 3_000
  * Sessions of ours, each with one of its own on the homeserver whose token never leaves the service. That one is made
  * at the login, or on first use when the homeserver was away by then; it has the same device, and ends with ours.
  */
-export class MatrixSessions implements LoginSessions {
-  readonly #parts: MatrixSessionsParts
+export class AppserviceSessions implements LoginSessions {
+  readonly #deps: AppserviceSessionsDeps
   readonly #tokens: LRUCache<string, string>
   /** Sessions that are being found or made, so that each is made once. */
   readonly #opening = new Map<string, Promise<string>>()
   #forgets = 0
 
-  constructor(parts: MatrixSessionsParts) {
-    this.#parts = parts
-    this.#tokens = new LRUCache({ max: parts.tokenCacheSize })
-    parts.bus.subscribe(event => {
+  constructor(deps: AppserviceSessionsDeps) {
+    this.#deps = deps
+    this.#tokens = new LRUCache({ max: deps.tokenCacheSize })
+    deps.bus.subscribe(event => {
       if (event.kind === 'sessions-ended') this.#forget(event.tokenHashes)
       if (event.kind === 'messages-lost') this.#forgetAll()
     })
   }
 
   authenticate(token: string): Promise<SessionHolder> {
-    return this.#parts.sessions.authenticate(token)
+    return this.#deps.sessions.authenticate(token)
   }
 
-  /** As {@link Sessions.login}; also succeeds while the homeserver is away. @throws also `invalid_request` */
+  /** As {@link LocalSessions.login}; also succeeds while the homeserver is away. @throws also `invalid_request` */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
     // Its logout would take the memory of what the service has sent with it.
     if (request.deviceId === SERVICE_DEVICE_ID) throw new SocialError('invalid_request', 'This device is taken')
-    const started = await this.#parts.sessions.login(request)
-    const opened = this.tokenOf(started.session).catch(error => this.#parts.onError(error, 'start'))
+    const started = await this.#deps.sessions.login(request)
+    const opened = this.tokenOf(started.session).catch(error => this.#deps.onError(error, 'start'))
     await settledWithin(WAIT_MS, opened)
     return started
   }
@@ -81,15 +81,15 @@ export class MatrixSessions implements LoginSessions {
 
   /** Ends one session, on every instance at once, and on the homeserver if it can be reached. */
   async logout(session: SessionHolder): Promise<void> {
-    const sealed = await this.#parts.store.find(session.tokenHash)
-    await this.#parts.sessions.logout(session)
+    const sealed = await this.#deps.store.find(session.tokenHash)
+    await this.#deps.sessions.logout(session)
     await this.#endOnHomeserver([this.#opened(session.tokenHash, sealed)])
   }
 
   /** As {@link logout}, for all sessions of a user. */
   async logoutAll(address: Address): Promise<void> {
-    const sessions = await this.#parts.store.all(address)
-    await this.#parts.sessions.logoutAll(address)
+    const sessions = await this.#deps.store.all(address)
+    await this.#deps.sessions.logoutAll(address)
     await this.#endOnHomeserver(sessions.map(({ tokenHash, sealed }) => this.#opened(tokenHash, sealed)))
   }
 
@@ -109,11 +109,11 @@ export class MatrixSessions implements LoginSessions {
 
   async #find(session: SessionHolder): Promise<string> {
     const { tokenHash } = session
-    return this.#opened(tokenHash, await this.#parts.store.find(tokenHash)) ?? this.#make(session)
+    return this.#opened(tokenHash, await this.#deps.store.find(tokenHash)) ?? this.#make(session)
   }
 
   async #make({ tokenHash, address, deviceId }: SessionHolder): Promise<string> {
-    const { store, seal } = this.#parts
+    const { store, seal } = this.#deps
     const token = await this.#start(address, deviceId)
     if (await store.save(tokenHash, seal.close(token, tokenHash))) return token
     await this.#endOnHomeserver([token])
@@ -121,7 +121,7 @@ export class MatrixSessions implements LoginSessions {
   }
 
   async #start(address: Address, deviceId: string): Promise<string> {
-    const { homeserver, accounts } = this.#parts
+    const { homeserver, accounts } = this.#deps
     await accounts.ensure(address)
     const started = await ifFailedAs('not_found', null, homeserver.loginAs(address, deviceId))
     if (started) return started.token
@@ -131,11 +131,11 @@ export class MatrixSessions implements LoginSessions {
   }
 
   #opened(tokenHash: Buffer, sealed: Buffer | null): string | null {
-    return sealed && this.#parts.seal.open(sealed, tokenHash)
+    return sealed && this.#deps.seal.open(sealed, tokenHash)
   }
 
   async #endOnHomeserver(tokens: readonly (string | null)[]): Promise<void> {
-    const { homeserver, onError } = this.#parts
+    const { homeserver, onError } = this.#deps
     const ends = tokens.map(token => token && homeserver.logout(token).catch(error => onError(error, 'end')))
     await settledWithin(WAIT_MS, Promise.all(ends))
   }

@@ -4,8 +4,8 @@ import type { Bus } from '../cluster/bus.ts'
 import type { RateLimit } from '../cluster/rate-limit.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
-import { Rations } from '../lib/event-loop-throttle.ts'
-import { createToken, Tokens } from '../lib/token-cache.ts'
+import { EventLoopThrottle } from '../lib/event-loop-throttle.ts'
+import { createToken, TokenCache } from '../lib/token-cache.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
 import type { LoginSessions, SessionHolder } from './authenticator.ts'
 
@@ -17,7 +17,7 @@ const LOGIN_WINDOW_MS = 120_000
 /** To verify a login takes half a millisecond, in which nobody else is served; everybody may come at once. */
 const LOGINS = { perTurn: 16, waiting: 20_000 }
 
-interface SessionsParts {
+interface SessionsDeps {
   readonly store: SessionStore
   readonly verifier: AuthChainVerifier
   readonly bus: Bus
@@ -44,15 +44,15 @@ export interface LoginRequest {
 }
 
 /** Who is logged in, with which token, for how long. */
-export class Sessions implements LoginSessions {
-  readonly #parts: SessionsParts
-  readonly #tokens: Tokens<Session>
-  readonly #logins = new Rations(LOGINS)
+export class LocalSessions implements LoginSessions {
+  readonly #deps: SessionsDeps
+  readonly #tokens: TokenCache<Session>
+  readonly #logins = new EventLoopThrottle(LOGINS)
 
-  constructor(parts: SessionsParts) {
-    this.#parts = parts
-    this.#tokens = new Tokens(hash => parts.store.find(hash, parts.now()), parts.tokenCacheSize)
-    parts.bus.subscribe(event => {
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps
+    this.#tokens = new TokenCache(hash => deps.store.find(hash, deps.now()), deps.tokenCacheSize)
+    deps.bus.subscribe(event => {
       if (event.kind === 'sessions-ended') this.#tokens.forget(event.tokenHashes)
       if (event.kind === 'messages-lost') this.#tokens.forgetAll()
     })
@@ -64,47 +64,47 @@ export class Sessions implements LoginSessions {
    *   `too_many_requests`
    */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
-    await this.#parts.limit.take(request.ip)
+    await this.#deps.limit.take(request.ip)
     await this.#logins.next()
     return this.#login(request)
   }
 
   /** The session of an access token. @throws SocialError `unauthorized` */
   async authenticate(token: string): Promise<Session> {
-    const session = await this.#tokens.resolve(token, this.#parts.now())
+    const session = await this.#tokens.resolve(token, this.#deps.now())
     if (!session) throw new SocialError('unauthorized', 'Invalid access token')
     return session
   }
 
   /** Ends one session, on every instance. */
   async logout(session: SessionHolder): Promise<void> {
-    await this.#parts.store.end(session.tokenHash)
+    await this.#deps.store.end(session.tokenHash)
     this.#announceEnd(session.address, [session.tokenHash])
   }
 
   /** Ends all sessions of a user, on every instance. */
   async logoutAll(address: Address): Promise<void> {
-    this.#announceEnd(address, await this.#parts.store.endAll(address))
+    this.#announceEnd(address, await this.#deps.store.endAll(address))
   }
 
   /** Announces the end of those of these sessions that are over: it may have gone unheard. */
   async checkAgain(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
     const owners = new Map(sessions.map(({ address, tokenHash }) => [tokenHash, address]))
     const hashes = Array.from(owners.keys(), tokenHash => Buffer.from(tokenHash, 'hex'))
-    const alive = new Set(await this.#parts.store.alive(hashes, this.#parts.now()))
+    const alive = new Set(await this.#deps.store.alive(hashes, this.#deps.now()))
     for (const [tokenHash, address] of owners) {
-      if (!alive.has(tokenHash)) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash] })
+      if (!alive.has(tokenHash)) this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash] })
     }
   }
 
   /** Deletes some of what expired. */
   sweep(): Promise<void> {
-    return this.#parts.store.sweep(this.#parts.now())
+    return this.#deps.store.sweep(this.#deps.now())
   }
 
   async #login({ user, timestamp, authChain, deviceId }: LoginRequest): Promise<{ token: string; session: Session }> {
-    const { store, verifier, tokenLifetimeMs } = this.#parts
-    const now = this.#parts.now()
+    const { store, verifier, tokenLifetimeMs } = this.#deps
+    const now = this.#deps.now()
     const signedAt = Number(timestamp)
     if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
     const { owner, signatureId } = await verifier.verify(authChain, timestamp, now)
@@ -132,6 +132,6 @@ export class Sessions implements LoginSessions {
   #announceEnd(address: Address, ended: readonly Buffer[]): void {
     if (ended.length === 0) return
     const tokenHashes = ended.map(hash => hash.toString('hex'))
-    this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes })
+    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes })
   }
 }

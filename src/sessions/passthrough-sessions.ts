@@ -8,7 +8,7 @@ import type { HomeserverClient } from '../matrix/client/client.ts'
 import { HomeserverError } from '../matrix/client/errors.ts'
 import type { Authenticator, SessionHolder } from './authenticator.ts'
 
-interface HomeserverSessionsParts {
+interface PassthroughSessionsDeps {
   readonly homeserver: Pick<HomeserverClient, 'whoami' | 'ids'>
   readonly bus: Bus
   /** The same on every instance, so that one can tell the others which session ended; null for a single instance. */
@@ -23,19 +23,19 @@ interface HomeserverSessionsParts {
 const MAX_CACHE_MS = 30 * 60_000
 
 /** Sessions of a homeserver that checks logins itself: whose a token is, it alone knows. */
-export class HomeserverSessions implements Authenticator {
-  readonly #parts: HomeserverSessionsParts
+export class PassthroughSessions implements Authenticator {
+  readonly #deps: PassthroughSessionsDeps
   readonly #key: string | Buffer
   readonly #cache: LRUCache<string, SessionHolder>
   /** Tokens that the homeserver is being asked about. */
   readonly #asking = new Map<string, Promise<SessionHolder>>()
   #forgets = 0
 
-  constructor(parts: HomeserverSessionsParts) {
-    this.#parts = parts
-    this.#key = parts.tokenKey ?? randomBytes(32)
-    this.#cache = new LRUCache({ max: parts.cacheSize, ttl: MAX_CACHE_MS })
-    parts.bus.subscribe(event => {
+  constructor(deps: PassthroughSessionsDeps) {
+    this.#deps = deps
+    this.#key = deps.tokenKey ?? randomBytes(32)
+    this.#cache = new LRUCache({ max: deps.cacheSize, ttl: MAX_CACHE_MS })
+    deps.bus.subscribe(event => {
       if (event.kind === 'sessions-ended') this.#ended(event)
       if (event.kind === 'messages-lost') this.#forget(() => true)
     })
@@ -53,18 +53,18 @@ export class HomeserverSessions implements Authenticator {
 
   /** Tells every instance that a session is over on the homeserver. */
   ended({ address, tokenHash }: SessionHolder): void {
-    this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash.toString('hex')] })
+    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash.toString('hex')] })
   }
 
   /** As {@link ended}, for all sessions of a user. */
   allEnded(address: Address): void {
-    this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
+    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
   }
 
   async #ask(token: string, tokenHash: Buffer): Promise<SessionHolder> {
     const forgets = this.#forgets
-    const { userId, deviceId } = await this.#parts.homeserver.whoami(token).catch(asSocialError)
-    const address = this.#parts.homeserver.ids.addressOf(userId)
+    const { userId, deviceId } = await this.#deps.homeserver.whoami(token).catch(asSocialError)
+    const address = this.#deps.homeserver.ids.addressOf(userId)
     if (address === null) throw new SocialError('forbidden', 'This user has no Ethereum address')
     const holder = { tokenHash, address, deviceId: deviceId ?? '' }
     // What was asked before something was forgotten may be what was forgotten.
@@ -82,9 +82,9 @@ export class HomeserverSessions implements Authenticator {
       return
     }
     const cached = this.#forget(holder => holder.address === address)
-    const live = this.#parts.live().flatMap(session => (session.address === address ? session.tokenHash : []))
+    const live = this.#deps.live().flatMap(session => (session.address === address ? session.tokenHash : []))
     const known = [...new Set([...cached, ...live])]
-    if (known.length > 0) this.#parts.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })
+    if (known.length > 0) this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })
   }
 
   #forget(concerns: (holder: SessionHolder) => boolean): string[] {

@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
-import { Gathered } from '../lib/batcher.ts'
+import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
 import { actionOf, fromBytes, statusOfCode } from './schema.ts'
 
@@ -65,11 +65,11 @@ interface MissedBy {
 /** What happened to pairs, in the order of its numbers: the truth that every push repeats. */
 export class EventLog {
   readonly #db: Database
-  readonly #missed: Gathered<MissedBy, PairEvent[]>
+  readonly #missed: Batcher<MissedBy, PairEvent[]>
 
   constructor(db: Database) {
     this.#db = db
-    this.#missed = new Gathered(questions => this.#missedBy(questions), { atMost: MISSED_BATCH })
+    this.#missed = new Batcher(questions => this.#missedBy(questions), { atMost: MISSED_BATCH })
   }
 
   /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */
@@ -92,7 +92,7 @@ export class EventLog {
 
   /** The first `limit` events after a number of which this user is to be told. */
   async missed(target: Address, after: number, limit: number): Promise<PairEvent[]> {
-    return this.#missed.ask({ target, after, limit })
+    return this.#missed.load({ target, after, limit })
   }
 
   async #missedBy(questions: readonly MissedBy[]): Promise<(question: MissedBy) => PairEvent[]> {

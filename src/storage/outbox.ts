@@ -14,7 +14,7 @@ export interface LeasedEvent {
 }
 
 /** What becomes of an event that could not be brought to the homeserver. */
-export interface Setback {
+export interface Retry {
   /** For so long nobody tries it, in milliseconds. */
   readonly holdMs: number
   /** Tries so far that count against it. */
@@ -216,7 +216,7 @@ export class OutboxStore {
   }
 
   /** Gives back an event that could not be brought to the homeserver. */
-  async postpone(leased: LeasedEvent, { holdMs, attempts, error, parked }: Setback): Promise<void> {
+  async postpone(leased: LeasedEvent, { holdMs, attempts, error, parked }: Retry): Promise<void> {
     await this.#db.rows(POSTPONE, [...held(leased), Math.round(holdMs), attempts, error, parked])
   }
 

@@ -1,4 +1,4 @@
-import { Gathered } from '../lib/batcher.ts'
+import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
 
 /** How far a device has taken its updates: all events up to `floor`, and those above it that are listed. */
@@ -13,7 +13,7 @@ export interface LastPosition extends Position {
 }
 
 /** A position to be kept, by the stream that may keep it. */
-export interface KeptPosition extends Position {
+export interface SavedPosition extends Position {
   readonly device: Buffer
   readonly owner: string
   /** Unix milliseconds; null while the stream is open. */
@@ -88,23 +88,23 @@ const SWEEPS = [
 ]
 
 /** Where the devices are in their updates, so that they can go on there on any instance. */
-export class PositionStore {
+export class SavedPositionStore {
   readonly #db: Database
-  readonly #claims: Gathered<Claim, LastPosition | null>
+  readonly #claims: Batcher<Claim, LastPosition | null>
 
   constructor(db: Database) {
     this.#db = db
     const keyOf = ({ device }: Claim): string => device.toString('hex')
-    this.#claims = new Gathered(claims => this.#claimAll(claims), { atMost: CLAIM_BATCH, keyOf })
+    this.#claims = new Batcher(claims => this.#claimAll(claims), { atMost: CLAIM_BATCH, keyOf })
   }
 
   /** @returns where the device left off, however long ago; null when nothing is known of it */
   async claim(claim: Claim): Promise<LastPosition | null> {
-    return this.#claims.ask(claim)
+    return this.#claims.load(claim)
   }
 
   /** Keeps positions whose stream has not been followed by a later one of the same device. */
-  async keep(positions: readonly KeptPosition[]): Promise<void> {
+  async save(positions: readonly SavedPosition[]): Promise<void> {
     const columns = [
       positions.map(({ device }) => device),
       positions.map(({ owner }) => owner),

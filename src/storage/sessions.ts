@@ -1,5 +1,5 @@
 import type { Address } from '../domain/address.ts'
-import { Gathered } from '../lib/batcher.ts'
+import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
 
 /** One login of one device. The token itself is nowhere: only its SHA-256. */
@@ -76,15 +76,15 @@ const SWEEPS = [
 export class SessionStore {
   readonly #db: Database
   readonly #maxPerUser: number
-  readonly #started: Gathered<Login, Buffer[] | null>
-  readonly #found: Gathered<Buffer, Session | null>
+  readonly #started: Batcher<Login, Buffer[] | null>
+  readonly #found: Batcher<Buffer, Session | null>
 
   constructor(db: Database, maxPerUser: number) {
     this.#db = db
     this.#maxPerUser = maxPerUser
     const keyOf = ({ session }: Login): string => session.address
-    this.#started = new Gathered(logins => this.#startAll(logins), { atMost: START_BATCH, keyOf })
-    this.#found = new Gathered(hashes => this.#findAll(hashes), { atMost: FIND_BATCH })
+    this.#started = new Batcher(logins => this.#startAll(logins), { atMost: START_BATCH, keyOf })
+    this.#found = new Batcher(hashes => this.#findAll(hashes), { atMost: FIND_BATCH })
   }
 
   /**
@@ -92,12 +92,12 @@ export class SessionStore {
    * @returns the token hashes of the sessions that it replaced, or null when the proof was used before
    */
   async start(session: Session, proof: LoginProof): Promise<Buffer[] | null> {
-    return this.#started.ask({ session, proof })
+    return this.#started.load({ session, proof })
   }
 
   /** The session of a token that has not expired at `now` (unix milliseconds). */
   async find(tokenHash: Buffer, now: number): Promise<Session | null> {
-    const session = await this.#found.ask(tokenHash)
+    const session = await this.#found.load(tokenHash)
     return session && session.expiresAt > now ? session : null
   }
 

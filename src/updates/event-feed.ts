@@ -9,7 +9,7 @@ interface ReadableLog {
   latest(): Promise<number>
 }
 
-interface LogBusOptions {
+interface EventFeedOptions {
   readonly log: ReadableLog
   /** Wakes the other instances, and carries what is in no log. */
   readonly channel: Channel
@@ -34,8 +34,8 @@ const LOOK_BACK = 1000
  * The bus of several instances over one database. Events of pairs come from the log alone: each once, those of a pair in
  * their order, also after any other part was away. What the channel says of them is only that it is time to look.
  */
-export class LogBus implements Bus {
-  readonly #options: LogBusOptions
+export class EventFeed implements Bus {
+  readonly #options: EventFeedOptions
   readonly #listeners = new Set<BusListener>()
   readonly #leaveChannel: () => void
   #cursor = new LogCursor(0, MAX_MISSING)
@@ -47,7 +47,7 @@ export class LogBus implements Bus {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  private constructor(options: LogBusOptions) {
+  private constructor(options: EventFeedOptions) {
     this.#options = options
     this.#leaveChannel = options.channel.subscribe(message => {
       if (message.kind === 'wake' || message.kind === 'messages-lost') this.#wake()
@@ -56,8 +56,8 @@ export class LogBus implements Bus {
   }
 
   /** Starts to tell of everything that is committed from now on. */
-  static async open(options: LogBusOptions): Promise<LogBus> {
-    const bus = new LogBus(options)
+  static async open(options: EventFeedOptions): Promise<EventFeed> {
+    const bus = new EventFeed(options)
     const start = Math.max(0, (await options.log.latest()) - LOOK_BACK)
     bus.#cursor = new LogCursor(start, MAX_MISSING)
     await bus.#read(() => undefined)
@@ -66,8 +66,8 @@ export class LogBus implements Bus {
   }
 
   /** All events up to this number were told, or will never be. */
-  get settled(): number {
-    return this.#cursor.settled
+  get lowWatermark(): number {
+    return this.#cursor.lowWatermark
   }
 
   publish(event: PairEvent | SessionsEnded): void {

@@ -2,8 +2,8 @@ import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent, SessionsEnded } from '../domain/events.ts'
-import { UpdateQueue } from '../lib/bounded-queue.ts'
-import { SetMap } from '../lib/multimap.ts'
+import { BoundedQueue } from '../lib/bounded-queue.ts'
+import { Multimap } from '../lib/multimap.ts'
 
 /** Whose updates to deliver, and for how long. */
 export interface Subscriber {
@@ -17,13 +17,13 @@ export interface Subscriber {
 interface Subscription {
   readonly address: Address
   readonly tokenHash: string | null
-  readonly queue: UpdateQueue<PairEvent>
+  readonly queue: BoundedQueue<PairEvent>
 }
 
 /** Who listens to what on this instance: all streams of all devices, found by the address of their user. */
-export class Subscriptions {
+export class Hub {
   readonly #queueSize: number
-  readonly #byAddress = new SetMap<Address, Subscription>()
+  readonly #byAddress = new Multimap<Address, Subscription>()
   readonly #stopListening: () => void
   #size = 0
 
@@ -52,9 +52,9 @@ export class Subscriptions {
   }
 
   /** Everything that others do to this user from now on. Fails with `unauthorized` when the session ends. */
-  open({ address, tokenHash, signal }: Subscriber): UpdateQueue<PairEvent> {
+  open({ address, tokenHash, signal }: Subscriber): BoundedQueue<PairEvent> {
     const end = (): void => queue.end()
-    const queue = new UpdateQueue<PairEvent>(this.#queueSize, () => {
+    const queue = new BoundedQueue<PairEvent>(this.#queueSize, () => {
       signal.removeEventListener('abort', end)
       this.#remove(address, subscription)
     })

@@ -38,7 +38,7 @@ export class LogCursor {
   }
 
   /** All numbers up to this one were seen, or will never be there. */
-  get settled(): number {
+  get lowWatermark(): number {
     let lowest = this.#head + 1
     for (const seq of this.#missing.keys()) lowest = Math.min(lowest, seq)
     return lowest - 1

@@ -1,13 +1,13 @@
 import type { PairEvent } from '../domain/events.ts'
-import type { UpdateQueue } from '../lib/bounded-queue.ts'
+import type { BoundedQueue } from '../lib/bounded-queue.ts'
 import type { Position } from '../storage/saved-positions.ts'
 
 /**
  * The updates of one stream on their way: first those that the device missed, then the live ones, each once; and which
  * of them the client has acknowledged.
  */
-export class Delivery {
-  readonly #live: UpdateQueue<PairEvent>
+export class ResumableStream {
+  readonly #live: BoundedQueue<PairEvent>
   readonly #concerns: (event: PairEvent) => boolean
   readonly #acknowledged: () => number
   readonly #onActive: () => void
@@ -30,7 +30,7 @@ export class Delivery {
    * @param onActive told whenever the stream may be idle no more
    */
   constructor(
-    live: UpdateQueue<PairEvent>,
+    live: BoundedQueue<PairEvent>,
     concerns: (event: PairEvent) => boolean,
     acknowledged: () => number,
     onActive: () => void = () => undefined

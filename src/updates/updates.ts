@@ -2,18 +2,18 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import type { EventLog } from '../storage/event-log.ts'
-import type { KeptPosition, LastPosition, PositionStore } from '../storage/saved-positions.ts'
-import type { Subscriptions } from './hub.ts'
-import { Delivery } from './resumable-stream.ts'
+import type { LastPosition, SavedPosition, SavedPositionStore } from '../storage/saved-positions.ts'
+import type { Hub } from './hub.ts'
+import { ResumableStream } from './resumable-stream.ts'
 
 /** How a device began to be told: anew, or where it left off; `expired` and `overrun` are losses. */
-export const BEGINNINGS = ['fresh', 'resumed', 'expired', 'overrun'] as const
-type Beginning = (typeof BEGINNINGS)[number]
+export const RESUME_OUTCOMES = ['fresh', 'resumed', 'expired', 'overrun'] as const
+type ResumeOutcome = (typeof RESUME_OUTCOMES)[number]
 
-interface UpdatesParts {
-  readonly subscriptions: Subscriptions
+interface UpdatesDeps {
+  readonly subscriptions: Hub
   readonly log: EventLog
-  readonly positions: PositionStore
+  readonly positions: SavedPositionStore
   /** The number up to which all events have been told, if they are to be told at all. */
   readonly settled: () => number
   /** For so long a device that lost its connection can go on where it was, in milliseconds. */
@@ -23,7 +23,7 @@ interface UpdatesParts {
   /** Unix milliseconds. */
   readonly now: () => number
   /** Told how each stream began. */
-  readonly onBegin: (beginning: Beginning) => void
+  readonly onBegin: (beginning: ResumeOutcome) => void
   /** Told what failed behind the streams. */
   readonly onError: (error: unknown) => void
 }
@@ -53,7 +53,7 @@ const KEEP_BATCH = 1000
 interface Stream {
   readonly device: Buffer
   readonly owner: string
-  readonly delivery: Delivery
+  readonly delivery: ResumableStream
 }
 
 /**
@@ -61,25 +61,25 @@ interface Stream {
  * first told what it has not acknowledged, of each pair the last; whichever instance it comes back to.
  */
 export class Updates {
-  readonly #parts: UpdatesParts
+  readonly #deps: UpdatesDeps
   readonly #instance = randomUUID()
   readonly #streams = new Set<Stream>()
   /** Those of them that have something to be taken, or had: of many thousands that are open, most are idle. */
   readonly #active = new Set<Stream>()
   /** What is to go into the next statement, by the owners of the streams. */
-  readonly #unkept = new Map<string, KeptPosition>()
+  readonly #unkept = new Map<string, SavedPosition>()
   #isKeeping = false
   #keeping: Promise<boolean> = Promise.resolve(true)
   #keeper: NodeJS.Timeout | undefined
   #heart: NodeJS.Timeout | undefined
 
-  constructor(parts: UpdatesParts) {
-    this.#parts = parts
+  constructor(deps: UpdatesDeps) {
+    this.#deps = deps
   }
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#parts.positions.alive(this.#instance, this.#parts.now())
+    await this.#deps.positions.alive(this.#instance, this.#deps.now())
     this.#heart = setInterval(() => this.#beat(), ALIVE_MS)
     this.#keeper = setInterval(() => this.#keepChanged(), KEEP_MS)
   }
@@ -89,10 +89,10 @@ export class Updates {
     listener: Listener,
     encode: (event: PairEvent, waiting: readonly PairEvent[]) => Promise<Element>
   ): AsyncGenerator<Element> {
-    const live = this.#parts.subscriptions.open(listener)
+    const live = this.#deps.subscriptions.open(listener)
     const device = createHash('sha256').update(listener.device).digest()
     const onActive = (): unknown => this.#active.add(stream)
-    const delivery = new Delivery(live, listener.concerns, listener.acknowledged, onActive)
+    const delivery = new ResumableStream(live, listener.concerns, listener.acknowledged, onActive)
     const stream: Stream = { device, owner: randomUUID(), delivery }
     try {
       await this.#begin(listener.address, stream)
@@ -101,7 +101,7 @@ export class Updates {
       yield* delivery.run(encode)
     } finally {
       live.end()
-      if (this.#streams.delete(stream)) await this.#keep([this.#positionOf(stream, this.#parts.now())])
+      if (this.#streams.delete(stream)) await this.#keep([this.#positionOf(stream, this.#deps.now())])
     }
   }
 
@@ -109,7 +109,7 @@ export class Updates {
   async stop(): Promise<void> {
     clearInterval(this.#heart)
     clearInterval(this.#keeper)
-    const lostAt = this.#parts.now()
+    const lostAt = this.#deps.now()
     const positions = [...this.#streams].map(stream => this.#positionOf(stream, lostAt))
     this.#streams.clear()
     await this.#keep(positions)
@@ -117,11 +117,11 @@ export class Updates {
 
   /** Deletes some of what can be gone on with no more. */
   sweep(): Promise<void> {
-    return this.#parts.positions.sweep(this.#parts.now() - 2 * this.#parts.windowMs)
+    return this.#deps.positions.sweep(this.#deps.now() - 2 * this.#deps.windowMs)
   }
 
   async #begin(address: Address, { device, owner, delivery }: Stream): Promise<void> {
-    const { positions, log, settled, windowMs, maxMissed, now, onBegin } = this.#parts
+    const { positions, log, settled, windowMs, maxMissed, now, onBegin } = this.#deps
     const since = now() - windowMs
     const last = await positions.claim({ device, owner, instance: this.#instance, start: settled(), since })
     const beginning = beginningOf(last, since)
@@ -133,8 +133,8 @@ export class Updates {
     onBegin(isOverrun ? 'overrun' : 'resumed')
   }
 
-  #positionOf({ device, owner, delivery }: Stream, lostAt: number | null): KeptPosition {
-    return { device, owner, lostAt, ...delivery.position(this.#parts.settled()) }
+  #positionOf({ device, owner, delivery }: Stream, lostAt: number | null): SavedPosition {
+    return { device, owner, lostAt, ...delivery.position(this.#deps.settled()) }
   }
 
   #keepChanged(): void {
@@ -153,7 +153,7 @@ export class Updates {
    * One statement after the other, so that an older position never overwrites a newer one; what comes meanwhile goes
    * into the next one. @returns whether everything is kept
    */
-  #keep(positions: readonly KeptPosition[]): Promise<boolean> {
+  #keep(positions: readonly SavedPosition[]): Promise<boolean> {
     for (const position of positions) this.#unkept.set(position.owner, position)
     if (!this.#isKeeping) this.#keeping = this.#keepAll()
     return this.#keeping
@@ -166,9 +166,9 @@ export class Updates {
       const batch = [...this.#unkept.values()].slice(0, KEEP_BATCH)
       for (const { owner } of batch) this.#unkept.delete(owner)
       try {
-        await this.#parts.positions.keep(batch)
+        await this.#deps.positions.save(batch)
       } catch (error) {
-        this.#parts.onError(error)
+        this.#deps.onError(error)
         isKept = false
       }
     }
@@ -177,11 +177,11 @@ export class Updates {
   }
 
   #beat(): void {
-    this.#parts.positions.alive(this.#instance, this.#parts.now()).catch(this.#parts.onError)
+    this.#deps.positions.alive(this.#instance, this.#deps.now()).catch(this.#deps.onError)
   }
 }
 
-function beginningOf(last: LastPosition | null, since: number): Beginning {
+function beginningOf(last: LastPosition | null, since: number): ResumeOutcome {
   if (last === null) return 'fresh'
   return last.lostAt >= since ? 'resumed' : 'expired'
 }

@@ -3,7 +3,7 @@ import type { Bus } from '../../src/cluster/bus.ts'
 import { type Channel, SilentChannel } from '../../src/cluster/channel.ts'
 import { RedisChannel } from '../../src/cluster/redis-channel.ts'
 import type { PairEvent, SessionsEnded, SocialEvent } from '../../src/domain/events.ts'
-import { LogBus } from '../../src/updates/event-feed.ts'
+import { EventFeed } from '../../src/updates/event-feed.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
 import { LocalBus } from '../env/local-bus.ts'
 import { RedisServer } from '../env/redis.ts'
@@ -113,7 +113,7 @@ function overLog(channel: () => Channel): CreateBus {
   return async ({ log }, errors) => {
     const carrier = channel()
     await until(() => carrier.isConnected, 'messages flow')
-    return LogBus.open({ log, channel: carrier, pollMs: NEVER_MS, onError: error => errors.push(error) })
+    return EventFeed.open({ log, channel: carrier, pollMs: NEVER_MS, onError: error => errors.push(error) })
   }
 }
 

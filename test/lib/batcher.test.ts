@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
 import { SocialError } from '../../src/domain/errors.ts'
-import { Gathered } from '../../src/lib/batcher.ts'
+import { Batcher } from '../../src/lib/batcher.ts'
 
 /** Answers questions with themselves, each run when it is told to. */
 class Desk {
   readonly runs: { readonly questions: readonly string[]; end(error?: Error): void }[] = []
 
-  readonly gathered = new Gathered<string, string>(
+  readonly gathered = new Batcher<string, string>(
     questions =>
       new Promise((resolve, reject) => {
         const end = (error?: Error): void => (error ? reject(error) : resolve(question => `re ${question}`))
@@ -21,7 +21,7 @@ class Desk {
 
   /** The answer, or why there is none. */
   ask(question: string): Promise<string> {
-    return this.gathered.ask(question).catch((error: Error) => error.message)
+    return this.gathered.load(question).catch((error: Error) => error.message)
   }
 
   async end(error?: Error): Promise<void> {

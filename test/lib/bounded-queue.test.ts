@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SocialError } from '../../src/domain/errors.ts'
-import { UpdateQueue } from '../../src/lib/bounded-queue.ts'
+import { BoundedQueue } from '../../src/lib/bounded-queue.ts'
 
-async function drain<T>(queue: UpdateQueue<T>): Promise<T[]> {
+async function drain<T>(queue: BoundedQueue<T>): Promise<T[]> {
   const items: T[] = []
   for await (const item of queue) items.push(item)
   return items
@@ -15,7 +15,7 @@ describe('a line of updates', () => {
     const take = fc.constant('take' as const)
     await fc.assert(
       fc.asyncProperty(fc.array(fc.oneof(push, take), { maxLength: 50 }), async steps => {
-        const queue = new UpdateQueue<number>(100, () => undefined)
+        const queue = new BoundedQueue<number>(100, () => undefined)
         const taken: Promise<IteratorResult<number>>[] = []
         let pushed = 0
         let waiting = 0
@@ -33,7 +33,7 @@ describe('a line of updates', () => {
 
   it('holds no more than its bound, and says so when it ends', async () => {
     let ends = 0
-    const queue = new UpdateQueue<number>(3, () => ends++)
+    const queue = new BoundedQueue<number>(3, () => ends++)
     for (let item = 0; item < 10_000; item += 1) queue.push(item)
     await expect(queue.next()).rejects.toEqual(new SocialError('too_many_requests', 'Too many updates wait to be read'))
     expect(await queue.next()).toEqual({ done: true, value: undefined })
@@ -41,12 +41,12 @@ describe('a line of updates', () => {
   })
 
   it('ends a consumer that waits, in good order or with an error', async () => {
-    const inGoodOrder = new UpdateQueue<number>(3, () => undefined)
+    const inGoodOrder = new BoundedQueue<number>(3, () => undefined)
     const last = inGoodOrder.next()
     inGoodOrder.end()
     expect(await last).toEqual({ done: true, value: undefined })
 
-    const withError = new UpdateQueue<number>(3, () => undefined)
+    const withError = new BoundedQueue<number>(3, () => undefined)
     const failed = withError.next()
     withError.end(new SocialError('unauthorized', 'over'))
     await expect(failed).rejects.toThrow('over')
@@ -54,7 +54,7 @@ describe('a line of updates', () => {
 
   it('ends once, also when its consumer leaves', async () => {
     let ends = 0
-    const queue = new UpdateQueue<number>(3, () => ends++)
+    const queue = new BoundedQueue<number>(3, () => ends++)
     queue.push(1)
     for await (const _ of queue) break
     queue.end()

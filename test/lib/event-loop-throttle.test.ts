@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { Rations } from '../../src/lib/event-loop-throttle.ts'
+import { EventLoopThrottle } from '../../src/lib/event-loop-throttle.ts'
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 /** Everything that needs no other turn of the event loop is done. */
 const settled = () => new Promise(resolve => process.nextTick(resolve))
 
-function start(rations: Rations, names: string): string[] {
+function start(rations: EventLoopThrottle, names: string): string[] {
   const begun: string[] = []
   for (const name of names) {
     rations.next().then(
@@ -17,7 +17,7 @@ function start(rations: Rations, names: string): string[] {
 }
 
 it('lets so many begin in each turn of the event loop, in the order in which they came', async () => {
-  const rations = new Rations({ perTurn: 2, waiting: 10 })
+  const rations = new EventLoopThrottle({ perTurn: 2, waiting: 10 })
   const begun = start(rations, 'abcde')
   await settled()
   const seen = [begun.join('')]
@@ -29,7 +29,7 @@ it('lets so many begin in each turn of the event loop, in the order in which the
 })
 
 it('gives those who come later what is left of a turn', async () => {
-  const rations = new Rations({ perTurn: 2, waiting: 10 })
+  const rations = new EventLoopThrottle({ perTurn: 2, waiting: 10 })
   const first = start(rations, 'abc')
   await turn()
   const second = start(rations, 'de')
@@ -40,7 +40,7 @@ it('gives those who come later what is left of a turn', async () => {
 })
 
 it('refuses whoever finds the line full', async () => {
-  const rations = new Rations({ perTurn: 1, waiting: 1 })
+  const rations = new EventLoopThrottle({ perTurn: 1, waiting: 1 })
   const begun = start(rations, 'abc')
   await turn()
   await turn()

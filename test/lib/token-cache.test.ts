@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { createToken, type TokenSession, Tokens } from '../../src/lib/token-cache.ts'
+import { createToken, TokenCache, type TokenSession } from '../../src/lib/token-cache.ts'
 
 const address = `0x${'a'.repeat(40)}` as Address
 const session = (tokenHash: Buffer): TokenSession => ({ tokenHash, address, deviceId: 'D', expiresAt: 1000 })
@@ -16,7 +16,7 @@ describe('access tokens', () => {
   it('are looked up once, until they are forgotten', async () => {
     const { token, tokenHash } = createToken()
     let lookups = 0
-    const tokens = new Tokens(async hash => (++lookups < 3 ? session(hash) : null), 10)
+    const tokens = new TokenCache(async hash => (++lookups < 3 ? session(hash) : null), 10)
     expect((await tokens.resolve(token, 0))?.address).toBe(address)
     await tokens.resolve(token, 0)
     expect(lookups).toBe(1)
@@ -27,7 +27,7 @@ describe('access tokens', () => {
 
   it('are not good any more when they expire, though they are cached', async () => {
     const { token } = createToken()
-    const tokens = new Tokens(async hash => session(hash), 10)
+    const tokens = new TokenCache(async hash => session(hash), 10)
     expect(await tokens.resolve(token, 999)).not.toBeNull()
     expect(await tokens.resolve(token, 1000)).toBeNull()
   })
@@ -36,7 +36,7 @@ describe('access tokens', () => {
     const { token, tokenHash } = createToken()
     const gate = resolvers()
     let stored: TokenSession | null = session(tokenHash)
-    const tokens = new Tokens(async () => {
+    const tokens = new TokenCache(async () => {
       const found = stored
       await gate.promise
       return found

@@ -3,9 +3,9 @@ import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR, type Pair, type PairAction } from '../../src/domain/friendship.ts'
 import type { Paged } from '../../src/domain/page.ts'
-import type { UpdateQueue } from '../../src/lib/bounded-queue.ts'
+import type { BoundedQueue } from '../../src/lib/bounded-queue.ts'
 import { Connectivity, type ConnectivityUpdate } from '../../src/presence/connectivity.ts'
-import { Presence } from '../../src/presence/local-presence.ts'
+import { LocalPresence } from '../../src/presence/local-presence.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const addressOf = (digit: string): Address => `0x${digit.repeat(40)}` as Address
@@ -31,7 +31,7 @@ interface Read {
 
 /** One stream of Alice, with what it told. */
 interface Device {
-  readonly updates: UpdateQueue<ConnectivityUpdate>
+  readonly updates: BoundedQueue<ConnectivityUpdate>
   readonly abort: AbortController
   readonly told: string[]
   /** Who was a friend at some time since the stream was asked for. */
@@ -48,7 +48,7 @@ export class World {
   readonly failures: unknown[] = []
   /** Who was said to be online and was not, or was no friend at any time since the stream was asked for. */
   readonly lies: Address[] = []
-  readonly #presence = new Presence(0)
+  readonly #presence = new LocalPresence(0)
   readonly #bus = new LocalBus(error => this.failures.push(error))
   readonly #friends = new Set<Address>()
   readonly #connections = new Map<Address, () => void>()

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { NO_PAIR } from '../../src/domain/friendship.ts'
-import { FriendCircles } from '../../src/presence/friend-index.ts'
+import { FriendIndex } from '../../src/presence/friend-index.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const alice = `0x${'a'.repeat(40)}` as Address
@@ -17,14 +17,14 @@ it('ten thousand circles that are closed leave nothing behind', async () => {
     bus,
     maxFriends: 1
   }
-  const circles = new FriendCircles<null>(parts, () => {})
+  const circles = new FriendIndex<null>(parts, () => {})
   for (let cycle = 0; cycle < 10_000; cycle += 1) {
     const circle = circles.open(alice, null)
     const filling = circle.fill()
     if (cycle % 2 === 0) circle.close()
     await filling
-    expect(circles.around(bob).size).toBe(cycle % 2)
+    expect(circles.watchersOf(bob).size).toBe(cycle % 2)
     circle.close()
   }
-  expect([circles.of(alice).size, circles.around(bob).size, circles.all()]).toEqual([0, 0, []])
+  expect([circles.of(alice).size, circles.watchersOf(bob).size, circles.all()]).toEqual([0, 0, []])
 })

@@ -3,9 +3,9 @@ import { SilentChannel } from '../../src/cluster/channel.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR, type PairAction } from '../../src/domain/friendship.ts'
-import { FriendPresence } from '../../src/presence/friend-locations.ts'
-import { Presence } from '../../src/presence/local-presence.ts'
-import { WorldPositions } from '../../src/presence/locations.ts'
+import { FriendLocations } from '../../src/presence/friend-locations.ts'
+import { LocalPresence } from '../../src/presence/local-presence.ts'
+import { Locations } from '../../src/presence/locations.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const userOf = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
@@ -22,25 +22,25 @@ const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 
 /** The positions of Alice's friends, over the real parts, but for the database. */
 class World {
-  readonly presence = new Presence(0)
+  readonly presence = new LocalPresence(0)
   readonly bus = new LocalBus(error => {
     throw error
   })
   readonly friends = new Set<Address>()
-  readonly friendPresence: FriendPresence
+  readonly friendPresence: FriendLocations
   #seq = 0
 
   constructor(...friends: Address[]) {
     const { presence, bus } = this
     for (const friend of friends) this.friends.add(friend)
     const options = { instance: 'one', channel: new SilentChannel(), lifetimeMs: 120_000, onMessage: () => undefined }
-    this.friendPresence = new FriendPresence({
+    this.friendPresence = new FriendLocations({
       lists: { friends: async () => ({ items: [...this.friends], total: this.friends.size }) },
       friendships: { read: async () => ({ ...NO_PAIR, version: 1, lastAction: 'accept' as const }) },
       maxFriends: 10_000,
       bus,
       presence,
-      positions: new WorldPositions({ ...options, presence })
+      positions: new Locations({ ...options, presence })
     })
   }
 

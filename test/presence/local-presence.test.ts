@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { Presence } from '../../src/presence/local-presence.ts'
+import { LocalPresence } from '../../src/presence/local-presence.ts'
 
 const alice = `0x${'a'.repeat(40)}` as Address
 const bob = `0x${'b'.repeat(40)}` as Address
@@ -14,7 +14,7 @@ afterEach(() => {
 })
 
 function start() {
-  const presence = new Presence(GRACE_MS)
+  const presence = new LocalPresence(GRACE_MS)
   const told: string[] = []
   const name = new Map([
     [alice, 'alice'],

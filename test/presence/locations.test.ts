@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ChannelMessage } from '../../src/cluster/channel.ts'
 import { MAX_MESSAGE_LENGTH } from '../../src/cluster/channel.ts'
 import type { Address } from '../../src/domain/address.ts'
-import { WorldPositions } from '../../src/presence/locations.ts'
+import { Locations } from '../../src/presence/locations.ts'
 import { Instance, userOf, Wire, Wires } from './presence-world.ts'
 
 const LIFETIME_MS = 120_000
@@ -20,14 +20,14 @@ const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 
 /** An instance that also knows where users are. */
 class Place extends Instance {
-  readonly positions: WorldPositions
+  readonly positions: Locations
   readonly moved: number[] = []
 
   constructor(instance: string, wires: Wires) {
     super(instance, new Wire(wires), { graceMs: 0 })
     const { network: presence, channel } = this
     const onMessage = (): void => undefined
-    this.positions = new WorldPositions({ instance, presence, channel, lifetimeMs: LIFETIME_MS, onMessage })
+    this.positions = new Locations({ instance, presence, channel, lifetimeMs: LIFETIME_MS, onMessage })
     this.positions.onChange(user => this.moved.push(Number(user)))
   }
 }

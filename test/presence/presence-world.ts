@@ -3,8 +3,8 @@ import type { Channel, ChannelListener, ChannelMessage } from '../../src/cluster
 import { channelMessage } from '../../src/cluster/messages.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { MessagesLost } from '../../src/domain/events.ts'
-import { PresenceNetwork } from '../../src/presence/cluster-presence.ts'
-import { Presence } from '../../src/presence/local-presence.ts'
+import { ClusterPresence } from '../../src/presence/cluster-presence.ts'
+import { LocalPresence } from '../../src/presence/local-presence.ts'
 
 export const GRACE_MS = 5000
 export const BEAT_MS = 5000
@@ -71,20 +71,20 @@ export class Wire implements Channel {
 /** One instance, as far as presence goes. */
 export class Instance<End extends Channel = Wire> {
   readonly channel: End
-  readonly network: PresenceNetwork
+  readonly network: ClusterPresence
   readonly told: string[] = []
   /** Messages that this instance wanted to send. */
   sent = 0
-  readonly #local: Presence
+  readonly #local: LocalPresence
   readonly #connections = new Map<Address, { readonly leave: () => void; readonly at: number }>()
 
   constructor(name: string, channel: End, { graceMs = GRACE_MS, beatMs = BEAT_MS } = {}) {
     this.channel = channel
-    this.#local = new Presence(graceMs)
+    this.#local = new LocalPresence(graceMs)
     const onMessage = (direction: string): void => {
       if (direction === 'sent') this.sent += 1
     }
-    this.network = new PresenceNetwork({ instance: name, local: this.#local, channel, graceMs, beatMs, onMessage })
+    this.network = new ClusterPresence({ instance: name, local: this.#local, channel, graceMs, beatMs, onMessage })
     this.network.onChange((user, online) => this.told.push(`${Number(user)} ${online ? 'online' : 'offline'}`))
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { SetMap } from '../../src/lib/multimap.ts'
-import { Presence } from '../../src/presence/local-presence.ts'
+import { Multimap } from '../../src/lib/multimap.ts'
+import { LocalPresence } from '../../src/presence/local-presence.ts'
 import { SocketUsers } from '../../src/rpc/socket-users.ts'
 import { UserLimits } from '../../src/rpc/user-limits.ts'
 
@@ -15,9 +15,9 @@ afterEach(() => {
 })
 
 function start() {
-  const presence = new Presence(0)
+  const presence = new LocalPresence(0)
   const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
-  const sockets = new SetMap<Address, SocketUsers>()
+  const sockets = new Multimap<Address, SocketUsers>()
   const open = () => new SocketUsers({ presence, limits, pulseMs: 120_000, sockets })
   return { presence, sockets, open }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { AuthChainVerifier } from '../../src/auth/auth-chain.ts'
 import { RateLimit } from '../../src/cluster/rate-limit.ts'
-import { Sessions } from '../../src/sessions/local-sessions.ts'
+import { LocalSessions } from '../../src/sessions/local-sessions.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
 import { LocalBus } from '../env/local-bus.ts'
 import { loginBody } from '../env/login.ts'
@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => stores[Symbol.asyncDispose]())
 
 /** Sessions as one instance has them, by its own clock. */
-function instance(now: () => number): Sessions {
-  return new Sessions({
+function instance(now: () => number): LocalSessions {
+  return new LocalSessions({
     store: new SessionStore(stores.db, 10),
     verifier: new AuthChainVerifier({ ethereumRpcUrl: null, timeoutMs: 0 }),
     bus: new LocalBus(error => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { HomeserverError } from '../../src/matrix/client/errors.ts'
 import { MatrixIds } from '../../src/matrix/client/ids.ts'
-import { HomeserverSessions } from '../../src/sessions/passthrough-sessions.ts'
+import { PassthroughSessions } from '../../src/sessions/passthrough-sessions.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const ALICE = `0x${'a'.repeat(40)}` as Address
@@ -31,13 +31,13 @@ function instances(count: number) {
   }
   const live = (): { address: Address; tokenHash: string }[] => []
   const parts = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, live }
-  const sessions = Array.from({ length: count }, () => new HomeserverSessions(parts))
+  const sessions = Array.from({ length: count }, () => new PassthroughSessions(parts))
   return { sessions, users, asked, bus }
 }
 
 test('a session that ends on one instance is over on all', async () => {
   const { sessions, users } = instances(2)
-  const [here, there] = sessions as [HomeserverSessions, HomeserverSessions]
+  const [here, there] = sessions as [PassthroughSessions, PassthroughSessions]
   for (const instance of sessions) {
     for (const token of users.keys()) await instance.authenticate(token)
   }
@@ -53,7 +53,7 @@ test('a session that ends on one instance is over on all', async () => {
 
 test('all sessions of a user end on all instances, also those that one of them never saw', async () => {
   const { sessions, users, asked, bus } = instances(2)
-  const [here, there] = sessions as [HomeserverSessions, HomeserverSessions]
+  const [here, there] = sessions as [PassthroughSessions, PassthroughSessions]
   const { address } = await here.authenticate('alice-1')
   const { tokenHash } = await there.authenticate('alice-2')
   await there.authenticate('bob-1')
@@ -74,7 +74,7 @@ test('all sessions of a user end on all instances, also those that one of them n
 
 test('what the homeserver said before the end is not believed after it', async () => {
   const { sessions, users, asked } = instances(1)
-  const [only] = sessions as [HomeserverSessions]
+  const [only] = sessions as [PassthroughSessions]
   const asking = only.authenticate('alice-1')
   users.delete('alice-1')
   only.allEnded(ALICE)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrate } from '../../src/storage/db/migrator.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { MIGRATIONS } from '../../src/storage/migrations/index.ts'
-import { PositionStore } from '../../src/storage/saved-positions.ts'
+import { SavedPositionStore } from '../../src/storage/saved-positions.ts'
 import { type Session, SessionStore } from '../../src/storage/sessions.ts'
 import { describeEachDatabase, type FreshDatabase, freshDatabase } from '../env/databases.ts'
 import { newUser } from './stores.ts'
@@ -44,7 +44,7 @@ describeEachDatabase('A crowd that comes all at once', kind => {
   })
 
   test('gets the positions of its devices, and what it missed', async () => {
-    const [positions, log] = [new PositionStore(fresh.db), new EventLog(fresh.db)]
+    const [positions, log] = [new SavedPositionStore(fresh.db), new EventLog(fresh.db)]
     const [instance, owner] = [randomUUID(), randomUUID()]
     const claims = crowd.map(({ tokenHash }) => ({ device: tokenHash, instance, owner, start: 0, since: NOW }))
     expect(await Promise.all(claims.map(claim => positions.claim(claim)))).toEqual(crowd.map(() => null))

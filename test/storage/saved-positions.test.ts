@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Claim, PositionStore } from '../../src/storage/saved-positions.ts'
+import { type Claim, SavedPositionStore } from '../../src/storage/saved-positions.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { Stores } from './stores.ts'
 
@@ -10,10 +10,10 @@ const DAY = 86_400_000
 
 describeEachDatabase('Positions of devices', kind => {
   let stores: Stores
-  let positions: PositionStore
+  let positions: SavedPositionStore
   beforeAll(async () => {
     stores = await Stores.open(kind)
-    positions = new PositionStore(stores.db)
+    positions = new SavedPositionStore(stores.db)
   })
   afterAll(() => stores[Symbol.asyncDispose]())
 
@@ -22,7 +22,7 @@ describeEachDatabase('Positions of devices', kind => {
     since: NOW - WINDOW_MS
   })
   const leave = ({ device, owner }: Claim, floor: number, lostAt: number) =>
-    positions.keep([{ device, owner, floor, acked: [floor + 2], lostAt }])
+    positions.save([{ device, owner, floor, acked: [floor + 2], lostAt }])
 
   test('are claimed by many at once, of whom each goes on by itself', async () => {
     const devices = Array.from({ length: 500 }, () => randomBytes(32))
@@ -67,7 +67,7 @@ describeEachDatabase('Positions of devices', kind => {
   test('are swept when their stream was lost too long ago, and no others', async () => {
     const [open, left, gone] = [await streamOn(NOW), await streamOn(NOW), await streamOn(NOW)]
     const position = { floor: 7, acked: [9, 11] }
-    await positions.keep([
+    await positions.save([
       { ...left, ...position, lostAt: NOW },
       { ...gone, ...position, lostAt: NOW - 1 }
     ])

@@ -3,7 +3,7 @@ import { type Channel, type ChannelListener, type ChannelMessage, SilentChannel 
 import type { PairEvent, SessionsEnded, SocialEvent } from '../../src/domain/events.ts'
 import { Database } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
-import { LogBus } from '../../src/updates/event-feed.ts'
+import { EventFeed } from '../../src/updates/event-feed.ts'
 import { describeWithPostgres, LIMITS, silent } from '../env/databases.ts'
 import { until } from '../env/until.ts'
 import { TcpProxy } from '../faults/tcp-proxy.ts'
@@ -13,11 +13,11 @@ const NEVER_MS = 3_600_000
 
 /** A bus, and what it told. */
 class Instance implements AsyncDisposable {
-  readonly bus: LogBus
+  readonly bus: EventFeed
   readonly told: SocialEvent[] = []
   readonly errors: [where: string, error: unknown][]
 
-  private constructor(bus: LogBus, errors: [string, unknown][]) {
+  private constructor(bus: EventFeed, errors: [string, unknown][]) {
     this.bus = bus
     this.errors = errors
     bus.subscribe(event => this.told.push(event))
@@ -29,7 +29,7 @@ class Instance implements AsyncDisposable {
       errors.push([where, error])
     }
     const { pollMs = 5, channel = new SilentChannel() } = options
-    return new Instance(await LogBus.open({ log, channel, pollMs, onError }), errors)
+    return new Instance(await EventFeed.open({ log, channel, pollMs, onError }), errors)
   }
 
   get seqs(): number[] {
@@ -75,7 +75,7 @@ describeWithPostgres('The bus over the log', () => {
 
   const request = () => stores.act(newUser(), 'request', newUser(), { message: 'hi' })
   const settles = (instance: Instance, seq: number) =>
-    until(() => instance.bus.settled === seq, `the log is settled up to ${seq}`)
+    until(() => instance.bus.lowWatermark === seq, `the log is settled up to ${seq}`)
 
   test('tells every instance everything that is committed from its start on, in order', async () => {
     await request()
@@ -97,7 +97,7 @@ describeWithPostgres('The bus over the log', () => {
     const early = await request()
     await instance.hears(early)
     for (let i = 0; i < 5; i++) await instance.hears(await request())
-    expect(instance.bus.settled).toBe(late.seq - 1)
+    expect(instance.bus.lowWatermark).toBe(late.seq - 1)
     await slow.end('commit')
     await instance.hears(late)
     await settles(instance, late.seq + 6)
@@ -128,7 +128,7 @@ describeWithPostgres('The bus over the log', () => {
     await undone.end('rollback')
     await instance.hears(next)
     await instance.hears(await request())
-    expect(instance.bus.settled).toBe(never.seq - 1)
+    expect(instance.bus.lowWatermark).toBe(never.seq - 1)
     await bystander.end('rollback')
     await settles(instance, never.seq + 2)
     expect(instance.told).toEqual([])

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
-import { Subscriptions } from '../../src/updates/hub.ts'
+import { Hub } from '../../src/updates/hub.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const alice = `0x${'a'.repeat(40)}` as Address
@@ -11,7 +11,7 @@ function start(queueSize = 10) {
   const bus = new LocalBus(error => {
     throw error
   })
-  return { bus, subscriptions: new Subscriptions(bus, queueSize) }
+  return { bus, subscriptions: new Hub(bus, queueSize) }
 }
 
 const request = (seq: number): PairEvent => ({

@@ -126,7 +126,7 @@ describe('a cursor over a log whose numbers are taken before commit', () => {
         // Nothing runs any more: what is missing now will never be there, and is not looked for for ever.
         reader.read(log, 3)
         expect(reader.cursor.missing).toEqual([])
-        expect(reader.cursor.settled).toBe(reader.cursor.head)
+        expect(reader.cursor.lowWatermark).toBe(reader.cursor.head)
       }),
       { numRuns: 1000 }
     )
@@ -141,20 +141,20 @@ describe('a cursor over a log whose numbers are taken before commit', () => {
     }
     log.end(1, 'commit')
     reader.read(log, 10)
-    expect([reader.cursor.head, reader.cursor.settled, reader.cursor.missing]).toEqual([2, 0, [1]])
+    expect([reader.cursor.head, reader.cursor.lowWatermark, reader.cursor.missing]).toEqual([2, 0, [1]])
     log.end(0, 'commit')
     reader.read(log, 10)
-    expect([reader.cursor.head, reader.cursor.settled, reader.cursor.missing]).toEqual([2, 2, []])
+    expect([reader.cursor.head, reader.cursor.lowWatermark, reader.cursor.missing]).toEqual([2, 2, []])
     log.end(0, 'rollback')
     reader.read(log, 10)
-    expect([reader.cursor.head, reader.cursor.settled]).toEqual([2, 2])
+    expect([reader.cursor.head, reader.cursor.lowWatermark]).toEqual([2, 2])
   })
 
   it('begins after the number that it is given', () => {
     const cursor = new LogCursor(5, 10)
-    expect([cursor.head, cursor.settled]).toEqual([5, 5])
+    expect([cursor.head, cursor.lowWatermark]).toEqual([5, 5])
     expect(cursor.advance({ events: [{ seq: 7 }], oldestRunning: 1, nextTransaction: 3 })).toEqual([{ seq: 7 }])
-    expect([cursor.missing, cursor.settled]).toEqual([[6], 5])
+    expect([cursor.missing, cursor.lowWatermark]).toEqual([[6], 5])
   })
 
   it('remembers a bounded number of missing numbers, and gives up the oldest', () => {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
-import { UpdateQueue } from '../../src/lib/bounded-queue.ts'
-import { Delivery } from '../../src/updates/resumable-stream.ts'
+import { BoundedQueue } from '../../src/lib/bounded-queue.ts'
+import { ResumableStream } from '../../src/updates/resumable-stream.ts'
 
 const [alice, bob, carol] = ['a', 'b', 'c'].map(digit => `0x${digit.repeat(40)}` as Address) as [
   Address,
@@ -22,17 +22,17 @@ const event = (seq: number, actor: Address): PairEvent => ({
   at: seq
 })
 
-function start(acknowledged = 0): Delivery {
-  const live = new UpdateQueue<PairEvent>(10, () => undefined)
+function start(acknowledged = 0): ResumableStream {
+  const live = new BoundedQueue<PairEvent>(10, () => undefined)
   live.end()
-  return new Delivery(
+  return new ResumableStream(
     live,
     () => true,
     () => acknowledged
   )
 }
 
-async function told(delivery: Delivery): Promise<number[]> {
+async function told(delivery: ResumableStream): Promise<number[]> {
   const seqs: number[] = []
   for await (const seq of delivery.run(async ({ seq }) => seq)) seqs.push(seq)
   return seqs
@@ -59,10 +59,10 @@ it('what was not acknowledged holds the floor', async () => {
 })
 
 it('what an instance tells late, that the device took elsewhere, is not told again', async () => {
-  const live = new UpdateQueue<PairEvent>(10, () => undefined)
+  const live = new BoundedQueue<PairEvent>(10, () => undefined)
   for (const seq of [99, 100, 101]) live.push(event(seq, bob))
   live.end()
-  const delivery = new Delivery(
+  const delivery = new ResumableStream(
     live,
     () => true,
     () => 0
@@ -72,9 +72,9 @@ it('what an instance tells late, that the device took elsewhere, is not told aga
 })
 
 it('is idle until there is something to take, and again when that was taken and told', async () => {
-  const live = new UpdateQueue<PairEvent>(10, () => undefined)
+  const live = new BoundedQueue<PairEvent>(10, () => undefined)
   let [acknowledged, activities] = [0, 0]
-  const delivery = new Delivery(
+  const delivery = new ResumableStream(
     live,
     ({ actor }) => actor === bob,
     () => acknowledged,

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Address } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
 import { FRIENDSHIP_ACTIONS } from '../../domain/friendship.ts'
-import type { Friends } from '../../friendships/friendships.ts'
+import type { Friendships } from '../../friendships/friendships.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
 import { requireSession } from '../authentication.ts'
@@ -11,8 +11,8 @@ import { matrixToken } from '../bearer.ts'
 import { readAnyBodyAsJson } from '../json-body.ts'
 import { matrixAnswers, WITH_TOKEN } from '../schemas.ts'
 
-interface FriendshipStateParts {
-  readonly friends: Friends
+interface FriendshipStateDeps {
+  readonly friends: Friendships
   readonly sessions: Authenticator
   readonly ids: MatrixIds
 }
@@ -28,8 +28,8 @@ const DONE = z.object({ event_id: z.string() })
  * `PUT …/rooms/{roomId}/state/org.decentraland.friendship`: what a user does to a friendship, told as a state event of
  * the pair's room. Without a homeserver there are no rooms; then the alias that the room would have stands for it.
  */
-export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateParts> = async (app, parts) => {
-  const { friends, sessions, ids } = parts
+export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateDeps> = async (app, deps) => {
+  const { friends, sessions, ids } = deps
   readAnyBodyAsJson(app)
   const sessionOf = requireSession(app, sessions, matrixToken)
   const response = matrixAnswers('The id of the event: the same again when a lost answer is asked for again', DONE)

@@ -9,7 +9,7 @@ import type { LoginSessions } from '../../sessions/authenticator.ts'
 import { readAnyBodyAsJson } from '../json-body.ts'
 import { matrixAnswers } from '../schemas.ts'
 
-interface LoginRoutesParts {
+interface LoginRoutesDeps {
   readonly sessions: LoginSessions
   readonly ids: MatrixIds
   /** Of the client-server API, such as `v3`. */
@@ -45,7 +45,7 @@ const LOGGED_IN = z.object({
 const FLOWS = z.object({ flows: z.array(z.object({ type: z.string() })) })
 
 /** Logging in, in the shape of the Matrix client-server API, with or without a homeserver behind. */
-export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesParts> = async (app, { sessions, ids, prefixes }) => {
+export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, { sessions, ids, prefixes }) => {
   readAnyBodyAsJson(app)
   const describe = (summary: string) => ({ summary, tags: ['session'] })
 

@@ -7,7 +7,7 @@ import { matrixToken } from '../bearer.ts'
 import { readAnyBodyAsJson } from '../json-body.ts'
 import { matrixAnswers, NOTHING, WITH_TOKEN } from '../schemas.ts'
 
-interface SessionRoutesParts {
+interface SessionRoutesDeps {
   readonly sessions: LoginSessions
   readonly ids: MatrixIds
   /** Of the client-server API, such as `v3`. */
@@ -17,7 +17,7 @@ interface SessionRoutesParts {
 const WHO_AM_I = z.object({ user_id: z.string(), device_id: z.string() })
 
 /** The session of a token, and its end, in the shape of the Matrix client-server API. */
-export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesParts> = async (app, { sessions, ids, prefixes }) => {
+export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (app, { sessions, ids, prefixes }) => {
   readAnyBodyAsJson(app)
   const sessionOf = requireSession(app, sessions, matrixToken)
   const describe = (summary: string) => ({ summary, tags: ['session'], ...WITH_TOKEN })

@@ -8,7 +8,7 @@ import { requireSession } from '../authentication.ts'
 import { socialToken } from '../bearer.ts'
 import { answers, WITH_TOKEN } from '../schemas.ts'
 
-interface AccountRoutesParts {
+interface AccountRoutesDeps {
   readonly sessions: Authenticator
   readonly settings: Settings
 }
@@ -17,7 +17,7 @@ const EXPOSURE = z.enum(EXPOSURES)
 const CONFIG = z.object({ config: z.object({ friends: EXPOSURE, friendsCount: EXPOSURE }) })
 
 /** `/v1/account/config`: to whom a user shows their friends. */
-export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesParts> = async (app, { sessions, settings }) => {
+export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesDeps> = async (app, { sessions, settings }) => {
   const sessionOf = requireSession(app, sessions, socialToken)
   const describe = (summary: string) => ({ summary, tags: ['account'], ...WITH_TOKEN })
   const response = answers('To whom your friends, and their number, are shown', CONFIG)

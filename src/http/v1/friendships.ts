@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { type Address, parseUserId } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
 import { type Page, pageOf } from '../../domain/page.ts'
-import type { Friends, PendingRequest } from '../../friendships/friendships.ts'
+import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
 import { requireSession } from '../authentication.ts'
 import { socialToken } from '../bearer.ts'
 import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
 
-interface FriendshipRoutesParts {
-  readonly friends: Friends
+interface FriendshipRoutesDeps {
+  readonly friends: Friendships
   readonly sessions: Authenticator
   /** Items of one answer. */
   readonly maxPageSize: number
@@ -27,8 +27,8 @@ const REQUEST = z.object({
 const REQUESTS = z.object({ incoming: z.array(REQUEST), outgoing: z.array(REQUEST) })
 
 /** `/v1/friendships/…`: who is friends with whom. */
-export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesParts> = async (app, parts) => {
-  const { friends, sessions, maxPageSize } = parts
+export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = async (app, deps) => {
+  const { friends, sessions, maxPageSize } = deps
   const sessionOf = requireSession(app, sessions, socialToken)
   const params = z.object({ userId: USER_ID_PARAM })
   const querystring = pageQuery(maxPageSize)

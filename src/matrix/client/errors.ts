@@ -25,7 +25,7 @@ const RETRYABLE: ReadonlySet<HomeserverErrorKind> = new Set([
   'unavailable'
 ])
 
-interface HomeserverErrorParts {
+interface HomeserverErrorOptions {
   readonly kind: HomeserverErrorKind
   /** The name of the call. */
   readonly operation: string
@@ -47,7 +47,7 @@ export class HomeserverError extends Error {
   /** How long the homeserver asks to be left alone, in milliseconds; null when it does not say. */
   readonly retryAfterMs: number | null
 
-  constructor({ kind, operation, status, code, retryAfterMs }: HomeserverErrorParts) {
+  constructor({ kind, operation, status, code, retryAfterMs }: HomeserverErrorOptions) {
     super(`Homeserver call ${operation}: ${[kind, status, code].filter(part => part !== undefined).join(' ')}`)
     this.kind = kind
     this.status = status ?? null

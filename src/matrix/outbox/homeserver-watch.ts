@@ -1,7 +1,7 @@
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
 
-interface HomeserverWatchParts {
+interface HomeserverWatchDeps {
   /** Asks the homeserver for something that it can always answer. Rejects when it does not. */
   readonly ping: () => Promise<unknown>
   /** Between two questions while it is away. */
@@ -13,14 +13,14 @@ interface HomeserverWatchParts {
 
 /** Knows whether it is of any use to call the homeserver, so that one that is away is left alone. */
 export class HomeserverWatch {
-  readonly #parts: HomeserverWatchParts
+  readonly #deps: HomeserverWatchDeps
   #failures = 0
   /** 0 when nothing speaks against calls. */
   #pausedUntil = 0
   #asking: Promise<boolean> | null = null
 
-  constructor(parts: HomeserverWatchParts) {
-    this.#parts = parts
+  constructor(deps: HomeserverWatchDeps) {
+    this.#deps = deps
   }
 
   get isPaused(): boolean {
@@ -30,7 +30,7 @@ export class HomeserverWatch {
   /** Whether calls make sense now. After a pause the homeserver is asked first. */
   async isReady(): Promise<boolean> {
     if (!this.isPaused) return true
-    return this.#parts.now() >= this.#pausedUntil && this.ask()
+    return this.#deps.now() >= this.#pausedUntil && this.ask()
   }
 
   /** Whether the homeserver itself is well, after a call failed that may have failed for a reason of its own. */
@@ -43,23 +43,23 @@ export class HomeserverWatch {
 
   /** Leaves the homeserver alone for so many milliseconds, because it asked for it. */
   pause(ms: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#parts.now() + ms)
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#deps.now() + ms)
   }
 
   async #ask(): Promise<boolean> {
-    const { ping, logger } = this.#parts
+    const { ping, logger } = this.#deps
     try {
       await ping()
     } catch (error) {
       this.#failures += 1
-      this.pause(backoffMs(this.#failures, this.#parts.backoff))
+      this.pause(backoffMs(this.#failures, this.#deps.backoff))
       if (this.#failures === 1)
         logger.warn({ err: error }, 'The homeserver is away: friendships wait to be brought to it')
       return false
     }
     if (this.#failures > 0) logger.info('The homeserver is back')
     this.#failures = 0
-    if (this.#parts.now() >= this.#pausedUntil) this.#pausedUntil = 0
+    if (this.#deps.now() >= this.#pausedUntil) this.#pausedUntil = 0
     return true
   }
 }

@@ -16,7 +16,7 @@ export type Outcome = (typeof OUTCOMES)[number]
 const PREFIX = 'dcl_social_service_matrix_outbox_'
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-interface OutboxMetricsParts {
+interface OutboxMetricsDeps {
   readonly registry: Registry
   /** Asked when metrics are collected. */
   readonly stats: () => Promise<OutboxStats>
@@ -30,7 +30,7 @@ export class OutboxMetrics {
   readonly #attempts: Counter<'outcome'>
   readonly #seconds: Histogram<'action'>
 
-  constructor({ registry, stats, isPaused, now }: OutboxMetricsParts) {
+  constructor({ registry, stats, isPaused, now }: OutboxMetricsDeps) {
     const registers = [registry]
     this.#attempts = new Counter({
       name: `${PREFIX}attempts_total`,

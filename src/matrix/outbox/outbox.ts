@@ -30,7 +30,7 @@ export interface OutboxPace {
   readonly awayBackoff: Backoff
 }
 
-interface OutboxParts {
+interface OutboxDeps {
   readonly homeserver: HomeserverClient
   /** With which this service shows itself to the homeserver. */
   readonly asToken: string
@@ -54,8 +54,8 @@ const CALLS_OF_HOLD = 3
 const PATIENCE = 8
 
 /** A worker that keeps the homeserver in step with what is committed, not started yet. */
-export function createOutbox(parts: OutboxParts): OutboxWorker {
-  const { homeserver, asToken, db, roomOn, registry, logger, now, pace } = parts
+export function createOutbox(deps: OutboxDeps): OutboxWorker {
+  const { homeserver, asToken, db, roomOn, registry, logger, now, pace } = deps
   const { callMs, pairBackoff, awayBackoff, ...times } = pace
   const store = new OutboxStore(db)
   const accounts = new Accounts(homeserver, new MatrixAccountStore(db))

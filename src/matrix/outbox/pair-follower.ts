@@ -9,7 +9,7 @@ import { FRIENDSHIP_TYPE, friendshipContent } from '../rooms/friendship-event.ts
 import type { PairRooms } from '../rooms/pair-rooms.ts'
 import type { DirectRooms } from './direct-rooms.ts'
 
-interface PairFollowerParts {
+interface PairFollowerDeps {
   readonly homeserver: Pick<HomeserverClient, 'as'>
   readonly accounts: Accounts
   readonly rooms: PairRooms
@@ -23,10 +23,10 @@ interface PairFollowerParts {
  * those of a pair are followed in their order, one after the other has succeeded.
  */
 export class PairFollower {
-  readonly #parts: PairFollowerParts
+  readonly #deps: PairFollowerDeps
 
-  constructor(parts: PairFollowerParts) {
-    this.#parts = parts
+  constructor(deps: PairFollowerDeps) {
+    this.#deps = deps
   }
 
   /** @throws HomeserverError */
@@ -35,7 +35,7 @@ export class PairFollower {
     if (content === null) return
     try {
       if (event.action === 'accept') await this.#accepted(event, content)
-      else if (event.action === 'request' && this.#parts.roomOn === 'request') await this.#requested(event, content)
+      else if (event.action === 'request' && this.#deps.roomOn === 'request') await this.#requested(event, content)
       else await this.#told(event, content)
     } catch (error) {
       // Perhaps because there are no such users (any more).
@@ -45,7 +45,7 @@ export class PairFollower {
   }
 
   async #requested({ actor, target, message, seq }: PairEvent, content: JsonObject): Promise<void> {
-    const { homeserver, rooms } = this.#parts
+    const { homeserver, rooms } = this.#deps
     const state = [{ type: FRIENDSHIP_TYPE, stateKey: '', content }]
     const { roomId, isNew } = await rooms.open(actor, target, state)
     if (!isNew) await this.#putState(roomId, actor, content)
@@ -54,8 +54,8 @@ export class PairFollower {
   }
 
   async #accepted({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
-    const { rooms, directRooms } = this.#parts
-    const roomId = await rooms.meet(actor, target)
+    const { rooms, directRooms } = this.#deps
+    const roomId = await rooms.ensureBothJoined(actor, target)
     await allDone([
       this.#putState(roomId, actor, content),
       directRooms.add(actor, target, roomId),
@@ -65,7 +65,7 @@ export class PairFollower {
 
   /** Where there is a room, the event is seen in it. Who left it by hand says nothing there any more. */
   async #told({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
-    const { rooms } = this.#parts
+    const { rooms } = this.#deps
     const roomId = await rooms.find(actor, target)
     if (roomId === null) return
     const put = (): Promise<unknown> => this.#putState(roomId, actor, content)
@@ -78,11 +78,11 @@ export class PairFollower {
   }
 
   #putState(roomId: RoomId, actor: Address, content: JsonObject): Promise<unknown> {
-    return this.#parts.homeserver.as(actor).putState(roomId, FRIENDSHIP_TYPE, '', content)
+    return this.#deps.homeserver.as(actor).putState(roomId, FRIENDSHIP_TYPE, '', content)
   }
 
   async #forgetAccounts({ actor, target }: PairEvent): Promise<void> {
-    const { accounts } = this.#parts
+    const { accounts } = this.#deps
     await Promise.all([accounts.forget(actor), accounts.forget(target)])
   }
 }

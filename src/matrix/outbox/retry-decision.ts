@@ -1,6 +1,6 @@
 import { SocialError } from '../../domain/errors.ts'
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
-import type { Setback } from '../../storage/outbox.ts'
+import type { Retry } from '../../storage/outbox.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
 import type { Outcome } from './metrics.ts'
@@ -10,7 +10,7 @@ const MAX_ATTEMPTS = 300
 /** Tries of what was refused: a room may just have been changed by its users, but not again and again. */
 const MAX_REFUSALS = 3
 
-export interface Verdict extends Setback {
+export interface RetryDecision extends Retry {
   readonly outcome: Extract<Outcome, 'retried' | 'parked' | 'away'>
 }
 
@@ -24,12 +24,12 @@ export function isDatabaseAway(error: unknown): error is SocialError {
  * homeserver or the database is away nothing is ever parked, however long it takes.
  * @param attempts tries before this one that count
  */
-export async function judge(
+export async function classifyFailure(
   error: unknown,
   attempts: number,
   watch: HomeserverWatch,
   backoff: Backoff
-): Promise<Verdict> {
+): Promise<RetryDecision> {
   if (isDatabaseAway(error)) {
     return { outcome: 'retried', holdMs: backoffMs(1, backoff), attempts, error: error.message, parked: false }
   }
@@ -46,7 +46,7 @@ export async function judge(
   return failed(attempts + 1, error.retryable ? MAX_ATTEMPTS : MAX_REFUSALS, message, backoff)
 }
 
-function failed(attempts: number, limit: number, error: string, backoff: Backoff): Verdict {
+function failed(attempts: number, limit: number, error: string, backoff: Backoff): RetryDecision {
   const parked = attempts >= limit
   return {
     outcome: parked ? 'parked' : 'retried',

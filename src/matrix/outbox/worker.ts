@@ -6,12 +6,12 @@ import type { LeasedEvent, OutboxStore } from '../../storage/outbox.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
 import type { OutboxMetrics } from './metrics.ts'
-import { isDatabaseAway, judge } from './retry-decision.ts'
+import { classifyFailure, isDatabaseAway } from './retry-decision.ts'
 
 /** Makes sure that calls may go on. @throws Interrupted */
 export type Check = () => void
 
-export interface OutboxWorkerParts {
+export interface OutboxWorkerDeps {
   readonly store: OutboxStore
   /**
    * Makes the homeserver follow an event. It calls `check` before each call, or few of them.
@@ -46,7 +46,7 @@ class Interrupted extends Error {
  * until a lane is free, and from then on in the outbox until the homeserver has it. Any number of workers share both.
  */
 export class OutboxWorker {
-  readonly #parts: OutboxWorkerParts
+  readonly #deps: OutboxWorkerDeps
   readonly #runs = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
   /** There may be something to lease, or to take. */
@@ -55,12 +55,12 @@ export class OutboxWorker {
   #isStopping = false
   #isBlind = false
 
-  constructor(parts: OutboxWorkerParts) {
-    this.#parts = parts
+  constructor(deps: OutboxWorkerDeps) {
+    this.#deps = deps
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.wake(), this.#parts.pollMs)
+    this.#timer = setInterval(() => this.wake(), this.#deps.pollMs)
     this.wake()
   }
 
@@ -91,11 +91,11 @@ export class OutboxWorker {
   }
 
   #hasWork(): boolean {
-    return this.#isDue && !this.#isStopping && this.#runs.size < this.#parts.lanes
+    return this.#isDue && !this.#isStopping && this.#runs.size < this.#deps.lanes
   }
 
   async #lease(): Promise<void> {
-    const { store, watch, lanes, leaseMs } = this.#parts
+    const { store, watch, lanes, leaseMs } = this.#deps
     try {
       while (this.#hasWork() && (await watch.isReady())) {
         this.#isDue = false
@@ -126,7 +126,7 @@ export class OutboxWorker {
 
   /** Follows the events of a pair, one after the other, while there are any. */
   async #run(first: LeasedEvent, leasedAt: number): Promise<void> {
-    const { store, leaseMs } = this.#parts
+    const { store, leaseMs } = this.#deps
     let leased: LeasedEvent | null = first
     let startedAt = leasedAt
     while (leased && (await this.#follow(leased, startedAt))) {
@@ -136,7 +136,7 @@ export class OutboxWorker {
   }
 
   async #follow(leased: LeasedEvent, leasedAt: number): Promise<boolean> {
-    const { store, follow, metrics, leaseMs, stepMs } = this.#parts
+    const { store, follow, metrics, leaseMs, stepMs } = this.#deps
     const { event } = leased
     // Counted from before the lease was asked for, so that it never ends later than the database says.
     const lastCallAt = leasedAt + leaseMs - stepMs
@@ -161,8 +161,8 @@ export class OutboxWorker {
   }
 
   async #failed(leased: LeasedEvent, error: unknown): Promise<void> {
-    const { store, watch, metrics, logger, backoff } = this.#parts
-    const { outcome, ...setback } = await judge(error, leased.attempts, watch, backoff)
+    const { store, watch, metrics, logger, backoff } = this.#deps
+    const { outcome, ...setback } = await classifyFailure(error, leased.attempts, watch, backoff)
     metrics.attempted(outcome)
     await store.postpone(leased, setback)
     const { actor, target, action } = leased.event
@@ -175,7 +175,7 @@ export class OutboxWorker {
 
   /** The outbox cannot be read or written: leases run out, and everything is tried again. */
   #lostSight(error: unknown): void {
-    if (!this.#isBlind && !this.#isStopping) this.#parts.logger.warn({ err: error }, 'The outbox cannot be used')
+    if (!this.#isBlind && !this.#isStopping) this.#deps.logger.warn({ err: error }, 'The outbox cannot be used')
     this.#isBlind = true
   }
 }

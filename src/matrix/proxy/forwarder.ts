@@ -6,32 +6,32 @@ import type { JsonObject } from '../client/http.ts'
 import { passingBody, readBody } from './body.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
 import { formatPath } from './path.ts'
-import type { Exchange } from './request-lifetime.ts'
+import type { RequestLifetime } from './request-lifetime.ts'
 import type { Match, Route } from './routes.ts'
-import type { Verdict } from './rules/rule.ts'
+import type { RuleResult } from './rules/rule.ts'
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
-import type { Gate } from './upstream-auth.ts'
+import type { UpstreamAuth } from './upstream-auth.ts'
 
 /** Who sent a request. */
-export interface Visitor {
+export interface Requester {
   readonly holder: SessionHolder
   /** Of the homeserver. */
   readonly token: string
 }
 
 /** A request that is on the list, on its way to the homeserver. */
-export interface Passage extends Match {
+export interface ProxyRequest extends Match {
   readonly request: FastifyRequest
   readonly prefix: string
   readonly parts: readonly string[]
   readonly query: URLSearchParams
   /** Null where nobody needs to be known. */
-  readonly visitor: Visitor | null
-  readonly exchange: Exchange
+  readonly visitor: Requester | null
+  readonly exchange: RequestLifetime
 }
 
 /** How a request goes on; its body is null when it was not read. */
-export type Forwarding = Omit<Extract<Verdict, { kind: 'forward' }>, 'body'> & { readonly body: JsonObject | null }
+export type Forwarding = Omit<Extract<RuleResult, { kind: 'forward' }>, 'body'> & { readonly body: JsonObject | null }
 
 /** What the client is answered. */
 export interface Forwarded {
@@ -40,8 +40,8 @@ export interface Forwarded {
   readonly body: UpstreamAnswer['body'] | JsonObject
 }
 
-export interface ForwarderParts {
-  readonly gate: Gate
+export interface ForwarderDeps {
+  readonly gate: UpstreamAuth
   readonly upstream: Upstream
   readonly limits: ForwarderLimits
 }
@@ -66,14 +66,14 @@ const MAX_AMENDED_BYTES = 64 * 1024
 
 /** Hands requests on to the homeserver, and its answers back. */
 export class Forwarder {
-  readonly #parts: ForwarderParts
+  readonly #deps: ForwarderDeps
 
-  constructor(parts: ForwarderParts) {
-    this.#parts = parts
+  constructor(deps: ForwarderDeps) {
+    this.#deps = deps
   }
 
   /** @throws SocialError `unavailable`; MatrixError for a body that is too large */
-  async forward(passage: Passage, forwarding: Forwarding): Promise<Forwarded> {
+  async forward(passage: ProxyRequest, forwarding: Forwarding): Promise<Forwarded> {
     const { exchange, visitor, query, route } = passage
     exchange.limit(this.#deadlineMs(route, query))
     let status: number | null = null
@@ -93,7 +93,7 @@ export class Forwarder {
     }
   }
 
-  async #requestOf(passage: Passage, forwarding: Forwarding): Promise<UpstreamRequest> {
+  async #requestOf(passage: ProxyRequest, forwarding: Forwarding): Promise<UpstreamRequest> {
     const { request, prefix, visitor, query, exchange } = passage
     const search = query.size > 0 ? `?${query}` : ''
     const { headers, body } = await this.#bodyOf(passage, forwarding.body)
@@ -112,8 +112,8 @@ export class Forwarder {
   }
 
   /** Tries once more with another token when the homeserver has forgotten the one that we have for the visitor. */
-  async #send(request: UpstreamRequest, visitor: Visitor | null): Promise<UpstreamAnswer> {
-    const { gate, upstream } = this.#parts
+  async #send(request: UpstreamRequest, visitor: Requester | null): Promise<UpstreamAnswer> {
+    const { gate, upstream } = this.#deps
     const answer = await upstream.request(request)
     if (answer.status !== 401 || visitor === null) return answer
     const renewed = await gate.renewedTokenOf(visitor.holder, visitor.token)
@@ -125,14 +125,14 @@ export class Forwarder {
   }
 
   async #bodyOf(
-    { request, route }: Passage,
+    { request, route }: ProxyRequest,
     read: JsonObject | null
   ): Promise<Pick<UpstreamRequest, 'headers' | 'body'>> {
     if (read) return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(read)) }
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
     const isThere = length !== undefined || encoding !== undefined
     if (!isThere || route.body === 'none' || route.body === 'read') return { headers: {}, body: null }
-    const limit = this.#parts.limits.bodyBytes[route.body]
+    const limit = this.#deps.limits.bodyBytes[route.body]
     if (length === undefined) return { headers: {}, body: passingBody(request.raw, limit) }
     const isKept = route.body === 'json' && Number(length) <= MAX_KEPT_BYTES
     const body = isKept ? await readBody(request.raw, limit) : passingBody(request.raw, limit)
@@ -140,7 +140,7 @@ export class Forwarder {
   }
 
   #deadlineMs({ answer, body }: Route, query: URLSearchParams): number {
-    const { timeoutMs, pollGraceMs } = this.#parts.limits
+    const { timeoutMs, pollGraceMs } = this.#deps.limits
     if (answer === 'poll') return boundPoll(query) + pollGraceMs
     return answer === 'media' || body === 'media' ? LARGE_MS : timeoutMs
   }

@@ -1,28 +1,28 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { SocialError } from '../../domain/errors.ts'
-import type { Slots } from '../../lib/concurrency-limit.ts'
+import type { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import { MatrixError } from '../client/matrix-error.ts'
 import { readJson } from './body.ts'
 import { publicFailure } from './failures.ts'
-import { Forwarder, type ForwarderLimits, type Passage, type Visitor } from './forwarder.ts'
+import { Forwarder, type ForwarderLimits, type ProxyRequest, type Requester } from './forwarder.ts'
 import { parsePath } from './path.ts'
-import { Exchange } from './request-lifetime.ts'
+import { RequestLifetime } from './request-lifetime.ts'
 import { matchRoute, type Route, type RuleName } from './routes.ts'
-import { FORWARD, type PublicRule, type Rule, type Verdict } from './rules/rule.ts'
+import { FORWARD, type PublicRule, type Rule, type RuleResult } from './rules/rule.ts'
 import type { Upstream } from './upstream.ts'
-import type { Gate } from './upstream-auth.ts'
+import type { UpstreamAuth } from './upstream-auth.ts'
 
-export interface ProxyParts {
+export interface ProxyDeps {
   readonly routes: readonly Route[]
   /** Of requests of users. */
   readonly rules: Readonly<Partial<Record<RuleName, Rule>>>
   /** Of requests of anyone. */
   readonly publicRules: Readonly<Partial<Record<RuleName, PublicRule>>>
-  readonly gate: Gate
+  readonly gate: UpstreamAuth
   readonly upstream: Upstream
-  readonly slots: Slots
+  readonly slots: ConcurrencyLimit
   readonly limits: ProxyLimits
   /** The token that a request carries. @throws MatrixError when it carries none */
   readonly tokenOf: (request: FastifyRequest) => string
@@ -34,8 +34,8 @@ interface ProxyLimits extends ForwarderLimits {
 }
 
 /** Everything under `/_matrix` that no other route serves: what the table allows goes to the homeserver. */
-export const matrixProxy: FastifyPluginAsync<ProxyParts> = async (app, parts) => {
-  const proxy = new MatrixProxy(parts)
+export const matrixProxy: FastifyPluginAsync<ProxyDeps> = async (app, deps) => {
+  const proxy = new MatrixProxy(deps)
   // Bodies are left where they are: most of them only pass through.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_, payload, done) => done(null, payload))
@@ -50,21 +50,21 @@ export const matrixProxy: FastifyPluginAsync<ProxyParts> = async (app, parts) =>
 }
 
 class MatrixProxy {
-  readonly #parts: ProxyParts
+  readonly #deps: ProxyDeps
   readonly #forwarder: Forwarder
-  readonly #polls = new Set<Exchange>()
+  readonly #polls = new Set<RequestLifetime>()
 
-  constructor(parts: ProxyParts) {
-    this.#parts = parts
-    this.#forwarder = new Forwarder(parts)
+  constructor(deps: ProxyDeps) {
+    this.#deps = deps
+    this.#forwarder = new Forwarder(deps)
   }
 
   async handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const url = request.raw.url ?? ''
     const path = parsePath(url)
-    const match = path && matchRoute(this.#parts.routes, request.method, path)
+    const match = path && matchRoute(this.#deps.routes, request.method, path)
     if (!match) throw new MatrixError(404, 'M_UNRECOGNIZED', 'There is nothing here')
-    const exchange = new Exchange(reply)
+    const exchange = new RequestLifetime(reply)
     if (match.route.answer === 'poll') this.#keep(exchange)
     try {
       const visitor = await this.#enter(match.route, request, exchange)
@@ -82,26 +82,26 @@ class MatrixProxy {
     for (const exchange of this.#polls) exchange.abort()
   }
 
-  #keep(exchange: Exchange): void {
+  #keep(exchange: RequestLifetime): void {
     this.#polls.add(exchange)
     exchange.whenOver(() => this.#polls.delete(exchange))
   }
 
-  async #enter(route: Route, request: FastifyRequest, exchange: Exchange): Promise<Visitor | null> {
-    const { gate, slots, tokenOf } = this.#parts
+  async #enter(route: Route, request: FastifyRequest, exchange: RequestLifetime): Promise<Requester | null> {
+    const { gate, slots, tokenOf } = this.#deps
     if (route.access === 'anyone') {
-      exchange.whenOver(slots.take(request.ip))
+      exchange.whenOver(slots.acquire(request.ip))
       return null
     }
     const token = tokenOf(request)
     const holder = await gate.authenticate(token)
-    exchange.whenOver(slots.take(holder.address))
+    exchange.whenOver(slots.acquire(holder.address))
     return { holder, token: await gate.tokenOf(holder, token) }
   }
 
-  async #pass(passage: Passage, reply: FastifyReply): Promise<FastifyReply> {
+  async #pass(passage: ProxyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { request, route } = passage
-    const body = route.body === 'read' ? await readJson(request.raw, this.#parts.limits.bodyBytes.read) : null
+    const body = route.body === 'read' ? await readJson(request.raw, this.#deps.limits.bodyBytes.read) : null
     const { verdict, visitor } = await this.#judge(passage, body ?? {})
     if (verdict.kind === 'answer') return reply.code(verdict.status).send(verdict.body)
     const answer = await this.#forwarder.forward({ ...passage, visitor }, { body, ...verdict })
@@ -109,23 +109,23 @@ class MatrixProxy {
   }
 
   /** Decides, once more with another token when the homeserver has forgotten the one that we have for the visitor. */
-  async #judge(passage: Passage, body: JsonObject): Promise<{ verdict: Verdict; visitor: Visitor | null }> {
+  async #judge(passage: ProxyRequest, body: JsonObject): Promise<{ verdict: RuleResult; visitor: Requester | null }> {
     const { visitor } = passage
     try {
       return { verdict: await this.#decide(passage, body), visitor }
     } catch (error) {
       const isForgotten = error instanceof HomeserverError && error.kind === 'unauthorized'
       if (!isForgotten || visitor === null) throw error
-      const token = await this.#parts.gate.renewedTokenOf(visitor.holder, visitor.token)
+      const token = await this.#deps.gate.renewedTokenOf(visitor.holder, visitor.token)
       if (token === null) throw new SocialError('unauthorized', 'Invalid access token')
       const renewed = { ...visitor, token }
       return { verdict: await this.#decide({ ...passage, visitor: renewed }, body), visitor: renewed }
     }
   }
 
-  #decide({ route, params, query, visitor }: Passage, body: JsonObject): Verdict | Promise<Verdict> {
+  #decide({ route, params, query, visitor }: ProxyRequest, body: JsonObject): RuleResult | Promise<RuleResult> {
     if (route.rule === null) return FORWARD
-    const { rules, publicRules } = this.#parts
+    const { rules, publicRules } = this.#deps
     const call = { params, query, body }
     if (visitor === null) return ruleOf(publicRules, route.rule)(call)
     const { holder, token } = visitor

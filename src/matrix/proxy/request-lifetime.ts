@@ -8,7 +8,7 @@ const OVER = new Error('The exchange is over')
  * How long one request of a client is worth the work: until it is answered, its client goes away, its time is over or
  * the server closes.
  */
-export class Exchange {
+export class RequestLifetime {
   readonly #reply: FastifyReply
   readonly #controller = new AbortController()
   readonly #whenOver: (() => void)[] = []

@@ -1,9 +1,9 @@
-import type { MatrixSessions } from '../../sessions/appservice-sessions.ts'
+import type { AppserviceSessions } from '../../sessions/appservice-sessions.ts'
 import type { Authenticator, SessionHolder } from '../../sessions/authenticator.ts'
-import type { HomeserverSessions } from '../../sessions/passthrough-sessions.ts'
+import type { PassthroughSessions } from '../../sessions/passthrough-sessions.ts'
 
 /** Who may pass, and with which token of the homeserver. */
-export interface Gate extends Authenticator {
+export interface UpstreamAuth extends Authenticator {
   /** @param token as the client has it. @throws SocialError, HomeserverError */
   tokenOf(holder: SessionHolder, token: string): Promise<string>
   /**
@@ -14,7 +14,7 @@ export interface Gate extends Authenticator {
 }
 
 /** Clients have tokens of this service, which stand for tokens of the homeserver that they never see. */
-export function swappingGate(sessions: MatrixSessions): Gate {
+export function swappingAuth(sessions: AppserviceSessions): UpstreamAuth {
   return {
     authenticate: token => sessions.authenticate(token),
     tokenOf: holder => sessions.tokenOf(holder),
@@ -23,7 +23,7 @@ export function swappingGate(sessions: MatrixSessions): Gate {
 }
 
 /** Clients have tokens of the homeserver. */
-export function passingGate(sessions: HomeserverSessions): Gate {
+export function passingAuth(sessions: PassthroughSessions): UpstreamAuth {
   return {
     authenticate: token => sessions.authenticate(token),
     tokenOf: async (_, token) => token,

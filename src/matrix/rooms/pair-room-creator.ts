@@ -10,7 +10,7 @@ const PATIENCE_MS = 10_000
 const STEP_MS = 50
 
 /** Opens the rooms of pairs for somebody who waits for it, also while others are about to open them. */
-export class PairOpening {
+export class PairRoomCreator {
   readonly #patient: PairRooms
   readonly #impatient: PairRooms
 

@@ -55,7 +55,7 @@ export class PairRooms {
   }
 
   /** The room of two users with both of them in it: the one comes in where the other is. */
-  async meet(guest: Address, host: Address): Promise<RoomId> {
+  async ensureBothJoined(guest: Address, host: Address): Promise<RoomId> {
     await Promise.all([this.#accounts.ensure(guest), this.#accounts.ensure(host)])
     // Nearly always the invite is there. Where it is not, to go the long way costs little more.
     const joined = await this.#tryJoin(guest, this.#aliasOf(guest, host))

@@ -1,5 +1,5 @@
 import { SocialError } from '../../domain/errors.ts'
-import { Channel, type Wire } from './frame-writer.ts'
+import { FrameWriter, type Wire } from './frame-writer.ts'
 import type { RpcLimits } from './limits.ts'
 import { OpenCalls } from './open-calls.ts'
 import {
@@ -46,7 +46,7 @@ interface Port<Context> {
 export class Connection<Context> {
   readonly #services: readonly Service<Context>[]
   readonly #maxPorts: number
-  readonly #channel: Channel
+  readonly #channel: FrameWriter
   readonly #calls: OpenCalls<Context>
   readonly #ports = new Map<number, Port<Context>>()
   #lastPortId = 0
@@ -56,7 +56,7 @@ export class Connection<Context> {
   constructor({ info, services, wire, limits, observer, onError }: ConnectionOptions<Context>) {
     this.#services = services
     this.#maxPorts = limits.ports
-    this.#channel = new Channel(wire, limits.bufferedBytes)
+    this.#channel = new FrameWriter(wire, limits.bufferedBytes)
     this.#calls = new OpenCalls(info, this.#channel, limits, observer, onError)
   }
 

@@ -24,7 +24,7 @@ const REMOTE_ERROR: Record<ErrorCode, number> = {
 }
 
 /** The way back to one client. */
-export class Channel {
+export class FrameWriter {
   /** How many frames the client has sent. */
   framesHeard = 0
   readonly #wire: Wire

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { publicError, SocialError } from '../../domain/errors.ts'
-import type { Channel } from './frame-writer.ts'
+import type { FrameWriter } from './frame-writer.ts'
 import type { RpcLimits } from './limits.ts'
 import { isAbort, OpenCall } from './open-call.ts'
 import { OutgoingStream, type StreamOwner } from './outgoing-stream.ts'
@@ -24,7 +24,7 @@ const SETTLE_MS = 250
 /** Everything that one client has asked for and still waits for. */
 export class OpenCalls<Context> implements StreamOwner<Context> {
   readonly #info: ConnectionInfo<Context>
-  readonly #channel: Channel
+  readonly #channel: FrameWriter
   readonly #limits: RpcLimits
   readonly #observer: RpcObserver
   readonly #onError: ErrorReporter
@@ -41,7 +41,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
 
   constructor(
     info: ConnectionInfo<Context>,
-    channel: Channel,
+    channel: FrameWriter,
     limits: RpcLimits,
     observer: RpcObserver,
     onError: ErrorReporter

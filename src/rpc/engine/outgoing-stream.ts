@@ -1,5 +1,5 @@
 import { SocialError } from '../../domain/errors.ts'
-import type { Channel } from './frame-writer.ts'
+import type { FrameWriter } from './frame-writer.ts'
 import { isAbort, type OpenCall } from './open-call.ts'
 import { encodeStreamElement, encodeStreamEnd, encodeStreamOffer } from './protocol.ts'
 
@@ -41,7 +41,7 @@ const LATE = new SocialError('too_many_requests', 'The stream was not acknowledg
 export class OutgoingStream<Context> {
   readonly call: OpenCall<Context>
   readonly #iterator: AsyncIterator<Uint8Array>
-  readonly #channel: Channel
+  readonly #channel: FrameWriter
   readonly #owner: StreamOwner<Context>
   readonly #ackMs: number
   /** Of what was sent last. */
@@ -56,7 +56,7 @@ export class OutgoingStream<Context> {
   constructor(
     call: OpenCall<Context>,
     iterator: AsyncIterator<Uint8Array>,
-    channel: Channel,
+    channel: FrameWriter,
     owner: StreamOwner<Context>,
     ackMs: number
   ) {

@@ -1,8 +1,8 @@
 import type { UsersResponse } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import type { Address } from '../../domain/address.ts'
 import type { PairAction } from '../../domain/friendship.ts'
-import type { Friends } from '../../friendships/friendships.ts'
-import type { FriendPresence } from '../../presence/friend-locations.ts'
+import type { Friendships } from '../../friendships/friendships.ts'
+import type { FriendLocations } from '../../presence/friend-locations.ts'
 import type { Authenticator, SessionHolder } from '../../sessions/authenticator.ts'
 import type { Updates } from '../../updates/updates.ts'
 import type { Boundary } from '../boundary.ts'
@@ -18,9 +18,9 @@ export interface V1Context {
 
 export type V1Boundary = Boundary<V1Context>
 
-export interface V1Parts {
-  readonly friends: Friends
-  readonly friendPresence: FriendPresence
+export interface V1Deps {
+  readonly friends: Friendships
+  readonly friendPresence: FriendLocations
   readonly sessions: Authenticator
   readonly updates: Updates
   readonly limits: UserLimits
@@ -35,7 +35,7 @@ export interface V1Parts {
 
 /** The session of a call, by the access token that it carries. @throws SocialError `unauthorized`, `too_many_requests` */
 export async function authenticate(
-  { sessions, limits }: V1Parts,
+  { sessions, limits }: V1Deps,
   token: Parameters<typeof tokenOf>[0],
   call: Call<V1Context>
 ): Promise<SessionHolder> {
@@ -47,7 +47,7 @@ export async function authenticate(
 }
 
 /** A list of users, page by page. */
-export function* pages({ streamPageSize }: V1Parts, users: readonly Address[]): Generator<UsersResponse> {
+export function* pages({ streamPageSize }: V1Deps, users: readonly Address[]): Generator<UsersResponse> {
   for (let at = 0; at < users.length; at += streamPageSize) {
     yield encodeUsers(users.slice(at, at + streamPageSize))
   }

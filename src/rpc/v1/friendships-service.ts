@@ -9,24 +9,24 @@ import { Boundary } from '../boundary.ts'
 import { type Procedure, type Service, underway } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
 import { encodeEvent, encodeRequests, errorCase, errorCaseWithoutBadRequest, isTold, METHODS } from './codec.ts'
-import { authenticate, pages, type V1Context, type V1Parts } from './deps.ts'
+import { authenticate, pages, type V1Context, type V1Deps } from './deps.ts'
 import { presenceProcedures } from './presence.ts'
 
 export type { V1Context }
 
 /** `FriendshipsService` of protocol v1 (ADR-189): every call carries its access token (ADR-203). */
-export function friendshipsService(parts: V1Parts): Service<V1Context> {
-  const { friends, updates } = parts
-  const boundary = new Boundary<V1Context>(parts.report)
-  const wholeList: Page = { limit: parts.maxListSize, offset: 0 }
+export function friendshipsService(deps: V1Deps): Service<V1Context> {
+  const { friends, updates } = deps
+  const boundary = new Boundary<V1Context>(deps.report)
+  const wholeList: Page = { limit: deps.maxListSize, offset: 0 }
 
   const procedures: Procedure<V1Context>[] = [
     boundary.stream({
       method: METHODS.getFriends,
       refuse: errorCase,
       handle: async function* (payload, call): AsyncGenerator<UsersResponse> {
-        const { address } = await authenticate(parts, payload, call)
-        yield* pages(parts, (await friends.list(address, address, wholeList)).items)
+        const { address } = await authenticate(deps, payload, call)
+        yield* pages(deps, (await friends.list(address, address, wholeList)).items)
       }
     }),
 
@@ -34,8 +34,8 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       method: METHODS.getMutualFriends,
       refuse: errorCase,
       handle: async function* ({ user, authToken }, call): AsyncGenerator<UsersResponse> {
-        const { address } = await authenticate(parts, authToken, call)
-        yield* pages(parts, (await friends.mutual(address, addressOf(user), wholeList)).items)
+        const { address } = await authenticate(deps, authToken, call)
+        yield* pages(deps, (await friends.mutual(address, addressOf(user), wholeList)).items)
       }
     }),
 
@@ -43,7 +43,7 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       method: METHODS.getRequestEvents,
       refuse: errorCaseWithoutBadRequest,
       handle: async (payload, call): Promise<RequestEventsResponse> => {
-        const { address } = await authenticate(parts, payload, call)
+        const { address } = await authenticate(deps, payload, call)
         const [incoming, outgoing] = await Promise.all([
           friends.requests(address, 'incoming', wholeList),
           friends.requests(address, 'outgoing', wholeList)
@@ -56,7 +56,7 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       method: METHODS.updateFriendshipEvent,
       refuse: errorCase,
       handle: async ({ event, authToken }, call): Promise<UpdateFriendshipResponse> => {
-        const { address: actor } = await authenticate(parts, authToken, call)
+        const { address: actor } = await authenticate(deps, authToken, call)
         const intent = { actor, ...actionOf(event?.body) }
         const done = encodeEvent(await friends.act(intent), intent.target)
         return { response: { $case: 'event', event: done } }
@@ -67,19 +67,19 @@ export function friendshipsService(parts: V1Parts): Service<V1Context> {
       method: METHODS.subscribeFriendshipEventsUpdates,
       refuse: errorCaseWithoutBadRequest,
       handle: async function* (payload, call): AsyncGenerator<SubscribeFriendshipEventsUpdatesResponse> {
-        const session = await authenticate(parts, payload, call)
+        const session = await authenticate(deps, payload, call)
         const tokenHash = session.tokenHash.toString('hex')
         const { address } = session
         const device = `v1:${tokenHash}`
         const listener = { address, tokenHash, device, concerns: isTold, ...underway(call) }
         yield* updates.stream(listener, async update => {
-          parts.updateSent(update.action)
+          deps.updateSent(update.action)
           return { response: { $case: 'events', events: { responses: [encodeEvent(update, update.actor)] } } }
         })
       }
     }),
 
-    ...presenceProcedures(parts, boundary)
+    ...presenceProcedures(deps, boundary)
   ]
 
   const named = procedures.map(procedure => [procedure.name, procedure] as const)

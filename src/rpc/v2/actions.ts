@@ -1,14 +1,14 @@
 import type { Procedure } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
 import * as codec from './codec.ts'
-import { caller, type V2Boundary, type V2Context, type V2Parts } from './deps.ts'
+import { caller, type V2Boundary, type V2Context, type V2Deps } from './deps.ts'
 import * as settingsCodec from './settings-codec.ts'
 
 const { METHODS } = codec
 
 /** What a user does to another, and how the two stand to each other. */
 export function pairProcedures(
-  { friends, blocks, profiles }: V2Parts,
+  { friends, blocks, profiles }: V2Deps,
   boundary: V2Boundary
 ): readonly Procedure<V2Context>[] {
   return [
@@ -52,7 +52,7 @@ export function pairProcedures(
 }
 
 /** What a user decides about themselves, and others about how they want to be written to. */
-export function settingsProcedures({ settings }: V2Parts, boundary: V2Boundary): readonly Procedure<V2Context>[] {
+export function settingsProcedures({ settings }: V2Deps, boundary: V2Boundary): readonly Procedure<V2Context>[] {
   return [
     boundary.unary({
       method: METHODS.getSocialSettings,

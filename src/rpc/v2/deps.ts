@@ -1,7 +1,7 @@
 import type { Address } from '../../domain/address.ts'
 import type { PairAction } from '../../domain/friendship.ts'
 import type { Blocks } from '../../friendships/blocks.ts'
-import type { Friends } from '../../friendships/friendships.ts'
+import type { Friendships } from '../../friendships/friendships.ts'
 import type { Settings } from '../../friendships/settings.ts'
 import type { Connectivity } from '../../presence/connectivity.ts'
 import { type Profile, unknownProfile } from '../../profiles/profile.ts'
@@ -20,8 +20,8 @@ export interface V2Context {
 
 export type V2Boundary = Boundary<V2Context>
 
-export interface V2Parts {
-  readonly friends: Friends
+export interface V2Deps {
+  readonly friends: Friendships
   readonly blocks: Blocks
   readonly settings: Settings
   readonly connectivity: Connectivity

@@ -4,7 +4,7 @@ import type { RequestDirection } from '../../friendships/friendships.ts'
 import type { Call, Procedure } from '../engine/service.ts'
 import { addressOf } from '../fields.ts'
 import * as codec from './codec.ts'
-import { caller, lookUp, type V2Boundary, type V2Context, type V2Parts } from './deps.ts'
+import { caller, lookUp, type V2Boundary, type V2Context, type V2Deps } from './deps.ts'
 
 const { METHODS } = codec
 
@@ -12,7 +12,7 @@ type PageField = Parameters<typeof codec.pageOfField>[0]
 
 /** Lists of users, in pages, each user with their profile. */
 export function listProcedures(
-  { friends, blocks, profiles }: V2Parts,
+  { friends, blocks, profiles }: V2Deps,
   boundary: V2Boundary
 ): readonly Procedure<V2Context>[] {
   const friendsPage = async (page: Page, { items, total }: Paged<Address>) => {

@@ -1,7 +1,7 @@
 import { Boundary } from '../boundary.ts'
 import type { Service } from '../engine/service.ts'
 import { pairProcedures, settingsProcedures } from './actions.ts'
-import { caller, type V2Context, type V2Parts } from './deps.ts'
+import { caller, type V2Context, type V2Deps } from './deps.ts'
 import { listProcedures } from './lists.ts'
 import { unservedProcedures } from './unserved.ts'
 import { updateProcedures } from './updates.ts'
@@ -9,13 +9,13 @@ import { updateProcedures } from './updates.ts'
 export type { V2Context }
 
 /** `SocialService` of protocol v2: its user is known by the socket. */
-export function socialService(parts: V2Parts): Service<V2Context> {
-  const boundary = new Boundary<V2Context>(parts.report, call => parts.limits.call(caller(call)))
+export function socialService(deps: V2Deps): Service<V2Context> {
+  const boundary = new Boundary<V2Context>(deps.report, call => deps.limits.call(caller(call)))
   const procedures = [
-    ...listProcedures(parts, boundary),
-    ...pairProcedures(parts, boundary),
-    ...settingsProcedures(parts, boundary),
-    ...updateProcedures(parts, boundary),
+    ...listProcedures(deps, boundary),
+    ...pairProcedures(deps, boundary),
+    ...settingsProcedures(deps, boundary),
+    ...updateProcedures(deps, boundary),
     ...unservedProcedures(boundary)
   ]
   return { name: 'SocialService', procedures: new Map(procedures.map(procedure => [procedure.name, procedure])) }

@@ -5,13 +5,13 @@ import type { Profiles } from '../../profiles/profiles.ts'
 import type { Listener } from '../../updates/updates.ts'
 import { type Call, type Procedure, underway } from '../engine/service.ts'
 import * as codec from './codec.ts'
-import { caller, lookUp, type V2Boundary, type V2Context, type V2Parts } from './deps.ts'
+import { caller, lookUp, type V2Boundary, type V2Context, type V2Deps } from './deps.ts'
 
 const { METHODS } = codec
 
 /** Everything that a user is told while their socket is open. */
 export function updateProcedures(
-  { connectivity, profiles, updates, updateSent }: V2Parts,
+  { connectivity, profiles, updates, updateSent }: V2Deps,
   boundary: V2Boundary
 ): readonly Procedure<V2Context>[] {
   return [

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { SocialError } from '../../../src/domain/errors.ts'
 import { HomeserverError } from '../../../src/matrix/client/errors.ts'
 import { HomeserverWatch } from '../../../src/matrix/outbox/homeserver-watch.ts'
-import { judge } from '../../../src/matrix/outbox/retry-decision.ts'
+import { classifyFailure } from '../../../src/matrix/outbox/retry-decision.ts'
 import { silent } from '../../env/databases.ts'
 
 const BACKOFF = { firstMs: 1_000, maxMs: 300_000 }
@@ -14,7 +14,7 @@ const AWAY = watch(() => Promise.reject(new Error('away')))
 test('a database that is away is no fault of the event', async () => {
   const error = new SocialError('unavailable', 'The database is not available, try again')
   for (const attempts of [0, 2, 299]) {
-    expect(await judge(error, attempts, WELL, BACKOFF)).toMatchObject({
+    expect(await classifyFailure(error, attempts, WELL, BACKOFF)).toMatchObject({
       outcome: 'retried',
       attempts,
       parked: false,
@@ -28,16 +28,20 @@ test.each([
   ['a fault in the code', new TypeError('x'), 2],
   ['a call that fails again and again', new HomeserverError({ kind: 'unavailable', operation: 'x' }), 299]
 ])('%s parks an event after a number of tries, and not before', async (_, error, tries) => {
-  expect(await judge(error, tries - 1, WELL, BACKOFF)).toMatchObject({ outcome: 'retried', attempts: tries })
-  expect(await judge(error, tries, WELL, BACKOFF)).toMatchObject({ outcome: 'parked', attempts: tries + 1 })
+  expect(await classifyFailure(error, tries - 1, WELL, BACKOFF)).toMatchObject({ outcome: 'retried', attempts: tries })
+  expect(await classifyFailure(error, tries, WELL, BACKOFF)).toMatchObject({ outcome: 'parked', attempts: tries + 1 })
 })
 
 test('what fails while the homeserver is away parks nothing, however often', async () => {
   const error = new HomeserverError({ kind: 'unavailable', operation: 'x' })
-  expect(await judge(error, 1_000, AWAY, BACKOFF)).toMatchObject({ outcome: 'away', attempts: 1_000, parked: false })
+  expect(await classifyFailure(error, 1_000, AWAY, BACKOFF)).toMatchObject({
+    outcome: 'away',
+    attempts: 1_000,
+    parked: false
+  })
 })
 
 test('what is kept of a fault for operators is not its text', async () => {
-  const { error } = await judge(new Error('token abc of alice'), 0, WELL, BACKOFF)
+  const { error } = await classifyFailure(new Error('token abc of alice'), 0, WELL, BACKOFF)
   expect(error).toBe('Unforeseen error')
 })

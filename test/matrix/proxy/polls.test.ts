@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Slots } from '../../../src/lib/concurrency-limit.ts'
+import { ConcurrencyLimit } from '../../../src/lib/concurrency-limit.ts'
 import { matrixProxy } from '../../../src/matrix/proxy/proxy.ts'
 import { ROUTES } from '../../../src/matrix/proxy/routes.ts'
 import { Upstream } from '../../../src/matrix/proxy/upstream.ts'
@@ -30,7 +30,7 @@ beforeAll(async () => {
       renewedTokenOf: async () => null
     },
     upstream,
-    slots: new Slots({ total: 10, perUser: 10 }),
+    slots: new ConcurrencyLimit({ total: 10, perUser: 10 }),
     limits: { bodyBytes: { read: 1_000, json: 1_000, media: 1_000 }, timeoutMs: 100, pollGraceMs: GRACE_MS },
     tokenOf: () => 'token'
   })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Channel } from '../../../src/rpc/engine/frame-writer.ts'
+import { FrameWriter } from '../../../src/rpc/engine/frame-writer.ts'
 import { OpenCall } from '../../../src/rpc/engine/open-call.ts'
 import { OutgoingStream } from '../../../src/rpc/engine/outgoing-stream.ts'
 import { type Closing, parseFrame } from './clients.ts'
@@ -13,7 +13,7 @@ class Bench {
   readonly sent: string[] = []
   readonly closings: Closing[] = []
   readonly stream: OutgoingStream<unknown>
-  readonly channel: Channel
+  readonly channel: FrameWriter
   asked = 0
   ended = 0
   released = 0
@@ -30,7 +30,7 @@ class Bench {
         this.stream.end()
       }
     }
-    this.channel = new Channel(wire, 1_000_000)
+    this.channel = new FrameWriter(wire, 1_000_000)
     const iterator: AsyncIterator<Uint8Array> = {
       next: () => {
         this.asked++
@@ -234,7 +234,7 @@ it('nothing is sent after a close, and a close happens once', () => {
     close: (code: number) => done.push(`close ${code}`),
     bufferedAmount: () => 0
   }
-  const channel = new Channel(wire, 1000)
+  const channel = new FrameWriter(wire, 1000)
   channel.close(1008, '')
   channel.write(createPort(1))
   channel.close(1013, '')

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../../../domain/address.ts'
-import { Turns } from '../../../lib/keyed-mutex.ts'
+import { KeyedMutex } from '../../../lib/keyed-mutex.ts'
 import type { MatrixIds, RoomId } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
 import type { Rooms } from './rooms.ts'
@@ -23,7 +23,7 @@ export class Channels {
   readonly #ids: MatrixIds
   readonly #limits: ChannelLimits
   readonly #creators = new LRUCache<RoomId, string>({ max: CREATORS_CACHE_SIZE })
-  readonly #turns = new Turns()
+  readonly #turns = new KeyedMutex()
 
   constructor(rooms: Rooms, ids: MatrixIds, limits: ChannelLimits) {
     this.#rooms = rooms
@@ -53,7 +53,7 @@ export class Channels {
   }
 
   async #inTurn(actor: Address, check: () => Promise<void>): Promise<() => void> {
-    const done = await this.#turns.take(actor)
+    const done = await this.#turns.acquire(actor)
     try {
       await check()
       return done

@@ -7,9 +7,9 @@ import type { Channels } from './channels.ts'
 import type { Policy } from './policy.ts'
 import type { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
-import { answer, checked, forbidden, type RuleCall, type Verdict } from './rule.ts'
+import { answer, checked, forbidden, type RuleCall, type RuleResult } from './rule.ts'
 
-interface CreateRoomParts {
+interface CreateRoomDeps {
   readonly ids: MatrixIds
   readonly rooms: Rooms
   readonly access: RoomAccess
@@ -48,13 +48,13 @@ type NewRoom = z.infer<typeof NEW_ROOM>
 
 /** Which rooms can be made: channels, the room of a pair, and others where they are allowed. */
 export class CreateRoomRule {
-  readonly #parts: CreateRoomParts
+  readonly #deps: CreateRoomDeps
 
-  constructor(parts: CreateRoomParts) {
-    this.#parts = parts
+  constructor(deps: CreateRoomDeps) {
+    this.#deps = deps
   }
 
-  readonly create = async (call: RuleCall): Promise<Verdict> => {
+  readonly create = async (call: RuleCall): Promise<RuleResult> => {
     const room = checked(NEW_ROOM, call.body)
     if (isPublic(room)) return this.#createChannel(call, room)
     if (room.visibility === 'public') throw new MatrixError(400, 'M_INVALID_PARAM', 'Only channels can be listed')
@@ -63,15 +63,15 @@ export class CreateRoomRule {
     return this.#createPrivateRoom(call, room)
   }
 
-  async #createChannel(call: RuleCall, room: NewRoom): Promise<Verdict> {
+  async #createChannel(call: RuleCall, room: NewRoom): Promise<RuleResult> {
     this.#checkAlias(room)
     const invite = await this.#checkInvites(call.actor, room)
-    const done = await this.#parts.channels.checkCreate(call)
+    const done = await this.#deps.channels.checkCreate(call)
     return { kind: 'forward', body: { ...room, invite, preset: 'public_chat', is_direct: false }, done }
   }
 
-  async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<Verdict> {
-    const { policy, limits, pairRooms, ids, rooms } = this.#parts
+  async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<RuleResult> {
+    const { policy, limits, pairRooms, ids, rooms } = this.#deps
     const other = call.actor === pair.lo ? pair.hi : pair.lo
     await policy.checkContact(call.actor, other)
     if (pairRooms) {
@@ -84,8 +84,8 @@ export class CreateRoomRule {
     return { kind: 'forward', body: { ...room, room_alias_name: ids.pairAliasName(pair) } }
   }
 
-  async #createPrivateRoom(call: RuleCall, room: NewRoom): Promise<Verdict> {
-    this.#parts.access.checkPrivateRooms()
+  async #createPrivateRoom(call: RuleCall, room: NewRoom): Promise<RuleResult> {
+    this.#deps.access.checkPrivateRooms()
     this.#checkAlias(room)
     return { kind: 'forward', body: { ...room, invite: await this.#checkInvites(call.actor, room) } }
   }
@@ -95,7 +95,7 @@ export class CreateRoomRule {
    * users have one room, so that nothing which holds for it can be had otherwise in another.
    */
   #pairMeant(actor: Address, { room_alias_name, invite = [] }: NewRoom): OrderedPair | null {
-    const { ids } = this.#parts
+    const { ids } = this.#deps
     // Whoever is named twice is one, and the actor is in it anyway.
     const others = [...new Set(invite.map(userId => ids.addressOf(userId)))].filter(address => address !== actor)
     const [first] = others
@@ -109,12 +109,12 @@ export class CreateRoomRule {
   }
 
   #checkAlias({ room_alias_name }: NewRoom): void {
-    if (this.#parts.ids.pairOfName(room_alias_name)) throw forbidden('This alias is that of the room of two users')
+    if (this.#deps.ids.pairOfName(room_alias_name)) throw forbidden('This alias is that of the room of two users')
   }
 
   /** @returns the ids of those who are invited, who have no other spelling to the homeserver */
   async #checkInvites(actor: Address, { invite = [] }: NewRoom): Promise<string[]> {
-    const { ids, policy } = this.#parts
+    const { ids, policy } = this.#deps
     const invited: string[] = []
     for (const userId of invite) {
       const address = ids.addressOf(userId)

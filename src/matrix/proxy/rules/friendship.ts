@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { Address } from '../../../domain/address.ts'
 import { FRIENDSHIP_ACTIONS, type FriendshipAction } from '../../../domain/friendship.ts'
-import type { Friends } from '../../../friendships/friendships.ts'
+import type { Friendships } from '../../../friendships/friendships.ts'
 import type { JsonObject } from '../../client/http.ts'
 import type { EventId, MatrixIds } from '../../client/ids.ts'
 import type { RoomAccess } from './room-access.ts'
-import { answer, checked, forbidden, type RuleCall, type Verdict } from './rule.ts'
+import { answer, checked, forbidden, type RuleCall, type RuleResult } from './rule.ts'
 
 /** Brings what was done to a friendship into the room, where it is a state event. */
 export interface FriendshipEvents {
@@ -24,10 +24,10 @@ export interface EventPlace {
   readonly stateKey: string
 }
 
-interface FriendshipParts {
+interface FriendshipDeps {
   readonly ids: MatrixIds
   readonly access: RoomAccess
-  readonly friends: Friends
+  readonly friends: Friendships
   readonly events: FriendshipEvents
 }
 
@@ -38,14 +38,14 @@ const CONTENT = z.object({ type: z.enum(FRIENDSHIP_ACTIONS), message: z.string()
  * state key, as what became of the pair, and then with the user's own id, as what this user did last.
  */
 export class FriendshipRule {
-  readonly #parts: FriendshipParts
+  readonly #deps: FriendshipDeps
 
-  constructor(parts: FriendshipParts) {
-    this.#parts = parts
+  constructor(deps: FriendshipDeps) {
+    this.#deps = deps
   }
 
-  async change(call: RuleCall, roomId: string, stateKey: string): Promise<Verdict> {
-    const { ids, access, friends, events } = this.#parts
+  async change(call: RuleCall, roomId: string, stateKey: string): Promise<RuleResult> {
+    const { ids, access, friends, events } = this.#deps
     const { actor } = call
     const { type: action, message } = checked(CONTENT, call.body)
     if (stateKey !== '' && ids.addressOf(stateKey) !== actor) {
@@ -69,7 +69,7 @@ export class FriendshipRule {
 
   /** Whether it is what this user did last, so that only the event is missing. */
   async #isLast({ actor }: RuleCall, other: Address, action: FriendshipAction): Promise<boolean> {
-    const pair = await this.#parts.friends.between(actor, other)
+    const pair = await this.#deps.friends.between(actor, other)
     return pair.actor === actor && pair.lastAction === action
   }
 }

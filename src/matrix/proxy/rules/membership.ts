@@ -5,9 +5,9 @@ import type { Channels } from './channels.ts'
 import type { Policy } from './policy.ts'
 import type { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
-import { checked, forbidden, type Rule, type RuleCall, type Verdict } from './rule.ts'
+import { checked, forbidden, type Rule, type RuleCall, type RuleResult } from './rule.ts'
 
-interface MembershipParts {
+interface MembershipDeps {
   readonly ids: MatrixIds
   readonly rooms: Rooms
   readonly access: RoomAccess
@@ -22,10 +22,10 @@ const JOIN = z.object({ reason: REASON })
 
 /** Who may be in which room. */
 export class MembershipRules {
-  readonly #parts: MembershipParts
+  readonly #deps: MembershipDeps
 
-  constructor(parts: MembershipParts) {
-    this.#parts = parts
+  constructor(deps: MembershipDeps) {
+    this.#deps = deps
   }
 
   /** `/join/{roomIdOrAlias}` and `/rooms/{roomId}/join`. */
@@ -42,12 +42,12 @@ export class MembershipRules {
   readonly invite: Rule = async call => {
     const { user_id, reason } = checked(INVITE, call.body)
     const invited = await this.checkInvite(call, call.params.roomId ?? '', user_id)
-    return { kind: 'forward', body: { user_id: invited, reason } } satisfies Verdict
+    return { kind: 'forward', body: { user_id: invited, reason } } satisfies RuleResult
   }
 
   /** @returns has to be called when it is done, whatever comes in between: until then other joins of the actor wait */
   async checkJoin(call: RuleCall, roomId: string): Promise<() => void> {
-    const { access, policy, channels } = this.#parts
+    const { access, policy, channels } = this.#deps
     const room = await access.enter(call, roomId)
     if (room.kind === 'channel') return channels.checkJoin(call, roomId)
     if (room.kind === 'pair') await policy.checkContact(call.actor, room.other)
@@ -56,7 +56,7 @@ export class MembershipRules {
 
   /** @returns the id of the user, who has no other spelling to the homeserver */
   async checkInvite(call: RuleCall, roomId: string, userId: string): Promise<string> {
-    const { access, policy, ids } = this.#parts
+    const { access, policy, ids } = this.#deps
     const room = await access.enter(call, roomId)
     const invited = ids.addressOf(userId)
     if (room.kind === 'pair' && invited !== room.other) throw forbidden('This room is for two')
@@ -68,8 +68,8 @@ export class MembershipRules {
   async #roomOf({ params, token }: RuleCall): Promise<string> {
     const room = params.roomIdOrAlias ?? ''
     if (room.startsWith('!')) return room
-    const isHere = room.endsWith(`:${this.#parts.ids.serverName}`)
-    const roomId = isHere ? await this.#parts.rooms.resolve(room, token) : null
+    const isHere = room.endsWith(`:${this.#deps.ids.serverName}`)
+    const roomId = isHere ? await this.#deps.rooms.resolve(room, token) : null
     if (roomId === null) throw new MatrixError(404, 'M_NOT_FOUND', 'There is no such room')
     return roomId
   }

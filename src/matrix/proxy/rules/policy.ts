@@ -1,15 +1,15 @@
 import type { Address } from '../../../domain/address.ts'
 import { type Pair, statusOf } from '../../../domain/friendship.ts'
-import type { Friends } from '../../../friendships/friendships.ts'
+import type { Friendships } from '../../../friendships/friendships.ts'
 import type { Settings } from '../../../friendships/settings.ts'
 import { forbidden } from './rule.ts'
 
 /** Who may have to do with whom in rooms: what users decided by blocks, friendships and settings. */
 export class Policy {
-  readonly #friends: Friends
+  readonly #friends: Friendships
   readonly #settings: Settings
 
-  constructor(friends: Friends, settings: Settings) {
+  constructor(friends: Friendships, settings: Settings) {
     this.#friends = friends
     this.#settings = settings
   }

@@ -23,7 +23,7 @@ export interface RuleCall extends PublicCall {
 }
 
 /** What is done with a request that is not refused. */
-export type Verdict =
+export type RuleResult =
   | {
       readonly kind: 'forward'
       /** In place of the parts of the path. */
@@ -38,12 +38,12 @@ export type Verdict =
   | { readonly kind: 'answer'; readonly status: number; readonly body: JsonObject }
 
 /** @throws MatrixError, SocialError or HomeserverError when the request is not to be carried out */
-export type Rule = (call: RuleCall) => Verdict | Promise<Verdict>
-export type PublicRule = (call: PublicCall) => Verdict | Promise<Verdict>
+export type Rule = (call: RuleCall) => RuleResult | Promise<RuleResult>
+export type PublicRule = (call: PublicCall) => RuleResult | Promise<RuleResult>
 
-export const FORWARD: Verdict = { kind: 'forward' }
+export const FORWARD: RuleResult = { kind: 'forward' }
 
-export const answer = (body: JsonObject): Verdict => ({ kind: 'answer', status: 200, body })
+export const answer = (body: JsonObject): RuleResult => ({ kind: 'answer', status: 200, body })
 
 export const forbidden = (message: string): MatrixError => new MatrixError(403, 'M_FORBIDDEN', message)
 

@@ -1,5 +1,5 @@
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
-import type { Friends } from '../../../friendships/friendships.ts'
+import type { Friendships } from '../../../friendships/friendships.ts'
 import type { Settings } from '../../../friendships/settings.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
@@ -16,10 +16,10 @@ import type { Rooms } from './rooms.ts'
 import { closed, FORWARD, type PublicRule, type Rule } from './rule.ts'
 import { StateRule } from './state.ts'
 
-interface RulesParts {
+interface RulesDeps {
   readonly ids: MatrixIds
   readonly rooms: Rooms
-  readonly friends: Friends
+  readonly friends: Friendships
   readonly settings: Settings
   readonly limits: ActionLimits
   readonly channelLimits: ChannelLimits
@@ -33,13 +33,13 @@ interface RulesParts {
 export type RoomRuleName = Exclude<RuleName, 'login' | 'logout' | 'logoutAll'>
 
 /** Every rule about rooms and users, by the name that the table of routes has for it. */
-export function createRules(parts: RulesParts): Readonly<Record<RoomRuleName, Rule>> {
-  const { ids, rooms, friends } = parts
-  const policy = new Policy(friends, parts.settings)
-  const access = new RoomAccess(rooms, parts.allowPrivateRooms)
-  const channels = new Channels(rooms, ids, parts.channelLimits)
+export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule>> {
+  const { ids, rooms, friends } = deps
+  const policy = new Policy(friends, deps.settings)
+  const access = new RoomAccess(rooms, deps.allowPrivateRooms)
+  const channels = new Channels(rooms, ids, deps.channelLimits)
   const membership = new MembershipRules({ ids, rooms, access, policy, channels })
-  const friendship = new FriendshipRule({ ids, access, friends, events: parts.friendshipEvents })
+  const friendship = new FriendshipRule({ ids, access, friends, events: deps.friendshipEvents })
   const presence = new PresenceRules(ids, policy)
 
   return {
@@ -49,8 +49,8 @@ export function createRules(parts: RulesParts): Readonly<Record<RoomRuleName, Ru
       access,
       policy,
       channels,
-      limits: parts.limits,
-      pairRooms: parts.pairRooms
+      limits: deps.limits,
+      pairRooms: deps.pairRooms
     }).create,
     createAlias: closed('An alias is made with its room'),
     join: membership.join,

@@ -1,13 +1,13 @@
-import type { HomeserverSessions } from '../../../sessions/passthrough-sessions.ts'
+import type { PassthroughSessions } from '../../../sessions/passthrough-sessions.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import type { PublicRule, Rule } from './rule.ts'
 
 /** Sessions of a homeserver that checks logins itself. */
 export class SessionRules {
-  readonly #sessions: HomeserverSessions
+  readonly #sessions: PassthroughSessions
   readonly #ids: MatrixIds
 
-  constructor(sessions: HomeserverSessions, ids: MatrixIds) {
+  constructor(sessions: PassthroughSessions, ids: MatrixIds) {
     this.#sessions = sessions
     this.#ids = ids
   }

@@ -5,9 +5,9 @@ import { DELAYS } from '../routes.ts'
 import type { FriendshipRule } from './friendship.ts'
 import type { MembershipRules } from './membership.ts'
 import type { RoomAccess } from './room-access.ts'
-import { checked, FORWARD, forbidden, type Rule, type RuleCall, type Verdict } from './rule.ts'
+import { checked, FORWARD, forbidden, type Rule, type RuleCall, type RuleResult } from './rule.ts'
 
-interface StateParts {
+interface StateDeps {
   readonly ids: MatrixIds
   readonly access: RoomAccess
   readonly membership: MembershipRules
@@ -27,32 +27,32 @@ const MEMBER = z.object({
 
 /** `PUT /rooms/{roomId}/state/{eventType}[/{stateKey}]`. */
 export class StateRule {
-  readonly #parts: StateParts
+  readonly #deps: StateDeps
 
-  constructor(parts: StateParts) {
-    this.#parts = parts
+  constructor(deps: StateDeps) {
+    this.#deps = deps
   }
 
   readonly put: Rule = async call => {
     refuseDelay(call)
     const { roomId = '', eventType = '', stateKey = '' } = call.params
-    if (eventType === FRIENDSHIP_TYPE) return this.#parts.friendship.change(call, roomId, stateKey)
+    if (eventType === FRIENDSHIP_TYPE) return this.#deps.friendship.change(call, roomId, stateKey)
     if (eventType === 'm.room.member') return this.#member(call, roomId, stateKey)
-    const room = await this.#parts.access.enter(call, roomId)
+    const room = await this.#deps.access.enter(call, roomId)
     const isLook = stateKey === '' && LOOKS.has(eventType)
     if (room.kind === 'pair' || !isLook) throw forbidden('This state is not yours to set')
     return FORWARD
   }
 
   /** Being in a room is state too: what has calls of its own is possible here under the same rules. */
-  async #member(call: RuleCall, roomId: string, userId: string): Promise<Verdict> {
+  async #member(call: RuleCall, roomId: string, userId: string): Promise<RuleResult> {
     const body = checked(MEMBER, call.body)
-    const isOwn = userId === this.#parts.ids.userId(call.actor)
+    const isOwn = userId === this.#deps.ids.userId(call.actor)
     if (body.membership === 'join' && isOwn) {
-      return { kind: 'forward', body, done: await this.#parts.membership.checkJoin(call, roomId) }
+      return { kind: 'forward', body, done: await this.#deps.membership.checkJoin(call, roomId) }
     }
     if (body.membership === 'invite' && !isOwn) {
-      const invited = await this.#parts.membership.checkInvite(call, roomId, userId)
+      const invited = await this.#deps.membership.checkInvite(call, roomId, userId)
       return { kind: 'forward', body, parts: ['rooms', roomId, 'state', 'm.room.member', invited] }
     }
     if (body.membership !== 'leave' || !isOwn) throw forbidden('This membership is not yours to set')
