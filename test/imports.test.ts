@@ -103,8 +103,8 @@ describe('an import', () => {
       const to = folderOf(target)
       const [above, below] = [places.get(from), places.get(to)]
       if (from === to || above === undefined || above.room === below?.room) return false
-      // Until the tools and the subscriptions stand on their own.
-      if (from === 'lib' || (from === 'presence' && to === 'updates')) return false
+      // Until there is one subscription for both.
+      if (from === 'presence' && to === 'updates') return false
       if (ANYWHERE.has(to)) return /^(domain|lib)$/.test(from) || (to === 'config' && !isTypeOnly && above.floor > 0)
       return below === undefined || below.floor <= above.floor
     }
@@ -159,7 +159,7 @@ describe('an import', () => {
     }
     for (const { path } of files) visit(path, [])
     // Until the bench names its workloads below its jobs.
-    expect(circles.filter(circle => !/bench|authenticator/.test(circle))).toEqual([])
+    expect(circles.filter(circle => !/bench/.test(circle))).toEqual([])
   })
 })
 

@@ -54,7 +54,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<Pro
     }),
     publicRules: { media: mediaRule(ids) },
     upstream,
-    slots: new ConcurrencyLimit({ total: config.proxy.maxRequests, perUser: config.proxy.maxRequestsPerUser }),
+    slots: new ConcurrencyLimit({ total: config.proxy.maxRequests, perKey: config.proxy.maxRequestsPerUser }),
     limits: {
       bodyBytes: {
         read: config.http.bodyLimitBytes,

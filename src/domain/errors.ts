@@ -1,3 +1,5 @@
+import { FullError } from '../lib/full-error.ts'
+
 /** Every way in which the service refuses. Each edge has one table from these to its own codes. */
 const ERROR_CODES = [
   'invalid_request', // what was sent cannot be understood
@@ -13,6 +15,19 @@ const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
+/** The HTTP status of each error, on every surface that has one. */
+export const HTTP_STATUS: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  invalid_transition: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_many_requests: 429,
+  unavailable: 503,
+  internal: 500
+}
+
 /** An outcome that a client may see: `message` is public text and carries no secret, SQL or library message. */
 export class SocialError extends Error {
   override readonly name = 'SocialError'
@@ -27,7 +42,19 @@ export class SocialError extends Error {
   }
 }
 
+/** Of a stream whose client reads too slowly: it has to begin anew from the lists. */
+export function tooFarBehind(): SocialError {
+  return new SocialError('too_many_requests', 'Too many updates wait to be read')
+}
+
+/** Whether a part that everybody needs is away, so that whoever asks next will find out the same. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof SocialError && error.code === 'unavailable'
+}
+
 /** The error that a client may see for whatever was thrown: anything unforeseen becomes a mute `internal`. */
 export function publicError(error: unknown): SocialError {
-  return error instanceof SocialError ? error : new SocialError('internal', 'Internal error')
+  if (error instanceof SocialError) return error
+  if (error instanceof FullError) return new SocialError('unavailable', 'Too many wait already, try again')
+  return new SocialError('internal', 'Internal error')
 }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { type ErrorCode, SocialError } from '../domain/errors.ts'
+import { type ErrorCode, HTTP_STATUS, publicError } from '../domain/errors.ts'
 import { MatrixError } from '../matrix/client/matrix-error.ts'
 import { InputError } from './input.ts'
 
@@ -10,18 +10,6 @@ export interface Refusal {
   readonly errcode: string
   readonly message: string
   readonly retryAfterMs?: number | undefined
-}
-
-const STATUS: Record<ErrorCode, number> = {
-  invalid_request: 400,
-  invalid_transition: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  not_found: 404,
-  conflict: 409,
-  too_many_requests: 429,
-  unavailable: 503,
-  internal: 500
 }
 
 const ERRCODE: Record<ErrorCode, string> = {
@@ -35,8 +23,6 @@ const ERRCODE: Record<ErrorCode, string> = {
   unavailable: 'M_UNKNOWN',
   internal: 'M_UNKNOWN'
 }
-
-const INTERNAL: Refusal = { status: 500, errcode: 'M_UNKNOWN', message: 'Internal error' }
 
 /** What Fastify refuses before a handler runs. Its own texts may quote the input, so each gets one of ours. */
 const FRAMEWORK_REFUSALS: Record<string, Refusal> = {
@@ -55,11 +41,10 @@ const FRAMEWORK_REFUSALS: Record<string, Refusal> = {
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof MatrixError) return error
   if (error instanceof InputError) return { status: 400, errcode: error.errcode, message: error.message }
-  if (error instanceof SocialError) {
-    const { code, message, retryAfterMs } = error
-    return { status: STATUS[code], errcode: ERRCODE[code], message, retryAfterMs }
-  }
-  return refusalOfFramework(error) ?? INTERNAL
+  const ofFramework = refusalOfFramework(error)
+  if (ofFramework) return ofFramework
+  const { code, message, retryAfterMs } = publicError(error)
+  return { status: HTTP_STATUS[code], errcode: ERRCODE[code], message, retryAfterMs }
 }
 
 /** The body of a refusal under `/v1`. */

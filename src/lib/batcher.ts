@@ -1,16 +1,17 @@
-import { SocialError } from '../domain/errors.ts'
-import { unavailable } from '../storage/db/connections.ts'
+import { FullError } from './full-error.ts'
 
-interface GatheredOptions<Question> {
-  /** Questions that one run answers. */
-  readonly atMost: number
-  /** Questions of the same key are never answered by the same run. */
-  readonly keyOf?: (question: Question) => unknown
+interface BatcherOptions<Key> {
+  /** Keys that one batch loads. */
+  readonly maxBatch: number
+  /** Keys of the same group are never in one batch, and keep their order. */
+  readonly groupOf?: (key: Key) => unknown
+  /** Whether an error says that every other batch would fail as well: then nobody waits for the next one. */
+  readonly isOutage?: (error: unknown) => boolean
 }
 
-interface Asker<Question, Answer> {
-  readonly question: Question
-  readonly resolve: (answer: Answer) => void
+interface Waiter<Key, Value> {
+  readonly key: Key
+  readonly resolve: (value: Value) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -18,60 +19,56 @@ interface Asker<Question, Answer> {
 const MAX_WAITING = 100_000
 
 /**
- * Has one statement answer many who ask at the same time: while it runs, those who ask gather for its next run. So a
- * crowd that comes all at once takes one connection and a fraction of the work, and everybody else finds the others free.
+ * Loads many keys at a time, in the manner of DataLoader: while one batch is loaded, the keys that come wait for the next.
+ * So a crowd that comes all at once takes one connection and a fraction of the work, and everybody else finds the others
+ * free.
  */
-export class Batcher<Question, Answer> {
-  readonly #run: (questions: readonly Question[]) => Promise<(question: Question) => Answer>
-  readonly #options: GatheredOptions<Question>
-  readonly #waiting: Asker<Question, Answer>[] = []
-  #isRunning = false
+export class Batcher<Key, Value> {
+  readonly #loadAll: (keys: readonly Key[]) => Promise<(key: Key) => Value>
+  readonly #options: BatcherOptions<Key>
+  readonly #waiting: Waiter<Key, Value>[] = []
+  #isLoading = false
 
-  /** @param run finds the answers to all of these questions */
-  constructor(
-    run: (questions: readonly Question[]) => Promise<(question: Question) => Answer>,
-    options: GatheredOptions<Question>
-  ) {
-    this.#run = run
+  /** @param loadAll loads the values of all of these keys */
+  constructor(loadAll: (keys: readonly Key[]) => Promise<(key: Key) => Value>, options: BatcherOptions<Key>) {
+    this.#loadAll = loadAll
     this.#options = options
   }
 
-  /** @throws what the run throws; SocialError `unavailable` */
-  async load(question: Question): Promise<Answer> {
-    if (this.#waiting.length >= MAX_WAITING) throw unavailable()
-    const answer = new Promise<Answer>((resolve, reject) => {
-      this.#waiting.push({ question, resolve, reject })
+  /** @throws what the batch throws; FullError when too many wait */
+  async load(key: Key): Promise<Value> {
+    if (this.#waiting.length >= MAX_WAITING) throw new FullError('Too many keys wait to be loaded')
+    const value = new Promise<Value>((resolve, reject) => {
+      this.#waiting.push({ key, resolve, reject })
     })
-    if (!this.#isRunning) void this.#answerAll()
-    return answer
+    if (!this.#isLoading) void this.#drain()
+    return value
   }
 
-  async #answerAll(): Promise<void> {
-    this.#isRunning = true
-    while (this.#waiting.length > 0) await this.#answerSome(this.#next())
-    this.#isRunning = false
+  async #drain(): Promise<void> {
+    this.#isLoading = true
+    while (this.#waiting.length > 0) await this.#loadBatch(this.#next())
+    this.#isLoading = false
   }
 
-  async #answerSome(askers: readonly Asker<Question, Answer>[]): Promise<void> {
+  async #loadBatch(waiters: readonly Waiter<Key, Value>[]): Promise<void> {
     try {
-      const answerTo = await this.#run(askers.map(({ question }) => question))
-      for (const { question, resolve } of askers) resolve(answerTo(question))
+      const lookUp = await this.#loadAll(waiters.map(({ key }) => key))
+      for (const { key, resolve } of waiters) resolve(lookUp(key))
     } catch (error) {
-      // Without a database nobody waits for longer than one run takes to find that out.
-      const isAway = error instanceof SocialError && error.code === 'unavailable'
-      const others = isAway ? this.#waiting.splice(0) : []
-      for (const { reject } of [...askers, ...others]) reject(error)
+      const others = this.#options.isOutage?.(error) ? this.#waiting.splice(0) : []
+      for (const { reject } of [...waiters, ...others]) reject(error)
     }
   }
 
-  /** The next in line, as far as one run can answer them. */
-  #next(): Asker<Question, Answer>[] {
-    const { atMost, keyOf } = this.#options
-    const keys = new Set<unknown>()
-    const end = this.#waiting.findIndex(({ question }, at) => {
-      if (at === atMost) return true
-      const key = keyOf ? keyOf(question) : at
-      return keys.size === keys.add(key).size
+  /** The next in line, as far as one batch can load them. */
+  #next(): Waiter<Key, Value>[] {
+    const { maxBatch, groupOf } = this.#options
+    const groups = new Set<unknown>()
+    const end = this.#waiting.findIndex(({ key }, at) => {
+      if (at === maxBatch) return true
+      const group = groupOf ? groupOf(key) : at
+      return groups.size === groups.add(group).size
     })
     return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
   }

@@ -1,4 +1,4 @@
-import { SocialError } from '../domain/errors.ts'
+import { FullError } from './full-error.ts'
 
 /**
  * A bounded line of updates between one that pushes and one that iterates. It ends by {@link end}, by a full queue or
@@ -7,15 +7,20 @@ import { SocialError } from '../domain/errors.ts'
 export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   readonly #limit: number
   readonly #onEnd: () => void
+  readonly #overflow: () => Error
   #items: T[] = []
   #waiting: PromiseWithResolvers<IteratorResult<T>> | null = null
   #ended = false
-  #error: SocialError | null = null
+  #error: Error | null = null
 
-  /** @param onEnd called once, whichever way the queue ends */
-  constructor(limit: number, onEnd: () => void) {
+  /**
+   * @param onEnd called once, whichever way the queue ends
+   * @param overflow what the consumer of a queue that was full is told
+   */
+  constructor(limit: number, onEnd: () => void, overflow: () => Error = () => new FullError('Too many items wait')) {
     this.#limit = limit
     this.#onEnd = onEnd
+    this.#overflow = overflow
   }
 
   /** What waits to be taken, oldest first. */
@@ -32,12 +37,12 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     } else {
       // A consumer that is this far behind has to start anew from the lists: its memory is worth more than its past.
       this.#items = []
-      this.end(new SocialError('too_many_requests', 'Too many updates wait to be read'))
+      this.end(this.#overflow())
     }
   }
 
   /** Ends the line; with an error, what waits is dropped and the consumer gets the error. */
-  end(error: SocialError | null = null): void {
+  end(error: Error | null = null): void {
     if (this.#ended) return
     this.#ended = true
     this.#error = error
@@ -75,7 +80,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     this.#waiting = null
   }
 
-  #reject(error: SocialError): void {
+  #reject(error: Error): void {
     this.#waiting?.reject(error)
     this.#waiting = null
   }

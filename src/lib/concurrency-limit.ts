@@ -1,36 +1,41 @@
-import { SocialError } from '../domain/errors.ts'
-
-/** How many requests may be under way at the same time. */
+/** How much may be under way at the same time, in all and of one key. */
 export interface ConcurrencyLimits {
   readonly total: number
-  readonly perUser: number
+  readonly perKey: number
 }
 
-/** Counts what is under way, so that neither one user nor all together can take more than there is. */
+/** What is under way counts until it is given back; or which of the two limits is reached. */
+export type Acquired = { readonly release: () => void } | { readonly reached: 'total' | 'key' }
+
+/** Counts what is under way, so that neither one key nor all together can take more than there is. */
 export class ConcurrencyLimit {
   readonly #limits: ConcurrencyLimits
-  readonly #byUser = new Map<string, number>()
+  readonly #byKey = new Map<string, number>()
   #total = 0
 
   constructor(limits: ConcurrencyLimits) {
     this.#limits = limits
   }
 
-  /**
-   * @returns how to give the slot back
-   * @throws SocialError `too_many_requests`, `unavailable` when it is not this user who has too many
-   */
-  acquire(user: string): () => void {
-    const taken = this.#byUser.get(user) ?? 0
-    if (taken >= this.#limits.perUser) throw new SocialError('too_many_requests', 'Too many requests at a time', 1_000)
-    if (this.#total >= this.#limits.total) throw new SocialError('unavailable', 'The server is full, try again', 1_000)
-    this.#byUser.set(user, taken + 1)
+  acquire(key: string): Acquired {
+    const underWay = this.#byKey.get(key) ?? 0
+    if (underWay >= this.#limits.perKey) return { reached: 'key' }
+    if (this.#total >= this.#limits.total) return { reached: 'total' }
+    this.#byKey.set(key, underWay + 1)
     this.#total += 1
-    return () => {
-      this.#total -= 1
-      const left = (this.#byUser.get(user) ?? 1) - 1
-      if (left === 0) this.#byUser.delete(user)
-      else this.#byUser.set(user, left)
+    let isHeld = true
+    return {
+      release: () => {
+        if (isHeld) this.#release(key)
+        isHeld = false
+      }
     }
+  }
+
+  #release(key: string): void {
+    this.#total -= 1
+    const left = (this.#byKey.get(key) ?? 1) - 1
+    if (left === 0) this.#byKey.delete(key)
+    else this.#byKey.set(key, left)
   }
 }

@@ -1,10 +1,10 @@
-import { SocialError } from '../domain/errors.ts'
+import { FullError } from './full-error.ts'
 
 interface EventLoopThrottleOptions {
-  /** So many in one turn of the event loop. */
+  /** Pieces of work in one turn of the event loop. */
   readonly perTurn: number
-  /** So many may wait. */
-  readonly waiting: number
+  /** Pieces of work that may wait. */
+  readonly maxWaiting: number
 }
 
 /**
@@ -22,10 +22,10 @@ export class EventLoopThrottle {
     this.#left = options.perTurn
   }
 
-  /** Resolves when the work may be done. @throws SocialError `unavailable` when too many wait already */
+  /** Resolves when the work may be done. @throws FullError when too many wait already */
   async next(): Promise<void> {
-    if (this.#line.length >= this.#options.waiting) {
-      throw new SocialError('unavailable', 'Too many wait already, try again')
+    if (this.#line.length >= this.#options.maxWaiting) {
+      throw new FullError('Too many wait already')
     }
     this.#awaitTurn()
     if (this.#left > 0) this.#left -= 1

@@ -1,61 +1,60 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Address } from '../domain/address.ts'
+import { SingleFlight } from './single-flight.ts'
 
-/** A session as the holder of its token needs it. */
-export interface TokenSession {
-  readonly tokenHash: Buffer
-  readonly address: Address
-  readonly deviceId: string
-  /** Unix milliseconds. */
-  readonly expiresAt: number
+interface TokenCacheOptions {
+  /** Values held in memory. */
+  readonly maxSize: number
+  /** Longest time for which a value is trusted without being loaded anew, in milliseconds; unbounded when absent. */
+  readonly ttlMs?: number
 }
 
-/** Longest time for which a session is trusted without a look at the database, should a logout go unheard. */
-const MAX_CACHE_MS = 60_000
-
-const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
-
-/** A new opaque access token of 256 random bits. Only its hash is ever stored. */
-export function createToken(): { token: string; tokenHash: Buffer } {
-  const token = randomBytes(32).toString('base64url')
-  return { token, tokenHash: hashOf(token) }
-}
-
-/** From access tokens to sessions, cached; a session that ends is forgotten at once. */
-export class TokenCache<Session extends TokenSession> {
-  readonly #find: (tokenHash: Buffer) => Promise<Session | null>
-  readonly #cache: LRUCache<string, Session>
+/**
+ * What is known of tokens, by their hex hashes: loaded once for all who ask at the same time, and forgotten at once when
+ * it ends. What was being loaded while something was forgotten may be just that, and is not kept.
+ */
+export class TokenCache<Value extends {}> {
+  readonly #values: LRUCache<string, Value>
+  readonly #loads = new SingleFlight<string, Value | null>()
   #forgets = 0
 
-  /** @param cacheSize sessions held in memory */
-  constructor(find: (tokenHash: Buffer) => Promise<Session | null>, cacheSize: number) {
-    this.#find = find
-    this.#cache = new LRUCache({ max: cacheSize, ttl: MAX_CACHE_MS })
+  constructor({ maxSize, ttlMs = 0 }: TokenCacheOptions) {
+    this.#values = new LRUCache({ max: maxSize, ttl: ttlMs })
   }
 
-  /** The session of a token at `now` (unix milliseconds), or null when there is none (any more). */
-  async resolve(token: string, now: number): Promise<Session | null> {
-    const tokenHash = hashOf(token)
-    const key = tokenHash.toString('hex')
-    const cached = this.#cache.get(key)
-    if (cached) return cached.expiresAt > now ? cached : null
+  get(hash: string): Value | undefined {
+    return this.#values.get(hash)
+  }
+
+  /** What is known of a token, or what `load` finds out. @throws what `load` throws */
+  async getOrLoad<Loaded extends Value | null>(hash: string, load: () => Promise<Loaded>): Promise<Value | Loaded> {
+    return this.#values.get(hash) ?? (this.load(hash, load) as Promise<Value | Loaded>)
+  }
+
+  /** As {@link getOrLoad}, past what is known. */
+  load<Loaded extends Value | null>(hash: string, load: () => Promise<Loaded>): Promise<Value | Loaded> {
     const forgets = this.#forgets
-    const session = await this.#find(tokenHash)
-    // What was read before something was forgotten may be what was forgotten.
-    if (session && forgets === this.#forgets) this.#cache.set(key, session)
-    return session
+    // Nobody joins a load that began before something was forgotten.
+    return this.#loads.run(`${forgets} ${hash}`, async () => {
+      const value = await load()
+      if (value !== null && forgets === this.#forgets) this.#values.set(hash, value)
+      return value
+    }) as Promise<Value | Loaded>
   }
 
-  /** Asks the database anew for every token. */
+  forget(hashes: readonly string[]): void {
+    this.#forgets += 1
+    for (const hash of hashes) this.#values.delete(hash)
+  }
+
+  /** @returns the hashes of what was forgotten */
+  forgetWhere(isOver: (value: Value) => boolean): string[] {
+    const hashes = [...this.#values.entries()].flatMap(([hash, value]) => (isOver(value) ? hash : []))
+    this.forget(hashes)
+    return hashes
+  }
+
   forgetAll(): void {
     this.#forgets += 1
-    this.#cache.clear()
-  }
-
-  /** @param tokenHashes hex hashes of tokens whose session ended */
-  forget(tokenHashes: readonly string[]): void {
-    this.#forgets += 1
-    for (const key of tokenHashes) this.#cache.delete(key)
+    this.#values.clear()
   }
 }

@@ -1,4 +1,5 @@
 import type { Address } from '../domain/address.ts'
+import { tooFarBehind } from '../domain/errors.ts'
 import { BoundedQueue } from '../lib/bounded-queue.ts'
 import { type Circle, FriendIndex, type FriendIndexDeps } from './friend-index.ts'
 import type { OnlineUsers } from './local-presence.ts'
@@ -45,10 +46,14 @@ export class Connectivity {
   async open(user: Address, signal: AbortSignal): Promise<BoundedQueue<ConnectivityUpdate>> {
     const { maxFriends, queueSize } = this.#deps
     const end = (): void => queue.end()
-    const queue = new BoundedQueue<ConnectivityUpdate>(queueSize + maxFriends, () => {
-      signal.removeEventListener('abort', end)
-      circle.close()
-    })
+    const queue = new BoundedQueue<ConnectivityUpdate>(
+      queueSize + maxFriends,
+      () => {
+        signal.removeEventListener('abort', end)
+        circle.close()
+      },
+      tooFarBehind
+    )
     const circle = this.#circles.open(user, { queue, told: new Set() })
     signal.addEventListener('abort', end)
     if (signal.aborted) end()

@@ -1,5 +1,6 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
+import { isUnavailable } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type Pair, type PairAction, statusOf } from '../domain/friendship.ts'
 import type { Page, Paged } from '../domain/page.ts'
@@ -60,7 +61,7 @@ export class FriendIndex<Viewer> {
   constructor(deps: FriendIndexDeps, onChange: OnChange<Viewer>) {
     this.#deps = deps
     this.#onChange = onChange
-    this.#lists = new Batcher(users => this.#readAll(users), { atMost: LISTS_AT_ONCE })
+    this.#lists = new Batcher(users => this.#readAll(users), { maxBatch: LISTS_AT_ONCE, isOutage: isUnavailable })
     this.#stopListening = deps.bus.subscribe(event => {
       if (event.kind === 'pair') this.#heard(event)
     })

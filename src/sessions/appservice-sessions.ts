@@ -1,16 +1,16 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
 import type { TokenSeal } from '../auth/token-seal.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
+import { settledWithin } from '../lib/deadline.ts'
+import { TokenCache } from '../lib/token-cache.ts'
 import type { Accounts } from '../matrix/client/accounts.ts'
 import type { HomeserverClient } from '../matrix/client/client.ts'
 import { ifFailedAs } from '../matrix/client/errors.ts'
 import { SERVICE_DEVICE_ID } from '../matrix/client/user.ts'
 import type { MatrixSessionStore } from '../storage/matrix-sessions.ts'
-import type { LoginSessions, SessionHolder } from './authenticator.ts'
-import type { LocalSessions, LoginRequest, Session } from './local-sessions.ts'
+import type { LoginRequest, LoginSessions, SessionHolder } from './authenticator.ts'
+import type { LocalSessions, Session } from './local-sessions.ts'
 
 interface AppserviceSessionsDeps {
   readonly sessions: LocalSessions
@@ -34,17 +34,14 @@ const WAIT_MS = 3_000
  */
 export class AppserviceSessions implements LoginSessions {
   readonly #deps: AppserviceSessionsDeps
-  readonly #tokens: LRUCache<string, string>
-  /** Sessions that are being found or made, so that each is made once. */
-  readonly #opening = new Map<string, Promise<string>>()
-  #forgets = 0
+  readonly #tokens: TokenCache<string>
 
   constructor(deps: AppserviceSessionsDeps) {
     this.#deps = deps
-    this.#tokens = new LRUCache({ max: deps.tokenCacheSize })
+    this.#tokens = new TokenCache({ maxSize: deps.tokenCacheSize })
     deps.bus.subscribe(event => {
-      if (event.kind === 'sessions-ended') this.#forget(event.tokenHashes)
-      if (event.kind === 'messages-lost') this.#forgetAll()
+      if (event.kind === 'sessions-ended') this.#tokens.forget(event.tokenHashes)
+      if (event.kind === 'messages-lost') this.#tokens.forgetAll()
     })
   }
 
@@ -68,15 +65,15 @@ export class AppserviceSessions implements LoginSessions {
    */
   async tokenOf(session: SessionHolder): Promise<string> {
     const key = session.tokenHash.toString('hex')
-    return this.#tokens.get(key) ?? this.#once(key, () => this.#find(session))
+    return this.#tokens.getOrLoad(key, () => this.#find(session))
   }
 
   /** As {@link tokenOf}, for when the homeserver does not know `refused` (any more). */
   async renewedTokenOf(session: SessionHolder, refused: string): Promise<string> {
     const key = session.tokenHash.toString('hex')
-    if (this.#tokens.get(key) === refused) this.#tokens.delete(key)
+    if (this.#tokens.get(key) === refused) this.#tokens.forget([key])
     const token = await this.tokenOf(session)
-    return token === refused ? this.#once(key, () => this.#make(session)) : token
+    return token === refused ? this.#tokens.load(key, () => this.#make(session)) : token
   }
 
   /** Ends one session, on every instance at once, and on the homeserver if it can be reached. */
@@ -91,20 +88,6 @@ export class AppserviceSessions implements LoginSessions {
     const sessions = await this.#deps.store.all(address)
     await this.#deps.sessions.logoutAll(address)
     await this.#endOnHomeserver(sessions.map(({ tokenHash, sealed }) => this.#opened(tokenHash, sealed)))
-  }
-
-  #once(key: string, open: () => Promise<string>): Promise<string> {
-    const opening = this.#opening.get(key) ?? this.#remember(key, open).finally(() => this.#opening.delete(key))
-    this.#opening.set(key, opening)
-    return opening
-  }
-
-  async #remember(key: string, open: () => Promise<string>): Promise<string> {
-    const forgets = this.#forgets
-    const token = await open()
-    // What was read before something was forgotten may be what was forgotten.
-    if (forgets === this.#forgets) this.#tokens.set(key, token)
-    return token
   }
 
   async #find(session: SessionHolder): Promise<string> {
@@ -139,18 +122,4 @@ export class AppserviceSessions implements LoginSessions {
     const ends = tokens.map(token => token && homeserver.logout(token).catch(error => onError(error, 'end')))
     await settledWithin(WAIT_MS, Promise.all(ends))
   }
-
-  #forget(tokenHashes: readonly string[]): void {
-    this.#forgets += 1
-    for (const key of tokenHashes) this.#tokens.delete(key)
-  }
-
-  #forgetAll(): void {
-    this.#forgets += 1
-    this.#tokens.clear()
-  }
-}
-
-async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
-  await Promise.race([work, wait(ms, undefined, { ref: false })])
 }

@@ -1,5 +1,5 @@
+import type { AuthChain } from '../auth/auth-chain.ts'
 import type { Address } from '../domain/address.ts'
-import type { LoginRequest } from './local-sessions.ts'
 
 /** A session, as far as anyone needs it who has its token. */
 export interface SessionHolder {
@@ -13,6 +13,18 @@ export interface SessionHolder {
 export interface Authenticator {
   /** @throws SocialError `unauthorized`; `unavailable` when nobody can tell now */
   authenticate(token: string): Promise<SessionHolder>
+}
+
+/** What a client shows to log in: a chain of signatures whose last one signs the timestamp. */
+export interface LoginRequest {
+  readonly user: Address
+  /** Unix milliseconds in decimal digits: the very text that was signed. */
+  readonly timestamp: string
+  readonly authChain: AuthChain
+  /** The device that logs in; a new one when null. */
+  readonly deviceId: string | null
+  /** The IP address from which it comes. */
+  readonly ip: string
 }
 
 /** Logs users in and out, as the part of the Matrix client-server API has it that is served with every homeserver. */

@@ -1,21 +1,25 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { AuthChain, AuthChainVerifier } from '../auth/auth-chain.ts'
+import { createToken, hashOfToken } from '../auth/access-token.ts'
+import type { AuthChainVerifier } from '../auth/auth-chain.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { RateLimit } from '../cluster/rate-limit.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { EventLoopThrottle } from '../lib/event-loop-throttle.ts'
-import { createToken, TokenCache } from '../lib/token-cache.ts'
+import { TokenCache } from '../lib/token-cache.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
-import type { LoginSessions, SessionHolder } from './authenticator.ts'
+import type { LoginRequest, LoginSessions, SessionHolder } from './authenticator.ts'
 
 export type { Session }
 
 /** How far a login's timestamp may be from the server's clock, in milliseconds (ADR-143). */
 const LOGIN_WINDOW_MS = 120_000
 
+/** Longest time for which a session is trusted without a look at the database, should a logout go unheard. */
+const MAX_CACHE_MS = 60_000
+
 /** To verify a login takes half a millisecond, in which nobody else is served; everybody may come at once. */
-const LOGINS = { perTurn: 16, waiting: 20_000 }
+const LOGINS = { perTurn: 16, maxWaiting: 20_000 }
 
 interface SessionsDeps {
   readonly store: SessionStore
@@ -31,18 +35,6 @@ interface SessionsDeps {
   readonly now: () => number
 }
 
-/** What a client shows to log in: a chain of signatures whose last one signs the timestamp. */
-export interface LoginRequest {
-  readonly user: Address
-  /** Unix milliseconds in decimal digits: the very text that was signed. */
-  readonly timestamp: string
-  readonly authChain: AuthChain
-  /** The device that logs in; a new one when null. */
-  readonly deviceId: string | null
-  /** The IP address from which it comes. */
-  readonly ip: string
-}
-
 /** Who is logged in, with which token, for how long. */
 export class LocalSessions implements LoginSessions {
   readonly #deps: SessionsDeps
@@ -51,7 +43,7 @@ export class LocalSessions implements LoginSessions {
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
-    this.#tokens = new TokenCache(hash => deps.store.find(hash, deps.now()), deps.tokenCacheSize)
+    this.#tokens = new TokenCache({ maxSize: deps.tokenCacheSize, ttlMs: MAX_CACHE_MS })
     deps.bus.subscribe(event => {
       if (event.kind === 'sessions-ended') this.#tokens.forget(event.tokenHashes)
       if (event.kind === 'messages-lost') this.#tokens.forgetAll()
@@ -71,8 +63,10 @@ export class LocalSessions implements LoginSessions {
 
   /** The session of an access token. @throws SocialError `unauthorized` */
   async authenticate(token: string): Promise<Session> {
-    const session = await this.#tokens.resolve(token, this.#deps.now())
-    if (!session) throw new SocialError('unauthorized', 'Invalid access token')
+    const { store, now } = this.#deps
+    const tokenHash = hashOfToken(token)
+    const session = await this.#tokens.getOrLoad(tokenHash.toString('hex'), () => store.find(tokenHash, now()))
+    if (!session || session.expiresAt <= now()) throw new SocialError('unauthorized', 'Invalid access token')
     return session
   }
 

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { SessionsEnded } from '../domain/events.ts'
+import { TokenCache } from '../lib/token-cache.ts'
 import type { HomeserverClient } from '../matrix/client/client.ts'
 import { HomeserverError } from '../matrix/client/errors.ts'
 import type { Authenticator, SessionHolder } from './authenticator.ts'
@@ -26,29 +26,21 @@ const MAX_CACHE_MS = 30 * 60_000
 export class PassthroughSessions implements Authenticator {
   readonly #deps: PassthroughSessionsDeps
   readonly #key: string | Buffer
-  readonly #cache: LRUCache<string, SessionHolder>
-  /** Tokens that the homeserver is being asked about. */
-  readonly #asking = new Map<string, Promise<SessionHolder>>()
-  #forgets = 0
+  readonly #cache: TokenCache<SessionHolder>
 
   constructor(deps: PassthroughSessionsDeps) {
     this.#deps = deps
     this.#key = deps.tokenKey ?? randomBytes(32)
-    this.#cache = new LRUCache({ max: deps.cacheSize, ttl: MAX_CACHE_MS })
+    this.#cache = new TokenCache({ maxSize: deps.cacheSize, ttlMs: MAX_CACHE_MS })
     deps.bus.subscribe(event => {
       if (event.kind === 'sessions-ended') this.#ended(event)
-      if (event.kind === 'messages-lost') this.#forget(() => true)
+      if (event.kind === 'messages-lost') this.#cache.forgetAll()
     })
   }
 
   async authenticate(token: string): Promise<SessionHolder> {
     const tokenHash = createHmac('sha256', this.#key).update(token).digest()
-    const key = tokenHash.toString('hex')
-    const cached = this.#cache.get(key)
-    if (cached) return cached
-    const asking = this.#asking.get(key) ?? this.#ask(token, tokenHash).finally(() => this.#asking.delete(key))
-    this.#asking.set(key, asking)
-    return asking
+    return this.#cache.getOrLoad(tokenHash.toString('hex'), () => this.#ask(token, tokenHash))
   }
 
   /** Tells every instance that a session is over on the homeserver. */
@@ -62,14 +54,10 @@ export class PassthroughSessions implements Authenticator {
   }
 
   async #ask(token: string, tokenHash: Buffer): Promise<SessionHolder> {
-    const forgets = this.#forgets
     const { userId, deviceId } = await this.#deps.homeserver.whoami(token).catch(asSocialError)
     const address = this.#deps.homeserver.ids.addressOf(userId)
     if (address === null) throw new SocialError('forbidden', 'This user has no Ethereum address')
-    const holder = { tokenHash, address, deviceId: deviceId ?? '' }
-    // What was asked before something was forgotten may be what was forgotten.
-    if (forgets === this.#forgets) this.#cache.set(tokenHash.toString('hex'), holder)
-    return holder
+    return { tokenHash, address, deviceId: deviceId ?? '' }
   }
 
   /**
@@ -78,20 +66,13 @@ export class PassthroughSessions implements Authenticator {
    */
   #ended({ address, tokenHashes }: SessionsEnded): void {
     if (tokenHashes.length > 0) {
-      this.#forget(holder => tokenHashes.includes(holder.tokenHash.toString('hex')))
+      this.#cache.forget(tokenHashes)
       return
     }
-    const cached = this.#forget(holder => holder.address === address)
+    const cached = this.#cache.forgetWhere(holder => holder.address === address)
     const live = this.#deps.live().flatMap(session => (session.address === address ? session.tokenHash : []))
     const known = [...new Set([...cached, ...live])]
     if (known.length > 0) this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })
-  }
-
-  #forget(concerns: (holder: SessionHolder) => boolean): string[] {
-    this.#forgets += 1
-    const keys = [...this.#cache.entries()].flatMap(([key, holder]) => (concerns(holder) ? key : []))
-    for (const key of keys) this.#cache.delete(key)
-    return keys
   }
 }
 

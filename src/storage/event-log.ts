@@ -1,4 +1,5 @@
 import type { Address } from '../domain/address.ts'
+import { isUnavailable } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
@@ -69,7 +70,10 @@ export class EventLog {
 
   constructor(db: Database) {
     this.#db = db
-    this.#missed = new Batcher(questions => this.#missedBy(questions), { atMost: MISSED_BATCH })
+    this.#missed = new Batcher(questions => this.#missedBy(questions), {
+      maxBatch: MISSED_BATCH,
+      isOutage: isUnavailable
+    })
   }
 
   /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */

@@ -1,3 +1,4 @@
+import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
 
@@ -94,8 +95,12 @@ export class SavedPositionStore {
 
   constructor(db: Database) {
     this.#db = db
-    const keyOf = ({ device }: Claim): string => device.toString('hex')
-    this.#claims = new Batcher(claims => this.#claimAll(claims), { atMost: CLAIM_BATCH, keyOf })
+    const groupOf = ({ device }: Claim): string => device.toString('hex')
+    this.#claims = new Batcher(claims => this.#claimAll(claims), {
+      maxBatch: CLAIM_BATCH,
+      groupOf,
+      isOutage: isUnavailable
+    })
   }
 
   /** @returns where the device left off, however long ago; null when nothing is known of it */

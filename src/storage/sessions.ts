@@ -1,4 +1,5 @@
 import type { Address } from '../domain/address.ts'
+import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
 
@@ -82,9 +83,13 @@ export class SessionStore {
   constructor(db: Database, maxPerUser: number) {
     this.#db = db
     this.#maxPerUser = maxPerUser
-    const keyOf = ({ session }: Login): string => session.address
-    this.#started = new Batcher(logins => this.#startAll(logins), { atMost: START_BATCH, keyOf })
-    this.#found = new Batcher(hashes => this.#findAll(hashes), { atMost: FIND_BATCH })
+    const groupOf = ({ session }: Login): string => session.address
+    this.#started = new Batcher(logins => this.#startAll(logins), {
+      maxBatch: START_BATCH,
+      groupOf,
+      isOutage: isUnavailable
+    })
+    this.#found = new Batcher(hashes => this.#findAll(hashes), { maxBatch: FIND_BATCH, isOutage: isUnavailable })
   }
 
   /**

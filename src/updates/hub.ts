@@ -1,6 +1,6 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
-import { SocialError } from '../domain/errors.ts'
+import { SocialError, tooFarBehind } from '../domain/errors.ts'
 import type { PairEvent, SessionsEnded } from '../domain/events.ts'
 import { BoundedQueue } from '../lib/bounded-queue.ts'
 import { Multimap } from '../lib/multimap.ts'
@@ -54,10 +54,14 @@ export class Hub {
   /** Everything that others do to this user from now on. Fails with `unauthorized` when the session ends. */
   open({ address, tokenHash, signal }: Subscriber): BoundedQueue<PairEvent> {
     const end = (): void => queue.end()
-    const queue = new BoundedQueue<PairEvent>(this.#queueSize, () => {
-      signal.removeEventListener('abort', end)
-      this.#remove(address, subscription)
-    })
+    const queue = new BoundedQueue<PairEvent>(
+      this.#queueSize,
+      () => {
+        signal.removeEventListener('abort', end)
+        this.#remove(address, subscription)
+      },
+      tooFarBehind
+    )
     const subscription = { address, tokenHash, queue }
     this.#byAddress.add(address, subscription)
     this.#size += 1

@@ -1,27 +1,28 @@
 import { expect, it } from 'vitest'
-import { SocialError } from '../../src/domain/errors.ts'
 import { Batcher } from '../../src/lib/batcher.ts'
 
-/** Answers questions with themselves, each run when it is told to. */
-class Desk {
-  readonly runs: { readonly questions: readonly string[]; end(error?: Error): void }[] = []
+class Outage extends Error {}
 
-  readonly gathered = new Batcher<string, string>(
-    questions =>
+/** Loads keys as themselves, each run when it is told to. */
+class Desk {
+  readonly runs: { readonly keys: readonly string[]; end(error?: Error): void }[] = []
+
+  readonly batcher = new Batcher<string, string>(
+    keys =>
       new Promise((resolve, reject) => {
-        const end = (error?: Error): void => (error ? reject(error) : resolve(question => `re ${question}`))
-        this.runs.push({ questions, end })
+        const end = (error?: Error): void => (error ? reject(error) : resolve(key => `re ${key}`))
+        this.runs.push({ keys, end })
       }),
-    { atMost: 3, keyOf: question => question[0] }
+    { maxBatch: 3, groupOf: key => key[0], isOutage: error => error instanceof Outage }
   )
 
   get asked(): readonly (readonly string[])[] {
-    return this.runs.map(({ questions }) => questions)
+    return this.runs.map(({ keys }) => keys)
   }
 
   /** The answer, or why there is none. */
-  ask(question: string): Promise<string> {
-    return this.gathered.load(question).catch((error: Error) => error.message)
+  ask(key: string): Promise<string> {
+    return this.batcher.load(key).catch((error: Error) => error.message)
   }
 
   async end(error?: Error): Promise<void> {
@@ -30,9 +31,9 @@ class Desk {
   }
 }
 
-it('asks at once, and gathers what comes meanwhile, so many at a time', async () => {
+it('loads at once, and what comes meanwhile together, so many at a time', async () => {
   const desk = new Desk()
-  const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map(question => desk.ask(question)))
+  const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map(key => desk.ask(key)))
   expect(desk.asked).toEqual([['a']])
   await desk.end()
   expect(desk.asked).toEqual([['a'], ['b', 'c', 'd']])
@@ -42,18 +43,18 @@ it('asks at once, and gathers what comes meanwhile, so many at a time', async ()
   expect(await answers).toEqual(['re a', 're b', 're c', 're d', 're e'])
 })
 
-it('asks again when all were answered', async () => {
+it('loads again when everything was loaded', async () => {
   const desk = new Desk()
-  for (const question of ['a', 'b']) {
-    const answer = desk.ask(question)
+  for (const key of ['a', 'b']) {
+    const answer = desk.ask(key)
     await desk.end()
-    expect(await answer).toBe(`re ${question}`)
+    expect(await answer).toBe(`re ${key}`)
   }
 })
 
-it('never puts two of the same key into one run, nor lets one overtake the other', async () => {
+it('never puts two keys of a group into one batch, nor lets one overtake the other', async () => {
   const desk = new Desk()
-  const answers = Promise.all(['x', 'a1', 'b', 'a2', 'c'].map(question => desk.ask(question)))
+  const answers = Promise.all(['x', 'a1', 'b', 'a2', 'c'].map(key => desk.ask(key)))
   await desk.end()
   await desk.end()
   await desk.end()
@@ -61,18 +62,18 @@ it('never puts two of the same key into one run, nor lets one overtake the other
   await answers
 })
 
-it('fails those alone whose run failed', async () => {
+it('fails those alone whose batch failed', async () => {
   const desk = new Desk()
-  const answers = Promise.all(['a', 'b'].map(question => desk.ask(question)))
+  const answers = Promise.all(['a', 'b'].map(key => desk.ask(key)))
   await desk.end(new Error('no'))
   await desk.end()
   expect(await answers).toEqual(['no', 're b'])
 })
 
-it('lets nobody wait for a database that is away', async () => {
+it('lets nobody wait for the next batch in an outage', async () => {
   const desk = new Desk()
-  const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map(question => desk.ask(question)))
-  await desk.end(new SocialError('unavailable', 'away'))
+  const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map(key => desk.ask(key)))
+  await desk.end(new Outage('away'))
   expect(await answers).toEqual(Array(5).fill('away'))
   const later = desk.ask('f')
   await desk.end()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SocialError } from '../../src/domain/errors.ts'
 import { BoundedQueue } from '../../src/lib/bounded-queue.ts'
+import { FullError } from '../../src/lib/full-error.ts'
 
 async function drain<T>(queue: BoundedQueue<T>): Promise<T[]> {
   const items: T[] = []
@@ -9,7 +9,7 @@ async function drain<T>(queue: BoundedQueue<T>): Promise<T[]> {
   return items
 }
 
-describe('a line of updates', () => {
+describe('a bounded queue', () => {
   it('hands over everything in order, whoever is faster', async () => {
     const push = fc.constant('push' as const)
     const take = fc.constant('take' as const)
@@ -35,7 +35,7 @@ describe('a line of updates', () => {
     let ends = 0
     const queue = new BoundedQueue<number>(3, () => ends++)
     for (let item = 0; item < 10_000; item += 1) queue.push(item)
-    await expect(queue.next()).rejects.toEqual(new SocialError('too_many_requests', 'Too many updates wait to be read'))
+    await expect(queue.next()).rejects.toEqual(new FullError('Too many items wait'))
     expect(await queue.next()).toEqual({ done: true, value: undefined })
     expect(ends).toBe(1)
   })
@@ -48,7 +48,7 @@ describe('a line of updates', () => {
 
     const withError = new BoundedQueue<number>(3, () => undefined)
     const failed = withError.next()
-    withError.end(new SocialError('unauthorized', 'over'))
+    withError.end(new Error('over'))
     await expect(failed).rejects.toThrow('over')
   })
 

@@ -5,10 +5,10 @@ const turn = () => new Promise(resolve => setImmediate(resolve))
 /** Everything that needs no other turn of the event loop is done. */
 const settled = () => new Promise(resolve => process.nextTick(resolve))
 
-function start(rations: EventLoopThrottle, names: string): string[] {
+function start(throttle: EventLoopThrottle, names: string): string[] {
   const begun: string[] = []
   for (const name of names) {
-    rations.next().then(
+    throttle.next().then(
       () => begun.push(name),
       () => begun.push(`no ${name}`)
     )
@@ -17,8 +17,8 @@ function start(rations: EventLoopThrottle, names: string): string[] {
 }
 
 it('lets so many begin in each turn of the event loop, in the order in which they came', async () => {
-  const rations = new EventLoopThrottle({ perTurn: 2, waiting: 10 })
-  const begun = start(rations, 'abcde')
+  const throttle = new EventLoopThrottle({ perTurn: 2, maxWaiting: 10 })
+  const begun = start(throttle, 'abcde')
   await settled()
   const seen = [begun.join('')]
   for (let turns = 0; turns < 2; turns += 1) {
@@ -29,10 +29,10 @@ it('lets so many begin in each turn of the event loop, in the order in which the
 })
 
 it('gives those who come later what is left of a turn', async () => {
-  const rations = new EventLoopThrottle({ perTurn: 2, waiting: 10 })
-  const first = start(rations, 'abc')
+  const throttle = new EventLoopThrottle({ perTurn: 2, maxWaiting: 10 })
+  const first = start(throttle, 'abc')
   await turn()
-  const second = start(rations, 'de')
+  const second = start(throttle, 'de')
   await settled()
   expect([first, second]).toEqual([['a', 'b', 'c'], ['d']])
   await turn()
@@ -40,8 +40,8 @@ it('gives those who come later what is left of a turn', async () => {
 })
 
 it('refuses whoever finds the line full', async () => {
-  const rations = new EventLoopThrottle({ perTurn: 1, waiting: 1 })
-  const begun = start(rations, 'abc')
+  const throttle = new EventLoopThrottle({ perTurn: 1, maxWaiting: 1 })
+  const begun = start(throttle, 'abc')
   await turn()
   await turn()
   expect(begun.sort()).toEqual(['a', 'b', 'no c'])

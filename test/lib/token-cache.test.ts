@@ -1,59 +1,59 @@
 import { describe, expect, it } from 'vitest'
-import type { Address } from '../../src/domain/address.ts'
-import { createToken, TokenCache, type TokenSession } from '../../src/lib/token-cache.ts'
+import { TokenCache } from '../../src/lib/token-cache.ts'
 
-const address = `0x${'a'.repeat(40)}` as Address
-const session = (tokenHash: Buffer): TokenSession => ({ tokenHash, address, deviceId: 'D', expiresAt: 1000 })
+interface Value {
+  readonly name: string
+}
 
-describe('access tokens', () => {
-  it('are 256 random bits, of which only a hash is kept', () => {
-    const { token, tokenHash } = createToken()
-    expect(Buffer.from(token, 'base64url')).toHaveLength(32)
-    expect(tokenHash.toString('hex')).not.toContain(Buffer.from(token, 'base64url').toString('hex'))
-    expect(createToken().token).not.toBe(token)
+function countedLoad(name: string | null): {
+  readonly load: () => Promise<Value | null>
+  readonly count: () => number
+} {
+  let count = 0
+  const load = async (): Promise<Value | null> => {
+    count += 1
+    return name === null ? null : { name }
+  }
+  return { load, count: () => count }
+}
+
+describe('a token cache', () => {
+  it('loads a token once, until it is forgotten', async () => {
+    const cache = new TokenCache<Value>({ maxSize: 10 })
+    const { load, count } = countedLoad('a')
+    const both = await Promise.all([cache.getOrLoad('1', load), cache.getOrLoad('1', load)])
+    expect([...both, await cache.getOrLoad('1', load)].map(it => it?.name)).toEqual(['a', 'a', 'a'])
+    expect(count()).toBe(1)
+    cache.forget(['1'])
+    await cache.getOrLoad('1', load)
+    expect(count()).toBe(2)
   })
 
-  it('are looked up once, until they are forgotten', async () => {
-    const { token, tokenHash } = createToken()
-    let lookups = 0
-    const tokens = new TokenCache(async hash => (++lookups < 3 ? session(hash) : null), 10)
-    expect((await tokens.resolve(token, 0))?.address).toBe(address)
-    await tokens.resolve(token, 0)
-    expect(lookups).toBe(1)
-    tokens.forget([tokenHash.toString('hex')])
-    await tokens.resolve(token, 0)
-    expect(lookups).toBe(2)
+  it('keeps nothing of a token that nobody knows', async () => {
+    const cache = new TokenCache<Value>({ maxSize: 10 })
+    const { load, count } = countedLoad(null)
+    expect(await cache.getOrLoad('1', load)).toBeNull()
+    expect(await cache.getOrLoad('1', load)).toBeNull()
+    expect(count()).toBe(2)
   })
 
-  it('are not good any more when they expire, though they are cached', async () => {
-    const { token } = createToken()
-    const tokens = new TokenCache(async hash => session(hash), 10)
-    expect(await tokens.resolve(token, 999)).not.toBeNull()
-    expect(await tokens.resolve(token, 1000)).toBeNull()
+  it('forgets what a predicate names, and says which', async () => {
+    const cache = new TokenCache<Value>({ maxSize: 10 })
+    for (const name of ['a', 'b']) await cache.getOrLoad(name, countedLoad(name).load)
+    expect(cache.forgetWhere(({ name }) => name === 'a')).toEqual(['a'])
+    expect([cache.get('a'), cache.get('b')?.name]).toEqual([undefined, 'b'])
+    cache.forgetAll()
+    expect(cache.get('b')).toBeUndefined()
   })
 
-  it('are not cached when they are forgotten while they are looked up', async () => {
-    const { token, tokenHash } = createToken()
-    const gate = resolvers()
-    let stored: TokenSession | null = session(tokenHash)
-    const tokens = new TokenCache(async () => {
-      const found = stored
-      await gate.promise
-      return found
-    }, 10)
-    const early = tokens.resolve(token, 0)
-    stored = null
-    tokens.forget([tokenHash.toString('hex')])
-    gate.resolve(undefined)
-    await early
-    expect(await tokens.resolve(token, 0)).toBeNull()
+  it('neither keeps nor hands on what was being loaded while something was forgotten', async () => {
+    const cache = new TokenCache<Value>({ maxSize: 10 })
+    let finish: (value: Value) => void = () => undefined
+    const early = cache.getOrLoad('1', () => new Promise<Value>(resolve => (finish = resolve)))
+    cache.forget(['1'])
+    const late = cache.getOrLoad('1', countedLoad('new').load)
+    finish({ name: 'old' })
+    expect([(await early).name, (await late)?.name]).toEqual(['old', 'new'])
+    expect(cache.get('1')?.name).toBe('new')
   })
 })
-
-function resolvers() {
-  let resolve: (value: unknown) => void = () => undefined
-  const promise = new Promise(done => {
-    resolve = done
-  })
-  return { promise, resolve }
-}

@@ -88,15 +88,23 @@ class MatrixProxy {
   }
 
   async #enter(route: Route, request: FastifyRequest, exchange: RequestLifetime): Promise<Requester | null> {
-    const { gate, slots, tokenOf } = this.#deps
+    const { gate, tokenOf } = this.#deps
     if (route.access === 'anyone') {
-      exchange.whenOver(slots.acquire(request.ip))
+      exchange.whenOver(this.#acquire(request.ip))
       return null
     }
     const token = tokenOf(request)
     const holder = await gate.authenticate(token)
-    exchange.whenOver(slots.acquire(holder.address))
+    exchange.whenOver(this.#acquire(holder.address))
     return { holder, token: await gate.tokenOf(holder, token) }
+  }
+
+  /** Counts a request, until it is over. @throws SocialError `too_many_requests`, `unavailable` */
+  #acquire(key: string): () => void {
+    const acquired = this.#deps.slots.acquire(key)
+    if ('release' in acquired) return acquired.release
+    if (acquired.reached === 'total') throw new SocialError('unavailable', 'The server is full, try again', 1_000)
+    throw new SocialError('too_many_requests', 'Too many requests at a time', 1_000)
   }
 
   async #pass(passage: ProxyRequest, reply: FastifyReply): Promise<FastifyReply> {

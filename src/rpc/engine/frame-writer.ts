@@ -1,4 +1,4 @@
-import type { ErrorCode, SocialError } from '../../domain/errors.ts'
+import { HTTP_STATUS, type SocialError } from '../../domain/errors.ts'
 import { encodeRemoteError } from './protocol.ts'
 
 /** What carries the frames: a socket, or something like it. */
@@ -8,19 +8,6 @@ export interface Wire {
   close(code: number, reason: string): void
   /** Bytes that were sent and have not left this process. */
   bufferedAmount(): number
-}
-
-/** The number of a remote error: the HTTP status that says the same. */
-const REMOTE_ERROR: Record<ErrorCode, number> = {
-  invalid_request: 400,
-  invalid_transition: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  not_found: 404,
-  conflict: 409,
-  too_many_requests: 429,
-  internal: 500,
-  unavailable: 503
 }
 
 /** The way back to one client. */
@@ -50,7 +37,7 @@ export class FrameWriter {
 
   /** Answers the request of that number with an error. */
   refuse(number: number, error: SocialError): void {
-    this.write(encodeRemoteError(number, REMOTE_ERROR[error.code], error.message))
+    this.write(encodeRemoteError(number, HTTP_STATUS[error.code], error.message))
   }
 
   close(code: number, reason: string): void {

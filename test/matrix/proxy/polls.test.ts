@@ -30,7 +30,7 @@ beforeAll(async () => {
       renewedTokenOf: async () => null
     },
     upstream,
-    slots: new ConcurrencyLimit({ total: 10, perUser: 10 }),
+    slots: new ConcurrencyLimit({ total: 10, perKey: 10 }),
     limits: { bodyBytes: { read: 1_000, json: 1_000, media: 1_000 }, timeoutMs: 100, pollGraceMs: GRACE_MS },
     tokenOf: () => 'token'
   })

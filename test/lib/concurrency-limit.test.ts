@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest'
+import { type Acquired, ConcurrencyLimit } from '../../src/lib/concurrency-limit.ts'
+
+const release = (acquired: Acquired): void => {
+  if ('release' in acquired) acquired.release()
+}
+
+it('bounds what is under way, in all and of one key, and says which bound is reached', () => {
+  const limit = new ConcurrencyLimit({ total: 3, perKey: 2 })
+  const held = [limit.acquire('a'), limit.acquire('a')]
+  expect(limit.acquire('a')).toEqual({ reached: 'key' })
+  held.push(limit.acquire('b'))
+  expect(limit.acquire('c')).toEqual({ reached: 'total' })
+  for (const one of held) release(one)
+  expect(limit.acquire('a')).toHaveProperty('release')
+})
+
+it('takes back once what is released twice', () => {
+  const limit = new ConcurrencyLimit({ total: 1, perKey: 1 })
+  const first = limit.acquire('a')
+  release(first)
+  const second = limit.acquire('a')
+  release(first)
+  expect(limit.acquire('a')).toEqual({ reached: 'key' })
+  release(second)
+})
