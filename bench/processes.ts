@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../test/env/server-process.ts'
+import { freePort } from '../test/env/ports.ts'
 import { until } from '../test/env/until.ts'
 import type { Job, Measurement, Report } from './job.ts'
 

@@ -5,8 +5,9 @@ import { createWallet } from '../../demo/wallet.ts'
 import { type Folder, freshDataDir } from '../env/databases.ts'
 import { TokenDevice } from '../env/device.ts'
 import { logIn } from '../env/login.ts'
+import { freePort, listenOnFreePort } from '../env/ports.ts'
 import { program } from '../env/program.ts'
-import { freePort, ServerProcess } from '../env/server-process.ts'
+import { ServerProcess } from '../env/server-process.ts'
 import { until } from '../env/until.ts'
 
 /** Compiling it counts as a preparation of the first test. */
@@ -45,11 +46,10 @@ async function dataDir(): Promise<Folder> {
 }
 
 async function listener(): Promise<{ readonly server: Server; readonly port: string }> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const server = createServer()
+  const port = String(await listenOnFreePort(server))
   opened.push({ [Symbol.asyncDispose]: async () => void server.close() })
-  const address = server.address()
-  return { server, port: String(typeof address === 'object' ? address?.port : address) }
+  return { server, port }
 }
 
 describe('a service that is started', () => {

@@ -4,6 +4,7 @@ import { type App, createApp, type Overrides } from '../../src/app/app.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
+import { freePort } from './ports.ts'
 import { Told } from './received-updates.ts'
 import { until } from './until.ts'
 
@@ -15,11 +16,9 @@ export interface V1User extends Wallet {
   readonly client: V1Client
 }
 
-/** Free ports on this machine, a short end, and no limit of how often: a test that is about a limit sets it. */
+/** A short end, and no limit of how often: a test that is about a limit sets it. */
 const TEST_SETTINGS = {
   HOST: '127.0.0.1',
-  HTTP_PORT: '0',
-  RPC_PORT: '0',
   SHUTDOWN_GRACE: '2s',
   ACTIONS_PER_MINUTE: '1000000',
   PAIR_ACTIONS_PER_MINUTE: '1000000',
@@ -52,7 +51,8 @@ export class Env implements AsyncDisposable {
     // It answers, however busy the machine is.
     const database = folder ? { DATA_DIR: folder.path, DATABASE_CONNECT_TIMEOUT: '20s' } : {}
     try {
-      const config = readConfig({ ...TEST_SETTINGS, ...database, ...settings })
+      const ports = { HTTP_PORT: String(await freePort()), RPC_PORT: String(await freePort()) }
+      const config = readConfig({ ...TEST_SETTINGS, ...ports, ...database, ...settings })
       return new Env(await createApp(config, { logger, ...overrides }), folder)
     } catch (error) {
       await folder?.[Symbol.asyncDispose]()

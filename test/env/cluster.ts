@@ -2,10 +2,11 @@ import { createWallet } from '../../demo/wallet.ts'
 import { KeyDevice, TokenDevice } from './device.ts'
 import { logIn } from './login.ts'
 import { metric } from './metric.ts'
+import { freePort } from './ports.ts'
 import { createDatabase, PostgresServer } from './postgres.ts'
 import { program } from './program.ts'
 import { RedisServer } from './redis.ts'
-import { freePort, ServerProcess } from './server-process.ts'
+import { ServerProcess } from './server-process.ts'
 
 const METRICS_TOKEN = 'metrics'
 

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { HomeserverAccess } from './matrix.ts'
+import { listenOnFreePort } from './ports.ts'
 
 /** A request that reached the homeserver. */
 export interface Received {
@@ -33,16 +32,15 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   readonly #server: Server
   #tokens = 0
 
-  private constructor(server: Server) {
+  private constructor(server: Server, port: number) {
     this.#server = server
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    this.url = `http://127.0.0.1:${port}`
     server.on('request', (request, response) => void this.#handle(request, response))
   }
 
   static async start(): Promise<FakeHomeserver> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return new FakeHomeserver(server)
+    const server = createServer()
+    return new FakeHomeserver(server, await listenOnFreePort(server))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

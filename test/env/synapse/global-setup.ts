@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
+import { listenOnFreePort } from '../ports.ts'
 import { type Synapse, startSynapse } from './homeserver.ts'
 import { ensureSynapse } from './installation.ts'
 
@@ -51,9 +50,8 @@ export default async function keepSynapse(project: TestProject): Promise<() => P
       (error: unknown) => ({ error: String(error) })
     )
     response.end(JSON.stringify(answer satisfies Answer<unknown>))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  project.provide('synapseKeeper', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  })
+  project.provide('synapseKeeper', `http://127.0.0.1:${await listenOnFreePort(server)}`)
 
   return async () => {
     server.close()

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import {
   PaginatedFriendsProfilesResponse,
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../../demo/wallet.ts'
 import { startEthereumNode } from '../../auth/ethereum-node.ts'
 import type { Env } from '../../env/app.ts'
+import { listenOnFreePort } from '../../env/ports.ts'
 import { startService } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
 import { connectivity, connectV2, handshakeOf, listen, loginV2, type Signed } from '../../env/v2.ts'
@@ -184,9 +183,7 @@ describe('while the handshake is verified', () => {
   })
   beforeAll(async () => {
     node = await startEthereumNode(() => ({ result: `0x1626ba7e${'0'.repeat(56)}` }))
-    gatekeeper.listen(0, '127.0.0.1')
-    await once(gatekeeper, 'listening')
-    const { port } = gatekeeper.address() as AddressInfo
+    const port = await listenOnFreePort(gatekeeper)
     const settings = { ETHEREUM_RPC_URL: `http://127.0.0.1:${port}`, ETHEREUM_TIMEOUT: '30s', PRESENCE_GRACE: '0ms' }
     slow = await startService(settings)
   })
