@@ -81,7 +81,7 @@ describe('the verdict on an auth chain', () => {
     )
     expect(seen.accepted).toBeGreaterThan(150)
     expect(seen.refused).toBeGreaterThan(500)
-  }, 60_000)
+  })
 
   it.each<[string, Case]>([
     ['the payload in another letter case', { chain: [signerLink, signed(owner, 'Entity')], finalAuthority: 'entity' }],
@@ -119,7 +119,7 @@ describe('the verdict on an auth chain', () => {
       }),
       { numRuns: 300 }
     )
-  }, 60_000)
+  })
 
   it.each([
     ['nothing is signed', [signerLink], owner.address],

@@ -4,6 +4,7 @@ import { type App, createApp, type Overrides } from '../../src/app/app.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
+import { paced } from './pace.ts'
 import { freePort } from './ports.ts'
 import { Told } from './received-updates.ts'
 import { until } from './until.ts'
@@ -49,7 +50,8 @@ export class Env implements AsyncDisposable {
     const isNamed = 'DATABASE_URL' in settings || 'DATA_DIR' in settings
     const folder = isNamed ? null : await freshDataDir()
     // It answers, however busy the machine is.
-    const database = folder ? { DATA_DIR: folder.path, DATABASE_CONNECT_TIMEOUT: '20s' } : {}
+    const connectMs = Math.min(60_000, paced(folder ? 20_000 : 2_000))
+    const database = { DATABASE_CONNECT_TIMEOUT: `${connectMs}ms`, ...(folder && { DATA_DIR: folder.path }) }
     try {
       const ports = { HTTP_PORT: String(await freePort()), RPC_PORT: String(await freePort()) }
       const config = readConfig({ ...TEST_SETTINGS, ...ports, ...database, ...settings })

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, inject } from 'vitest'
 import { createLogger, type Logger } from '../../src/observability/logger.ts'
 import { Database, type DatabaseOptions } from '../../src/storage/db/database.ts'
+import { paced } from './pace.ts'
 import { createDatabase } from './postgres.ts'
 
 const ROOT = new URL('../../', import.meta.url)
@@ -17,7 +18,7 @@ export const postgresUrl = inject('postgresUrl')
 export const describeWithPostgres = describe.skipIf(postgresUrl === null)
 export const describeWithRedis = describe.skipIf(!inject('hasRedis'))
 
-export const LIMITS = { poolSize: 4, connectTimeoutMs: 20_000, statementTimeoutMs: 20_000 }
+export const LIMITS = { poolSize: 4, connectTimeoutMs: paced(20_000), statementTimeoutMs: paced(20_000) }
 export const silent = createLogger({ level: 'silent', format: 'json' })
 
 /** The URL of an empty PostgreSQL database. */

@@ -123,7 +123,7 @@ describeWithPostgres('A block', () => {
       const events = await log.all()
       await checkTold(alice, bob, events)
       await checkTold(bob, alice, events)
-    }, 120_000)
+    })
 
     async function checkTold({ told }: Side, { device }: Side, events: readonly PairEvent[]): Promise<void> {
       const expected = events.filter(({ actor, action }) => actor === device.address && action !== 'unblock')

@@ -90,7 +90,7 @@ describe('Users of all protocols who do one thing after the other', () => {
   it(`see the same, whatever they speak (seed ${SEED})`, async () => {
     const steps = fc.array(fc.tuple(wait, deed), { minLength: 8, maxLength: 20, size: 'max' })
     await fc.assert(fc.asyncProperty(steps, live), { seed: SEED, numRuns: 8, endOnFailure: true })
-  }, 120_000)
+  })
 })
 
 describeWithPostgres('Users of all protocols who act at the same instant', () => {
@@ -140,5 +140,5 @@ describeWithPostgres('Users of all protocols who act at the same instant', () =>
     const moment = fc.tuple(wait, fc.array(deed, { minLength: 2, maxLength: 10, size: 'max' }))
     const moments = fc.array(moment, { minLength: 3, maxLength: 8, size: 'max' })
     await fc.assert(fc.asyncProperty(moments, live), { seed: SEED, numRuns: 12, endOnFailure: true })
-  }, 120_000)
+  })
 })

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { Cluster } from '../env/cluster.ts'
 import { describeWithRedis } from '../env/databases.ts'
+import { paced } from '../env/pace.ts'
 import { pause, type Random, randomFrom } from './random.ts'
 import { World } from './world.ts'
 
@@ -42,7 +43,7 @@ async function breakThings(world: World, cluster: Cluster, random: Random): Prom
 
 describeWithRedis('whatever breaks', () => {
   it(`each client's history is what the log says (seed ${SEED}, ${SECONDS} s)`, {
-    timeout: (SECONDS + 120) * 1000
+    timeout: paced((SECONDS + 240) * 1000)
   }, async () => {
     await using cluster = await Cluster.start(INSTANCES)
     const random = randomFrom(SEED)

@@ -7,9 +7,7 @@ import { randomFrom } from './random.ts'
 import { World } from './world.ts'
 
 describeWithRedis('an instance that is killed', () => {
-  it('under load loses nothing that was acknowledged; the other serves, and tells what was missed', {
-    timeout: 180_000
-  }, async () => {
+  it('under load loses nothing that was acknowledged; the other serves, and tells what was missed', async () => {
     await using cluster = await Cluster.start(2)
     const world = await World.start({ cluster, random: randomFrom(1), devicesOfEach: 3, losesDevices: false })
     for (const { process } of cluster.instances) {
@@ -23,7 +21,7 @@ describeWithRedis('an instance that is killed', () => {
     expect(await world.end()).toEqual([])
   })
 
-  it('is taken over from by the other at once, with what was missed', { timeout: 180_000 }, async () => {
+  it('is taken over from by the other at once, with what was missed', async () => {
     await using cluster = await Cluster.start(2)
     const [alice, bob] = await pair(cluster, await cluster.tokenDevice(), await cluster.keyDevice())
     await cluster.instance(1).process.stop('SIGKILL')

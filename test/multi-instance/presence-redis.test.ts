@@ -2,13 +2,14 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { RedisChannel } from '../../src/cluster/redis-channel.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
+import { paced } from '../env/pace.ts'
 import { RedisServer } from '../env/redis.ts'
 import { until } from '../env/until.ts'
 import { Instance, userOf } from '../presence/presence-world.ts'
 
 const TOPIC = 'presence'
 /** A Redis that hangs is noticed within four seconds: an instance must be allowed to be silent for longer. */
-const TIMES = { graceMs: 1500, beatMs: 1500 }
+const TIMES = { graceMs: 1_500, beatMs: 1_500 }
 const [alice, bob, carol] = [userOf(1), userOf(2), userOf(3)]
 const crowd = Array.from({ length: 1500 }, (_, n) => userOf(1000 + n))
 
@@ -59,7 +60,7 @@ describeWithRedis('presence over Redis', () => {
   })
 
   it('does not end for users of an instance that ends in good order, when they come back within the grace', async () => {
-    const times = { graceMs: 8000, beatMs: 1500 }
+    const times = { graceMs: paced(4_000), beatMs: 1_500 }
     const [one, two, three] = [await start('one', times), await start('two', times), await start('three', times)]
     one.connect(alice, bob)
     for (const instance of [two, three]) await sees(instance, alice, bob)
@@ -74,7 +75,7 @@ describeWithRedis('presence over Redis', () => {
   it.each([
     ['is killed and started again', () => redis.stop('SIGKILL'), () => redis.start()],
     ['hangs and goes on', async () => redis.freeze(), async () => redis.thaw()]
-  ])('does not end while Redis %s, and is right afterwards', { timeout: 180_000 }, async (_, away, back) => {
+  ])('does not end while Redis %s, and is right afterwards', async (_, away, back) => {
     const [one, two] = [await start('one'), await start('two')]
     one.connect(alice, bob)
     two.connect(carol)

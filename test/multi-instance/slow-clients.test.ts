@@ -2,15 +2,16 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Cluster, type Instance } from '../env/cluster.ts'
 import { describeWithRedis } from '../env/databases.ts'
 import type { Device } from '../env/device.ts'
+import { paced } from '../env/pace.ts'
 import { until } from '../env/until.ts'
 import { ack, request, requestModule, TYPE } from '../rpc/engine/frames.ts'
 import { pair, told } from './pair.ts'
 import { openRawV2 } from './raw-v2.ts'
 
 /** For so long a client would hold up the others, were they to wait for it: until it is closed. */
-const PATIENCE = '5s'
-/** Far above what a call takes on a busy machine, and below that. */
-const AT_ONCE_MS = 4000
+const PATIENCE_MS = paced(4_000)
+/** Far above what a call takes, and below that. */
+const AT_ONCE_MS = 0.8 * PATIENCE_MS
 /** What an instance may grow by, in bytes. */
 const GROWTH = 64e6
 
@@ -20,7 +21,8 @@ describeWithRedis('a client that is slow', () => {
   let alice: Device
   let bob: Device
   beforeAll(async () => {
-    cluster = await Cluster.start(1, { ACK_TIMEOUT: PATIENCE, PONG_TIMEOUT: PATIENCE, MAX_FRAME_SIZE: '16kb' })
+    const patience = `${PATIENCE_MS}ms`
+    cluster = await Cluster.start(1, { ACK_TIMEOUT: patience, PONG_TIMEOUT: patience, MAX_FRAME_SIZE: '16kb' })
     instance = cluster.instance(0)
     ;[alice, bob] = await pair(cluster, await cluster.tokenDevice(), await cluster.keyDevice())
   })

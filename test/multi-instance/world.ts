@@ -63,7 +63,7 @@ export class World {
   /** Resolves when so many more actions are acknowledged. */
   async goesOn(actions: number): Promise<void> {
     const wanted = this.acknowledged + actions
-    await until(() => this.acknowledged >= wanted, `${actions} more actions are acknowledged`, 60_000)
+    await until(() => this.acknowledged >= wanted, `${actions} more actions are acknowledged`)
   }
 
   /**

@@ -155,7 +155,7 @@ it('whatever instances and users do, and Redis too, nobody who is connected is s
     await world.end()
   })
   await fc.assert(property, { numRuns: 300 })
-}, 120_000)
+})
 
 it('whatever is lost besides, every instance knows the truth afterwards', async () => {
   const property = fc.asyncProperty(steps(...STEPS, ...FAULTS), async steps => {
@@ -170,4 +170,4 @@ it('whatever is lost besides, every instance knows the truth afterwards', async 
     await world.end()
   })
   await fc.assert(property, { numRuns: 300 })
-}, 120_000)
+})

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { logIn } from '../env/login.ts'
+import { paced } from '../env/pace.ts'
 import { buildRustClient, describeWithRust, RustClient } from '../env/rust-client.ts'
 import { until } from '../env/until.ts'
 
@@ -11,7 +12,7 @@ describeWithRust('the Rust client', () => {
   beforeAll(async () => {
     program = await buildRustClient()
     env = await Env.start()
-  }, 600_000)
+  }, paced(600_000))
   afterAll(() => env.stop())
 
   async function user(): Promise<{ address: string; client: RustClient }> {

@@ -107,5 +107,5 @@ describeWithSynapse('the published client, with a homeserver that checks logins'
     const token = alice.client.getAccessToken() ?? ''
     await alice.client.logout()
     expect((await env.rest.as(token).get('/v1/friendships/me')).status).toBe(401)
-  }, 90_000)
+  })
 })

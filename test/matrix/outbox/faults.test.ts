@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Address } from '../../../src/domain/address.ts'
 import { FAULTS, type Fault, FaultProxy, type Mischief } from '../../env/fault-proxy.ts'
+import { paced } from '../../env/pace.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
+import { until } from '../../env/until.ts'
 import { newAddress } from '../homeserver.ts'
-import { counted, OutboxWorld, within } from './world.ts'
+import { counted, OutboxWorld } from './world.ts'
 
 const ATTEMPTS = 'dcl_social_service_matrix_outbox_attempts_total'
 const NAMES = Object.keys(FAULTS) as Fault[]
 /** Longer than what an honest call takes, but not by so much that a hanging one is waited for in vain. */
-const SHORT = { callMs: 4_000, pairBackoff: { firstMs: 50, maxMs: 5_000 } }
+const SHORT = { callMs: paced(1_500), pairBackoff: { firstMs: 50, maxMs: 5_000 } }
 
 describeWithSynapse('a homeserver that fails now and then', () => {
   let world: OutboxWorld
@@ -56,11 +58,10 @@ describeWithSynapse('a homeserver that fails now and then', () => {
       for (const [at, alice] of users.entries()) {
         for (const bob of users.slice(at + 1)) await live(world, alice, bob, random)
       }
-      await isInStep(200_000)
+      await isInStep(120_000)
       expect(proxy.requests.length).toBeGreaterThan(100)
       await worker.stop()
-    },
-    240_000
+    }
   )
 
   const calls = [
@@ -91,7 +92,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
   )
 
   test.each(['hang', 'hang after'] as const)('gives a call up that has no answer in time (%s)', async fault => {
-    const worker = await world.work({ url: proxy.url, pace: { ...SHORT, callMs: 1_000 } })
+    const worker = await world.work({ url: proxy.url, pace: { ...SHORT, callMs: paced(1_000) } })
     proxy.mischief = once(fault, 'POST', /\/createRoom/)
     await world.act(newAddress(), 'request', newAddress(), 'Hi')
     await isInStep()
@@ -111,7 +112,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
       const worker = await world.work({ url: proxy.url, pace: SHORT })
       await world.befriend(alice, bob)
       const tries = () => proxy.requests.filter(it => it.startsWith('GET') && it.includes(ofAlice)).length
-      await within(20_000, 'it was tried again', () => tries() >= 3)
+      await until(() => tries() >= 3, 'it was tried again')
       expect(await world.homeserver.as(alice).getAccountData('m.direct')).toEqual(own)
       expect(proxy.requests.some(it => it.startsWith('PUT') && it.includes(ofAlice))).toBe(false)
 
@@ -131,7 +132,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     proxy.mischief = once('cut during', 'PUT', /\/account_data\/m.direct/)
     await world.befriend(alice, bob)
     const retried = () => counted(worker, ATTEMPTS, { outcome: 'retried' })
-    await within(20_000, 'the write broke off', async () => (await retried()) === 1)
+    await until(async () => (await retried()) === 1, 'the write broke off')
     const held = { name: 'held', text: 'select address from matrix_user_hold' }
     const [user] = (await world.db.rows<[Address]>(held, [])).flat()
     expect([alice, bob]).toContain(user)
@@ -146,7 +147,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     proxy.mischief = once('429', 'POST', /\/createRoom/)
     await world.act(newAddress(), 'request', newAddress())
     const count = (outcome: string) => counted(worker, ATTEMPTS, { outcome })
-    await within(20_000, 'it was asked', async () => (await count('away')) === 1)
+    await until(async () => (await count('away')) === 1, 'it was asked')
     const asked = proxy.requests.length
     await ticks(10)
     expect(proxy.requests.length).toBe(asked)
@@ -166,8 +167,8 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     await world.act(bob, 'accept', alice)
     const parked = async () => (await world.store.stats()).parked
     await world.befriend(newAddress(), newAddress())
-    await within(20_000, 'the others are in step', async () => (await world.store.stats()).depth === 2)
-    await within(60_000, 'it is parked', async () => (await parked()) === 1)
+    await until(async () => (await world.store.stats()).depth === 2, 'the others are in step')
+    await until(async () => (await parked()) === 1, 'it is parked')
     expect(await world.store.parked(10)).toMatchObject([
       { event: { actor: alice, action: 'request' }, error: 'Homeserver call createRoom: unavailable 500 M_UNKNOWN' }
     ])
@@ -176,11 +177,11 @@ describeWithSynapse('a homeserver that fails now and then', () => {
 
     proxy.mischief = () => null
     await world.befriend(newAddress(), newAddress())
-    await within(20_000, 'the others are in step', async () => (await world.store.stats()).depth === 2)
+    await until(async () => (await world.store.stats()).depth === 2, 'the others are in step')
     expect(await world.store.retryParked()).toBe(1)
     await isInStep()
     await worker.stop()
-  }, 90_000)
+  })
 
   test('what it refuses is parked after a few tries, and done when it is tried again and not refused', async () => {
     const worker = await world.work({ url: proxy.url, pace: SHORT })
@@ -197,7 +198,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     await givePower(alice, 0)
     await world.act(alice, 'delete', bob)
     await world.act(bob, 'request', alice)
-    await within(20_000, 'it is parked', async () => (await world.store.stats()).parked === 1)
+    await until(async () => (await world.store.stats()).parked === 1, 'it is parked')
     const error = 'Homeserver call putState: forbidden 403 M_FORBIDDEN'
     expect(await world.store.parked(10)).toMatchObject([{ attempts: 3, error, waiting: 1 }])
 

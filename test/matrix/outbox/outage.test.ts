@@ -3,9 +3,11 @@ import { orderedPair } from '../../../src/domain/address.ts'
 import { friendshipContent } from '../../../src/matrix/rooms/friendship-event.ts'
 import { postgresUrl } from '../../env/databases.ts'
 import { FaultProxy } from '../../env/fault-proxy.ts'
+import { paced } from '../../env/pace.ts'
 import { describeWithSynapse, sharedSynapse, startSynapse } from '../../env/synapse.ts'
+import { until } from '../../env/until.ts'
 import { newAddress } from '../homeserver.ts'
-import { counted, OutboxWorld, QUICK, within } from './world.ts'
+import { counted, OutboxWorld, QUICK } from './world.ts'
 
 const PREFIX = 'dcl_social_service_matrix_outbox_'
 const MINUTE_MS = 60_000
@@ -32,10 +34,10 @@ describeWithSynapse('a homeserver that is away', () => {
       await world.act(alice, 'request', bob, `Request ${at}`)
       if (at % 2 === 0) await world.act(bob, 'accept', alice)
       const before = proxy.connections
-      await within(20_000, 'it is asked again and again', () => {
+      await until(() => {
         clock.now += 5_000
         return clock.now >= start + (at + 1) * 7.5 * MINUTE_MS && proxy.connections > before
-      })
+      }, 'it is asked again and again')
     }
     // At most as often as its jitter allows, and at the start by the calls that found out.
     expect(proxy.connections).toBeLessThan((clock.now - start) / 15_000 + 2 * QUICK.lanes)
@@ -48,10 +50,10 @@ describeWithSynapse('a homeserver that is away', () => {
     expect(held![0]).toBeLessThan(6)
 
     proxy.comeBack()
-    await within(60_000, 'it has everything', async () => {
+    await until(async () => {
       clock.now += 1_000
       return (await world.store.stats()).depth === 0
-    })
+    }, 'it has everything')
     await isInStep(world)
     for (const outcome of ['retried', 'parked']) {
       expect(await counted(worker, `${PREFIX}attempts_total`, { outcome })).toBe(0)
@@ -60,14 +62,14 @@ describeWithSynapse('a homeserver that is away', () => {
     for (const gauge of ['paused', 'depth', 'oldest_age_seconds']) {
       expect(await counted(worker, PREFIX + gauge)).toBe(0)
     }
-  }, 120_000)
+  })
 
   test('because it does not know the service, parks nothing', async () => {
     await using world = await open()
     const stranger = await world.work({ asToken: 'not-the-token' })
     await world.befriend(newAddress(), newAddress())
     const away = () => counted(stranger, `${PREFIX}attempts_total`, { outcome: 'away' })
-    await within(20_000, 'it was tried', async () => (await away()) > 0)
+    await until(async () => (await away()) > 0, 'it was tried')
     expect(await world.store.stats()).toMatchObject({ depth: 2, parked: 0 })
     await stranger.stop()
     await world.work()
@@ -77,13 +79,14 @@ describeWithSynapse('a homeserver that is away', () => {
   test('at the end of the service does not hold it up', async () => {
     await using proxy = await openProxy()
     await using world = await open()
-    const worker = await world.work({ url: proxy.url, pace: { callMs: 5_000 } })
+    const callMs = paced(5_000)
+    const worker = await world.work({ url: proxy.url, pace: { callMs } })
     proxy.mischief = (_, path) => (path.includes('/createRoom') ? 'hang' : null)
     await world.act(newAddress(), 'request', newAddress())
-    await within(20_000, 'it hangs', () => proxy.requests.some(it => it.includes('/createRoom')))
+    await until(() => proxy.requests.some(it => it.includes('/createRoom')), 'it hangs')
     const startedAt = performance.now()
     await worker.outbox.stop(100)
-    expect(performance.now() - startedAt).toBeLessThan(4_000)
+    expect(performance.now() - startedAt).toBeLessThan(callMs * 0.8)
     proxy.mischief = () => null
     await world.db.rows({ name: 'end-leases', text: 'update matrix_outbox set held_until = 0' }, [])
     await worker.stop()
@@ -99,16 +102,16 @@ describeWithSynapse('a homeserver that is away', () => {
       await world.act(alice, 'request', bob)
       await world.act(alice, 'cancel', bob)
     }
-    await within(20_000, 'it is at work', async () => {
+    await until(async () => {
       return (await counted(worker, `${PREFIX}attempts_total`, { outcome: 'done' })) > 0
-    })
+    }, 'it is at work')
     await worker.stop()
     expect((await world.store.stats()).depth).toBeGreaterThan(0)
     // Nothing is left to a lease, which would last for a minute.
     await world.work()
-    await world.settled(50_000)
+    await world.settled()
     await isInStep(world)
-  }, 90_000)
+  })
 
   test('a worker that is killed leaves its pairs to others when its lease is over', async () => {
     await using world = await open()
@@ -134,7 +137,7 @@ describeWithSynapse('a homeserver that is killed', () => {
   test('under load, again and again, has everything afterwards, nothing twice', async () => {
     await using synapse = await startSynapse()
     await using world = await OutboxWorld.open(synapse)
-    const pace = { callMs: 5_000, pairBackoff: { firstMs: 50, maxMs: 5_000 } }
+    const pace = { callMs: paced(5_000), pairBackoff: { firstMs: 50, maxMs: 5_000 } }
     await world.work({ pace })
     if (postgresUrl !== null) await world.work({ pace, isOther: true })
     const users = Array.from({ length: 9 }, newAddress)
@@ -149,12 +152,12 @@ describeWithSynapse('a homeserver that is killed', () => {
     for (const round of [0, 1, 2]) {
       await meet(pairs.slice(12 * round, 12 * round + 8))
       const left = Math.max(0, (await depth()) - 4)
-      await within(60_000, 'it is at work', async () => (await depth()) <= left)
+      await until(async () => (await depth()) <= left, 'it is at work')
       await synapse.kill()
       await meet(pairs.slice(12 * round + 8, 12 * round + 12))
       await synapse.restart()
     }
-    await world.settled(150_000)
+    await world.settled()
     expect(await world.differences()).toEqual([])
-  }, 280_000)
+  })
 })

@@ -13,19 +13,21 @@ import { FriendshipStore } from '../../../src/storage/friendships.ts'
 import { MIGRATIONS } from '../../../src/storage/migrations/index.ts'
 import { OutboxStore } from '../../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase, postgresUrl, silent } from '../../env/databases.ts'
+import { paced } from '../../env/pace.ts'
 import type { SynapseAccess } from '../../env/synapse.ts'
+import { until } from '../../env/until.ts'
 import { OutboxTruth, type RoomOn } from './truth.ts'
 
 /** Of a homeserver that is near, and tests that do not wait for long. */
 export const QUICK: OutboxPace = {
   lanes: 4,
   pollMs: 20,
-  leaseMs: 60_000,
-  callMs: 15_000,
+  leaseMs: paced(60_000),
+  callMs: paced(15_000),
   pairBackoff: { firstMs: 5, maxMs: 50 },
   awayBackoff: { firstMs: 5, maxMs: 50 }
 }
-const GRACE_MS = 10_000
+const GRACE_MS = paced(10_000)
 
 interface WorkerOptions {
   /** Where the worker finds the homeserver, if that is not where it is. */
@@ -61,7 +63,7 @@ export class OutboxWorld implements AsyncDisposable {
     this.store = new OutboxStore(fresh.db)
     this.#access = access
     this.#roomOn = roomOn
-    this.homeserver = this.#client(access.url, access.asToken, 20_000)
+    this.homeserver = this.#client(access.url, access.asToken, paced(20_000))
     this.#truth = new OutboxTruth(access, this.homeserver, roomOn)
   }
 
@@ -123,8 +125,8 @@ export class OutboxWorld implements AsyncDisposable {
   }
 
   /** Waits until the homeserver has everything. */
-  async settled(withinMs = 60_000): Promise<void> {
-    await within(withinMs, 'the outbox is empty', async () => (await this.store.stats()).depth === 0)
+  async settled(withinMs?: number): Promise<void> {
+    await until(async () => (await this.store.stats()).depth === 0, 'the outbox is empty', withinMs)
   }
 
   /** In what the homeserver is not as the log says, of everybody or some; empty when it is in step. */
@@ -143,15 +145,6 @@ export class OutboxWorld implements AsyncDisposable {
     const client = new HomeserverClient({ ...this.#access, url, asToken, timeoutMs, connections: 16 })
     this.#opened.push(() => client.close())
     return client
-  }
-}
-
-/** Waits until a condition holds. @throws Error with `what` when it does not in time */
-export async function within(ms: number, what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + ms
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`It did not happen in time that ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 10))
   }
 }
 

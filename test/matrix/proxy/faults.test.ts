@@ -4,14 +4,15 @@ import { Database } from '../../../src/storage/db/database.ts'
 import { freshPostgres, LIMITS, postgresUrl, silent } from '../../env/databases.ts'
 import { FAULTS, type Fault, FaultProxy } from '../../env/fault-proxy.ts'
 import { CLIENT, MatrixEnv, type MatrixUser, part } from '../../env/matrix.ts'
+import { paced } from '../../env/pace.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 
 const NAMES = Object.keys(FAULTS) as Fault[]
 /** Longer than what an honest call takes on a busy machine, but not by much: every hanging one takes as long. */
-const CALL_MS = 4_000
+const CALL_MS = paced(1_500)
 /** What a call of ours and the one that is handed on may take together, on a busy machine. */
-const BOUND_MS = 2 * CALL_MS + 15_000
+const BOUND_MS = 2 * CALL_MS + paced(15_000)
 const MESSAGE = { msgtype: 'm.text', body: 'Hi' }
 
 describeWithSynapse('what passes through to a homeserver that fails', () => {
