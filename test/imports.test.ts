@@ -158,8 +158,7 @@ describe('an import', () => {
       done.add(path)
     }
     for (const { path } of files) visit(path, [])
-    // Until the bench names its workloads below its jobs.
-    expect(circles.filter(circle => !/bench/.test(circle))).toEqual([])
+    expect(circles).toEqual([])
   })
 })
 

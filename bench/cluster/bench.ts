@@ -5,11 +5,10 @@ import { RedisServer } from '../../test/env/redis.ts'
 import { postmasterOf } from '../cpu.ts'
 import { performBy, Service } from '../processes.ts'
 import { seed } from '../seed.ts'
-import type { ClusterJob, InstanceAccess, Line } from './job.ts'
+import type { ClusterJob, InstanceAccess, Line, WorkloadName } from './job.ts'
 import type { ClusterOptions } from './options.ts'
 import { worldOf } from './people.ts'
 import { METRICS_TOKEN } from './service-metrics.ts'
-import type { WorkloadName } from './workloads.ts'
 
 const LOAD = new URL('./load.ts', import.meta.url)
 /** Connections of each instance to PostgreSQL: the default of the service. */

@@ -1,5 +1,8 @@
 import type { Usage, Watched } from './usage.ts'
-import type { WorkloadName } from './workloads.ts'
+
+/** Everything that can be measured with two instances, in the order in which it is. */
+export const WORKLOAD_NAMES = ['push', 'return', 'return-login', 'sockets', 'presence'] as const
+export type WorkloadName = (typeof WORKLOAD_NAMES)[number]
 
 /** One instance of the service, as the process that raises the load sees it. */
 export interface InstanceAccess {
