@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isAlive } from './synapse/lock.ts'
+import { isAlive } from './lock.ts'
 
 /**
  * Ports that most systems do not give to whoever asks for any: none of them is taken while the server that is to have

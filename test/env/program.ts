@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { inject } from 'vitest'
+import { withLock } from './lock.ts'
 import { paced } from './pace.ts'
-import { withLock } from './synapse/lock.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** Longest time in which the service is compiled on this machine, in milliseconds. */
