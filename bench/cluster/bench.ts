@@ -7,7 +7,7 @@ import { performBy, Service } from '../processes.ts'
 import { seed } from '../seed.ts'
 import type { ClusterJob, InstanceAccess, Line, WorkloadName } from './job.ts'
 import type { ClusterOptions } from './options.ts'
-import { worldOf } from './people.ts'
+import { worldOf } from './population.ts'
 import { METRICS_TOKEN } from './service-metrics.ts'
 
 const LOAD = new URL('./load.ts', import.meta.url)

@@ -1,4 +1,4 @@
-import { doJob } from '../load/orders.ts'
+import { doJob } from '../load/job-process.ts'
 import type { ClusterJob } from './job.ts'
 import { WORKLOADS } from './workloads.ts'
 

@@ -8,7 +8,7 @@ import { verdict, whole } from '../markdown.ts'
 import type { User } from '../users.ts'
 import { listen, TOLD } from './device.ts'
 import type { ClusterJob, Line } from './job.ts'
-import { FRIENDS_OF_EACH, member } from './people.ts'
+import { FRIENDS_OF_EACH, member } from './population.ts'
 import { openSockets } from './sockets.ts'
 import { Meter, sum } from './usage.ts'
 

@@ -6,10 +6,10 @@ import type { RpcSocket } from '../load/rpc-socket.ts'
 import type { Step } from '../load/steps.ts'
 import { connect, update, updatePayload } from '../load/v1.ts'
 import { verdict, whole } from '../markdown.ts'
+import { gather, percentile } from './concurrent.ts'
 import { listen, TOLD } from './device.ts'
-import { gather, percentile } from './gather.ts'
 import type { ClusterJob, InstanceAccess, Line } from './job.ts'
-import { asked, asker, PAIRS } from './people.ts'
+import { asked, asker, PAIRS } from './population.ts'
 import { Meter } from './usage.ts'
 
 const WARM_UP_SECONDS = 5

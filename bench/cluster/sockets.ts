@@ -1,11 +1,11 @@
-import { settledBytes } from '../load/settled.ts'
+import { settledBytes } from '../load/idle-memory.ts'
 import { type Connected, connect } from '../load/v1.ts'
 import { verdict } from '../markdown.ts'
 import type { User } from '../users.ts'
+import { gather } from './concurrent.ts'
 import { listen } from './device.ts'
-import { gather } from './gather.ts'
 import type { ClusterJob, Line } from './job.ts'
-import { member } from './people.ts'
+import { member } from './population.ts'
 
 /** Sockets that are opened and closed first, so that what an instance needs once for all is not counted. */
 const WARM_UP = 2_000

@@ -1,7 +1,7 @@
 import type { ClusterJob, Line, WorkloadName } from './job.ts'
 import { presence } from './presence.ts'
 import { pushes } from './pushes.ts'
-import { returnsWithLogins, returnsWithTokens } from './returns.ts'
+import { returnsWithLogins, returnsWithTokens } from './reconnections.ts'
 import { updateSockets } from './sockets.ts'
 
 /** How each of them is measured. */

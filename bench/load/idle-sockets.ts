@@ -1,8 +1,8 @@
 import type { Job, Measurement } from '../job.ts'
 import { listener } from '../world.ts'
+import { settledBytes } from './idle-memory.ts'
 import { lanes, observe } from './lane.ts'
 import type { RpcSocket } from './rpc-socket.ts'
-import { settledBytes } from './settled.ts'
 import { subscribe } from './v1.ts'
 
 /** Sockets that are opened and closed first, so that what the server needs once for all is not counted. */

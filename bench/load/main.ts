@@ -1,5 +1,5 @@
 import type { Job } from '../job.ts'
-import { doJob } from './orders.ts'
+import { doJob } from './job-process.ts'
 import { WORKLOADS } from './workloads.ts'
 
 /*

@@ -3,11 +3,11 @@ import type { Env, Inbox, V1User } from '../env/app.ts'
 import { describeWithPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
-import { explain } from '../model/explanation.ts'
+import { explain } from '../model/linearization.ts'
 import { inWords, send } from '../model/operations.ts'
 import { type Deed, type Relation, STRANGERS } from '../model/reference.ts'
+import { pushes } from './expected-updates.ts'
 import { type LogReader, startWithLog } from './log-reader.ts'
-import { pushes } from './pushes.ts'
 
 const IMPOSSIBLE = 'Invalid friendship event update transition'
 

@@ -5,8 +5,8 @@ import { paced } from '../env/pace.ts'
 import { createDatabase, PostgresServer, terminateConnections } from '../env/postgres.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
-import { Couple, type Partner, partner } from './couple.ts'
 import { LogReader } from './log-reader.ts'
+import { Couple, type Partner, partner } from './persistent-pair.ts'
 
 /** What a client may be told instead of an acknowledgement. */
 const PUBLIC_ERRORS = [

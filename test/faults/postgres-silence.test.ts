@@ -3,7 +3,7 @@ import { collect, Env } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres, silent } from '../env/databases.ts'
 import { paced } from '../env/pace.ts'
 import { until } from '../env/until.ts'
-import { type Partner, partner } from './couple.ts'
+import { type Partner, partner } from './persistent-pair.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 const TIMEOUTS = { DATABASE_CONNECT_TIMEOUT: '500ms', DATABASE_STATEMENT_TIMEOUT: '1s' }

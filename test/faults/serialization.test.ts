@@ -4,8 +4,8 @@ import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import type { Deed } from '../model/reference.ts'
-import { insist } from './couple.ts'
 import { LogReader } from './log-reader.ts'
+import { insist } from './persistent-pair.ts'
 
 const FAILED = {
   name: 'failed',

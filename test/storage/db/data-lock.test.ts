@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DataInUseError, lockDataDir } from '../../../src/storage/db/data-lock.ts'
 import { freshFolder } from '../../env/databases.ts'
-import { startWriter } from '../../env/writer.ts'
+import { startWriter } from '../../env/embedded-writer.ts'
 
 test('a folder is for one: the second is told who has it and what to do', async () => {
   await using folder = await freshFolder()

@@ -8,8 +8,8 @@ import { createLogger } from '../../../src/observability/logger.ts'
 import { ConnectionLostError, Database } from '../../../src/storage/db/database.ts'
 import { EmbeddedEngine } from '../../../src/storage/db/embedded.ts'
 import { freshDatabase, freshDataDir, freshFolder, LIMITS, silent } from '../../env/databases.ts'
+import { startWriter } from '../../env/embedded-writer.ts'
 import { until } from '../../env/until.ts'
-import { startWriter } from '../../env/writer.ts'
 
 const NUMBERS = { name: 'numbers', text: 'select n from number order by n' }
 const SLEEP = { name: 'sleep', text: 'select pg_sleep(5)' }

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { verdict, whole } from '../markdown.ts'
-import { gather, percentile } from './gather.ts'
+import { gather, percentile } from './concurrent.ts'
 import type { ClusterJob, Line } from './job.ts'
-import { member } from './people.ts'
-import { ReturningClient } from './returning-client.ts'
+import { member } from './population.ts'
+import { ReturningClient } from './reconnecting-client.ts'
 import { streamsBegun, untilBegun } from './service-metrics.ts'
 import { Meter, sum, type Usage } from './usage.ts'
 

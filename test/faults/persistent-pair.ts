@@ -5,8 +5,8 @@ import type { Env, Inbox, V1User } from '../env/app.ts'
 import { until } from '../env/until.ts'
 import { inWords, send } from '../model/operations.ts'
 import type { Deed } from '../model/reference.ts'
+import { pushes } from './expected-updates.ts'
 import type { LogReader } from './log-reader.ts'
-import { pushes } from './pushes.ts'
 
 /** A client that gets an error waits this long before it tries again, in milliseconds. */
 const RETRY_MS = 10

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { until } from './until.ts'
 
-const PROGRAM = fileURLToPath(new URL('./writer-program.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./embedded-writer-program.ts', import.meta.url))
 
 /** A process that has an embedded database open and writes to it. */
 export interface Writer {
