@@ -20,7 +20,7 @@ export type WorkloadName =
   | 'raw-logins'
   | 'raw-token-checks'
 
-/** One measurement, as the process that raises the load is told of it. */
+/** One measurement, as the process that raises the load gets it. */
 export interface Job {
   readonly workload: WorkloadName
   readonly seconds: number

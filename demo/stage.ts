@@ -32,7 +32,7 @@ const SETTINGS = {
   PRESENCE_GRACE: '0s'
 }
 
-/** A running service, and the people who use it. */
+/** A running service, and its users. */
 export class Stage {
   readonly steps: Steps
   readonly #app: App
@@ -110,7 +110,7 @@ export class Stage {
   }
 }
 
-/** Listens to what somebody on v1 is told of their friendships. */
+/** Listens to the friendship updates of somebody on v1. */
 export function listenOnV1(stage: Stage, person: V1Person): Promise<Updates> {
   const inWords = (event: V1Event): string => {
     const [action, body] = Object.entries(event).find(([, value]) => value !== undefined) ?? []

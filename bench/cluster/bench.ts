@@ -47,7 +47,10 @@ async function run(workload: WorkloadName, servers: Servers, options: ClusterOpt
   const { seconds, clients, rate } = options
   const { postmaster, redis } = servers
   const job: ClusterJob = {
-    ...{ workload, seconds, clients, rate },
+    workload,
+    seconds,
+    clients,
+    rate,
     instances: [access(one), access(other)],
     watched: { instances: [one.pid, other.pid], postmaster, redis }
   }

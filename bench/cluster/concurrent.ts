@@ -2,7 +2,7 @@
 const TOGETHER = 50
 
 /** Makes so many, some at a time, in order. */
-export async function gather<Item>(count: number, make: (at: number) => Promise<Item>): Promise<Item[]> {
+export async function createConcurrently<Item>(count: number, make: (at: number) => Promise<Item>): Promise<Item[]> {
   const items: Item[] = []
   let next = 0
   const lane = async (): Promise<void> => {
@@ -10,10 +10,4 @@ export async function gather<Item>(count: number, make: (at: number) => Promise<
   }
   await Promise.all(Array.from({ length: TOGETHER }, lane))
   return items
-}
-
-/** The value below which so large a part of all values lies. Sorts them. */
-export function percentile(values: number[], part: number): number {
-  values.sort((a, b) => a - b)
-  return values[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
 }

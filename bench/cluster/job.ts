@@ -11,7 +11,7 @@ export interface InstanceAccess {
   readonly rpc: string
 }
 
-/** One measurement upon two instances, as the process that raises the load is told of it. */
+/** One measurement upon two instances, as the process that raises the load gets it. */
 export interface ClusterJob {
   readonly workload: WorkloadName
   /** Measured time, after a warm-up, where the work itself has no end. */

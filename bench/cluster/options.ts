@@ -9,7 +9,7 @@ export interface ClusterOptions {
   readonly seconds: number
   /** Clients that are connected, half of them to each instance. */
   readonly clients: number
-  /** Updates per second, of which others are told. */
+  /** Updates per second, that others receive. */
   readonly rate: number
   /** A folder for CPU profiles of the instances, or null. */
   readonly profile: string | null
@@ -19,7 +19,7 @@ export const USAGE = `npm run bench:cluster -- [options]
   --only a,b        only these: ${WORKLOAD_NAMES.join(', ')}
   --seconds N       measured time of pushes and presence (30)
   --clients N       clients of both instances together (10000)
-  --rate N          updates per second of which others are told (1000)
+  --rate N          updates per second that others receive (1000)
   --profile FOLDER  write CPU profiles of the instances`
 
 /** @throws TypeError for an unknown option, or one that is not what it should be */

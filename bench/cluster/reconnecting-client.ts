@@ -10,35 +10,35 @@ const SPREAD_MS = 1_000
 /** A client that could not come back tries again after a time between these, in milliseconds. */
 const AGAIN_MS = { least: 500, most: 1_500 }
 
-/** When a client had done each step of its way back, by the monotonic clock in milliseconds. */
-export interface WayBack {
+/** When a client had done each step of its reconnection, by the monotonic clock in milliseconds. */
+export interface Reconnection {
   readonly loggedInAt: number
   readonly connectedAt: number
   readonly acceptedAt: number
 }
 
 /** A v1 client that listens to its updates, and comes back to an instance whenever it lost its connection. */
-export class ReturningClient {
+export class ReconnectingClient {
   /** Why it could not come back at first. */
   readonly failures: string[] = []
   readonly #user: User
-  readonly #refuge: InstanceAccess
+  readonly #fallback: InstanceAccess
   #token: string
   #login: Buffer | null = null
   #connected: Connected | null = null
-  #wayBack: WayBack | null = null
-  #isReturning = false
+  #reconnection: Reconnection | null = null
+  #isReconnecting = false
 
-  /** @param refuge where it goes when its connection is lost */
-  constructor(user: User, refuge: InstanceAccess) {
+  /** @param fallback where it goes when its connection is lost */
+  constructor(user: User, fallback: InstanceAccess) {
     this.#user = user
     this.#token = user.token
-    this.#refuge = refuge
+    this.#fallback = fallback
   }
 
   /** Null until it is back. */
-  get wayBack(): WayBack | null {
-    return this.#wayBack
+  get reconnection(): Reconnection | null {
+    return this.#reconnection
   }
 
   async arrive(instance: InstanceAccess): Promise<void> {
@@ -56,32 +56,32 @@ export class ReturningClient {
   restart(): void {
     this.#connected?.socket.end()
     this.#connected = null
-    void this.#comeBack()
+    void this.#reconnect()
   }
 
   /** Again and again until it succeeds. */
-  async #comeBack(): Promise<void> {
-    if (this.#isReturning) return
-    this.#isReturning = true
-    this.#wayBack = null
+  async #reconnect(): Promise<void> {
+    if (this.#isReconnecting) return
+    this.#isReconnecting = true
+    this.#reconnection = null
     await wait(Math.random() * SPREAD_MS)
-    while (!this.#wayBack) {
+    while (!this.#reconnection) {
       try {
-        const wayBack = await this.#return()
+        const reconnection = await this.#tryToReconnect()
         // It may be lost again already.
-        if (this.#connected) this.#wayBack = wayBack
+        if (this.#connected) this.#reconnection = reconnection
       } catch (error) {
         this.failures.push((error as Error).message)
       }
-      if (!this.#wayBack) await this.#prepareAgain()
+      if (!this.#reconnection) await this.#prepareAgain()
     }
-    this.#isReturning = false
+    this.#isReconnecting = false
   }
 
-  async #return(): Promise<WayBack> {
-    if (this.#login) this.#token = await logIn(this.#refuge, this.#login)
+  async #tryToReconnect(): Promise<Reconnection> {
+    if (this.#login) this.#token = await logIn(this.#fallback, this.#login)
     const loggedInAt = performance.now()
-    this.#connected = await connect(this.#refuge.rpc)
+    this.#connected = await connect(this.#fallback.rpc)
     const connectedAt = performance.now()
     await this.#subscribe(this.#connected)
     return { loggedInAt, connectedAt, acceptedAt: performance.now() }
@@ -94,20 +94,20 @@ export class ReturningClient {
     if (this.#login) this.sign()
   }
 
-  /** Nobody does anything to it, so that whatever it is told is an error. */
+  /** Nobody does anything to it, so that every update is an error. */
   async #subscribe(connected: Connected): Promise<void> {
     const { socket } = connected
-    const told = (payload: Uint8Array): void => this.#lost(connected, Buffer.from(payload).toString('latin1'))
-    await listen(connected, 'updates', { token: this.#token }, told)
+    const onUpdate = (payload: Uint8Array): void => this.#lost(connected, Buffer.from(payload).toString('latin1'))
+    await listen(connected, 'updates', { token: this.#token }, onUpdate)
     socket.onFailure(({ message }) => this.#lost(connected, message))
   }
 
   #lost(connected: Connected, why: string): void {
     if (this.#connected !== connected) return
-    if (this.#isReturning || this.#wayBack) this.failures.push(why)
+    if (this.#isReconnecting || this.#reconnection) this.failures.push(why)
     connected.socket.end()
     this.#connected = null
-    void this.#comeBack()
+    void this.#reconnect()
   }
 }
 

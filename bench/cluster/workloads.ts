@@ -1,14 +1,14 @@
 import type { ClusterJob, Line, WorkloadName } from './job.ts'
 import { presence } from './presence.ts'
 import { pushes } from './pushes.ts'
-import { returnsWithLogins, returnsWithTokens } from './reconnections.ts'
+import { reconnectWithLogins, reconnectWithTokens } from './reconnections.ts'
 import { updateSockets } from './sockets.ts'
 
 /** How each of them is measured. */
 export const WORKLOADS: Record<WorkloadName, (job: ClusterJob) => Promise<Line[]>> = {
   push: pushes,
-  return: returnsWithTokens,
-  'return-login': returnsWithLogins,
+  return: reconnectWithTokens,
+  'return-login': reconnectWithLogins,
   sockets: updateSockets,
   presence
 }

@@ -6,7 +6,7 @@ const LOOKS = 15
 const LOOK_MS = 1_000
 
 /** Memory that processes which have nothing to do have in RAM, together, in bytes. */
-export async function settledBytes(pids: readonly number[]): Promise<number> {
+export async function idleMemoryBytes(pids: readonly number[]): Promise<number> {
   const least = pids.map(residentBytes)
   for (let look = 0; look < LOOKS; look++) {
     await wait(LOOK_MS)

@@ -6,7 +6,7 @@ import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
 import { paced } from './pace.ts'
 import { freePort } from './ports.ts'
-import { Told } from './received-updates.ts'
+import { ReceivedUpdates } from './received-updates.ts'
 import { until } from './until.ts'
 
 export type V1Client = Awaited<ReturnType<typeof createSocialClient>>
@@ -70,7 +70,7 @@ export class Env implements AsyncDisposable {
     return { address, identity, client }
   }
 
-  /** Collects what a user is told, from when this resolves. */
+  /** Collects the updates of a user, from when this resolves. */
   async updates(user: V1User): Promise<Inbox> {
     const before = this.app.subscribers(user.address)
     const inbox = new Inbox(user.client)
@@ -93,8 +93,8 @@ export class Env implements AsyncDisposable {
   }
 }
 
-/** The updates that one device has been told, oldest first. */
-export class Inbox extends Told<V1Event> {
+/** The updates that one device received, oldest first. */
+export class Inbox extends ReceivedUpdates<V1Event> {
   constructor(client: V1Client) {
     super(oneByOne(client.subscribeToFriendshipRequests()))
   }

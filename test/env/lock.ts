@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const LOOK_AGAIN_MS = 200
 
 /**
- * Does some work that only one process of this machine may do at one time. A lock whose process is gone is no lock.
+ * Does some work that only one process of this machine may do at one time, and asks for once at a time itself. A lock
+ * whose process is gone is no lock.
  * @param timeoutMs longest time that the work of others can take
  */
 export async function withLock(path: string, timeoutMs: number, work: () => Promise<void>): Promise<void> {

@@ -8,7 +8,7 @@ describe('the pace', () => {
     expect(paced(100)).toBeGreaterThanOrEqual(100)
   })
 
-  it('is what the time limits of this file go by', ({ task }) => {
+  it('stretches the time limits of a test file', ({ task }) => {
     expect(task.timeout).toBeGreaterThanOrEqual(300_000)
   })
 })

@@ -55,7 +55,7 @@ function reserve(port: number): boolean {
   return true
 }
 
-/** @returns 0, which stands for somebody, when it cannot be told at this moment */
+/** @returns 0, which stands for somebody, when it cannot be read at this moment */
 function holderOf(path: string): number {
   try {
     return Number(readFileSync(path, 'utf8'))

@@ -12,15 +12,18 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** Longest time in which the service is compiled on this machine, in milliseconds. */
 const BUILD_MS = paced(120_000)
 
+let built: Promise<void> | undefined
+
 /**
  * Compiles the service, for the first test file of a run that wants it: compiled, it starts several times faster.
  * @returns its command
  */
 export async function program(): Promise<readonly string[]> {
   const build = join(inject('runFolder'), 'build')
-  await withLock(`${build}.lock`, BUILD_MS, async () => {
+  built ??= withLock(`${build}.lock`, BUILD_MS, async () => {
     if (!existsSync(build)) await compile(build)
   })
+  await built
   return [process.execPath, join(build, 'main.js')]
 }
 

@@ -44,15 +44,15 @@ export async function buildRustClient(): Promise<string> {
 
 /** A user on the Rust client of protocol v1, in a process of its own. */
 export class RustClient {
-  /** What it was told of friendships, in words. */
-  readonly told: string[] = []
+  /** The updates of friendships that it received, in words. */
+  readonly received: string[] = []
   readonly #answers: string[] = []
   readonly #child
 
   private constructor(program: string, rpcUrl: string, token: string) {
     this.#child = spawn(program, [rpcUrl, token], { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface(this.#child.stdout).on('line', line => {
-      if (line.startsWith('told ')) this.told.push(line.slice('told '.length))
+      if (line.startsWith('told ')) this.received.push(line.slice('told '.length))
       else this.#answers.push(line)
     })
   }

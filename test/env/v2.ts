@@ -10,7 +10,7 @@ import { createSocialClientV2 } from '@dcl/social-rpc-client'
 import { WebSocket } from 'ws'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Env } from './app.ts'
-import { Told } from './received-updates.ts'
+import { ReceivedUpdates } from './received-updates.ts'
 import { until } from './until.ts'
 
 type V2Client = ReturnType<typeof createSocialClientV2>
@@ -67,9 +67,9 @@ export function handshakeOf({ identity }: Wallet, signed: Signed = {}): Record<s
 /** Listens to a stream of a user, from when this resolves. */
 export async function listen<Item>(env: Env, address: Wallet['address'], stream: AsyncIterable<Item>) {
   const before = env.app.subscribers(address)
-  const told = new Told(stream)
+  const updates = new ReceivedUpdates(stream)
   await until(() => env.app.subscribers(address) > before, 'the subscription is open')
-  return told
+  return updates
 }
 
 /** Whom an update of connectivity is about, and whether they are online. */

@@ -4,7 +4,7 @@ import type { PairEvent } from '../../src/domain/events.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
 import { Env } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
-import type { Told } from '../env/received-updates.ts'
+import type { ReceivedUpdates } from '../env/received-updates.ts'
 import { until } from '../env/until.ts'
 import { connectV2, listen, type V2Device } from '../env/v2.ts'
 import { LogReader } from '../faults/log-reader.ts'
@@ -25,12 +25,12 @@ const round = fc.record({
 })
 type Round = typeof round extends fc.Arbitrary<infer T> ? T : never
 
-type FriendshipUpdate = Awaited<ReturnType<Told<{ update?: { $case: string } | undefined }>['next']>>
+type FriendshipUpdate = Awaited<ReturnType<ReceivedUpdates<{ update?: { $case: string } | undefined }>['next']>>
 
 /** One of the two, and what they were told. */
 interface Side {
   readonly device: V2Device
-  readonly told: Told<FriendshipUpdate>
+  readonly told: ReceivedUpdates<FriendshipUpdate>
 }
 
 describeWithPostgres('A block', () => {

@@ -17,8 +17,8 @@ async function openSocket({ rpcUrl }: Instance): Promise<WebSocket> {
   return socket
 }
 
-describeWithRedis('SIGTERM', () => {
-  it('under load: not ready, no new sockets, open calls answered, sockets closed one by one with 1001, exit 0 in time', async () => {
+describeWithRedis('an instance that gets SIGTERM', () => {
+  it('is not ready, refuses sockets, answers open calls, closes each socket with 1001 and exits with 0 in time', async () => {
     await using cluster = await Cluster.start(2)
     const [instance] = cluster.instances as [Instance]
     const world = await World.start({ cluster, random: randomFrom(2), devicesOfEach: 3, losesDevices: false })
@@ -54,7 +54,7 @@ describeWithRedis('SIGTERM', () => {
     expect(await world.end()).toEqual([])
   })
 
-  it('again ends the process at once', async () => {
+  it('ends at once when it gets another one', async () => {
     await using cluster = await Cluster.start(1, { SHUTDOWN_GRACE: '5m', PONG_TIMEOUT: '5m' })
     const [instance] = cluster.instances as [Instance]
     const socket = await openSocket(instance)

@@ -3,10 +3,10 @@ import { Cluster } from '../env/cluster.ts'
 import { describeWithRedis } from '../env/databases.ts'
 import { paced } from '../env/pace.ts'
 import { until } from '../env/until.ts'
-import { pair, told } from './pair.ts'
+import { pair, receivedActions } from './pair.ts'
 
-describeWithRedis('while PostgreSQL is away', () => {
-  it('calls are answered with an error at once, sockets stay, and all is back within a second', async () => {
+describeWithRedis('a cluster whose PostgreSQL is away', () => {
+  it('answers calls with an error at once, keeps its sockets, and serves within a second of its return', async () => {
     await using cluster = await Cluster.start(2)
     const [alice, bob] = await pair(cluster, await cluster.tokenDevice(), await cluster.keyDevice())
     const back: number[] = []
@@ -22,12 +22,12 @@ describeWithRedis('while PostgreSQL is away', () => {
       const backAt = performance.now()
       await until(async () => (await alice.act(action, bob.address)) === 'event', 'it works again')
       back.push(performance.now() - backAt)
-      await until(() => told(bob).at(-1) === action, 'it is told on the socket that stayed')
+      await until(() => receivedActions(bob).at(-1) === action, 'it arrives on the socket that stayed')
     }
     expect(Math.min(...back)).toBeLessThan(paced(1_000))
-    expect(told(bob)).toEqual(['request', 'cancel'])
+    expect(receivedActions(bob)).toEqual(['request', 'cancel'])
     expect(bob.isConnected).toBe(true)
-    expect(bob.told).not.toContain('lost')
-    for (const device of [alice, bob]) device.lose()
+    expect(bob.received).not.toContain('disconnected')
+    for (const device of [alice, bob]) device.terminate()
   })
 })

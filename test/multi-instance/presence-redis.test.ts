@@ -36,7 +36,7 @@ describeWithRedis('presence over Redis', () => {
   const sees = (instance: Instance<RedisChannel>, ...users: (typeof alice)[]) =>
     until(() => instance.network.size === users.length && instance.sees(users).length === users.length, 'all are seen')
 
-  it('is known on every instance, on new ones too', async () => {
+  it('reaches every instance, new ones too', async () => {
     const [one, two] = [await start('one'), await start('two')]
     one.connect(alice, ...crowd)
     two.connect(bob)
@@ -94,7 +94,7 @@ describeWithRedis('presence over Redis', () => {
     for (const instance of [one, two]) expect(offline(instance)).toEqual(['2 offline'])
   })
 
-  it('takes no harm from messages that no instance sends', async () => {
+  it('ignores messages that no instance sends', async () => {
     const [one, two] = [await start('one'), await start('two')]
     const stranger = new Redis(redis.url)
     const whole = { kind: 'presence-whole', instance: 'x', version: 0, part: 0, parts: 1, online: [alice] }

@@ -31,32 +31,32 @@ class Watchers {
         await other.act('accept', device.address)
       }
     }
-    for (const device of devices) device.lose()
+    for (const device of devices) device.terminate()
     const watchers = new Watchers(cluster, devices)
     await watchers.everybodySeesEverybody()
     return watchers
   }
 
-  /** Resolves when each of them was last told of all others that they are online. */
+  /** Resolves when each of them last received of all others that they are online. */
   async everybodySeesEverybody(): Promise<void> {
     const isSeen = (by: KeyDevice, { address }: KeyDevice): boolean =>
-      by.sightings.findLast(({ friend }) => friend === address)?.online === true
+      by.observations.findLast(({ friend }) => friend === address)?.online === true
     await until(
       () => this.#devices.every(one => this.#devices.every(other => one === other || isSeen(one, other))),
       'everybody sees everybody'
     )
   }
 
-  /** Who was told at any time that a friend is gone. */
+  /** Who received at any time that a friend is gone. */
   get falseAlarms(): string[] {
-    return this.#devices.flatMap(({ address, sightings }) =>
-      sightings.flatMap(({ friend, online }) => (online ? [] : [`${address} was told that ${friend} is offline`]))
+    return this.#devices.flatMap(({ address, observations }) =>
+      observations.flatMap(({ friend, online }) => (online ? [] : [`${address} received that ${friend} is offline`]))
     )
   }
 
   async end(): Promise<void> {
     this.#isOver = true
-    for (const device of this.#devices) device.lose()
+    for (const device of this.#devices) device.terminate()
     await Promise.all(this.#watching)
   }
 
@@ -64,7 +64,7 @@ class Watchers {
     for (let instance = at; !this.#isOver; instance += 1) {
       try {
         await device.connect(this.#cluster.instance(instance).rpcUrl)
-        await Promise.race([device.watch(), device.lost()])
+        await Promise.race([device.watch(), device.disconnected()])
       } catch {
         await pause(20) // that instance is being started again: the next one
       }
@@ -73,7 +73,7 @@ class Watchers {
 }
 
 describeWithRedis('a rolling restart of two instances under load', () => {
-  it('loses no acknowledged write and no update, tells nothing twice, and shows nobody as offline', async () => {
+  it('loses no acknowledged write and no update, sends nothing twice, and shows nobody as offline', async () => {
     await using cluster = await Cluster.start(2, { PRESENCE_GRACE: `${paced(10_000)}ms` })
     const watchers = await Watchers.start(cluster)
     const world = await World.start({ cluster, random: randomFrom(3), devicesOfEach: 3, losesDevices: false })

@@ -29,7 +29,7 @@ describeEachDatabase('what expires', kind => {
     await alice.act('accept', bob)
     const toBob = await env.updates(bob)
     const before = env.app.subscribers(alice.address)
-    const toAlice = alice.sightings()
+    const toAlice = alice.observe()
     await until(() => env.app.subscribers(alice.address) > before, 'the subscription is open')
     const bobOnV2 = await loginV2(env, bob)
     const comings = await listen(env, bob.address, bobOnV2.client.subscribeToFriendConnectivityUpdates())

@@ -24,7 +24,7 @@ describeEachDatabase('a device that lost its connection', kind => {
 
   /** Connects and subscribes; takes and acknowledges `limit` updates, and the one after only in part. */
   async function connect(device: Device, limit?: number): Promise<void> {
-    device.told.length = 0
+    device.received.length = 0
     const before = env.app.subscribers(device.address)
     await device.connect(env.app.rpcUrl)
     void device.listen(limit)
@@ -33,11 +33,12 @@ describeEachDatabase('a device that lost its connection', kind => {
 
   async function lose(device: Device): Promise<void> {
     const before = env.app.subscribers(device.address)
-    device.lose()
+    device.terminate()
     await until(() => env.app.subscribers(device.address) < before, 'the service notices the loss')
   }
 
-  const told = (device: Device): string[] => device.told.flatMap(entry => (entry === 'lost' ? [] : [entry.action]))
+  const told = (device: Device): string[] =>
+    device.received.flatMap(entry => (entry === 'disconnected' ? [] : [entry.action]))
 
   it('is told what it missed when it comes back, before anything new', async () => {
     const { device, alice } = await start()

@@ -6,21 +6,21 @@ import { ensureSynapse } from './installation.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where test files ask the process of the test run for its Synapse. */
-    synapseKeeper: string
+    /** A server of the process of the test run, by which test files share its Synapse. */
+    synapseUrl: string
   }
 }
 
-/** What the keeper answers. */
+/** What that server answers. */
 export type Answer<T> = { readonly value: T } | { readonly error: string }
 
 const BANNER = '!'.repeat(100)
 
 /**
- * Keeps one Synapse for a whole test run: installed and started when the first test file asks for it, stopped at the
+ * Shares one Synapse in a whole test run: installed and started when the first test file asks for it, stopped at the
  * end. Test files run in processes of their own, so they ask over HTTP; see test/env/synapse.ts.
  */
-export default async function keepSynapse(project: TestProject): Promise<() => Promise<void>> {
+export default async function shareSynapse(project: TestProject): Promise<() => Promise<void>> {
   let installation: Promise<unknown> | null = null
   let synapse: Promise<Synapse> | null = null
   let missing: string | null = null
@@ -51,7 +51,7 @@ export default async function keepSynapse(project: TestProject): Promise<() => P
     )
     response.end(JSON.stringify(answer satisfies Answer<unknown>))
   })
-  project.provide('synapseKeeper', `http://127.0.0.1:${await listenOnFreePort(server)}`)
+  project.provide('synapseUrl', `http://127.0.0.1:${await listenOnFreePort(server)}`)
 
   return async () => {
     server.close()

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Wallet } from '../../../demo/wallet.ts'
 import { Env } from '../../env/app.ts'
-import { type Position, PresenceClient, type Sightings } from '../../env/presence-client.ts'
+import { type Observations, type Position, PresenceClient } from '../../env/presence-client.ts'
 import { Rest } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
 import { connectivity, listen, loginV2 } from '../../env/v2.ts'
@@ -25,22 +25,22 @@ async function friends(at = env): Promise<[PresenceClient, PresenceClient]> {
 }
 
 /** Listens to the positions of a user's friends, from when this resolves. */
-async function watch(client: PresenceClient, at = env): Promise<Sightings> {
+async function watch(client: PresenceClient, at = env): Promise<Observations> {
   const before = at.app.subscribers(client.address)
-  const sightings = client.sightings()
+  const sightings = client.observe()
   await until(() => at.app.subscribers(client.address) > before, 'the subscription is open')
   return sightings
 }
 
 const genesis = { realm: 'main', x: '10', y: '-20' }
 
-async function sees(sightings: Sightings, position: Position): Promise<void> {
+async function sees(sightings: Observations, position: Position): Promise<void> {
   await until(() => sightings.last(position.realm ?? '') !== undefined, 'the position is told')
   expect(sightings.last(position.realm ?? '')).toEqual(position)
 }
 
 /** Something that is told after everything that happened before. */
-async function mark(sightings: Sightings, friend: PresenceClient): Promise<void> {
+async function mark(sightings: Observations, friend: PresenceClient): Promise<void> {
   const realm = `mark ${Math.random()}`
   await friend.heartbeat({ realm })
   await until(() => sightings.last(realm) !== undefined, 'what came later is told')
@@ -194,7 +194,7 @@ describe('a subscription to positions', () => {
 
   it('is refused without a valid token, in its first element', async () => {
     const alice = await user()
-    const refused = alice.sightings('invented')
+    const refused = alice.observe('invented')
     await until(() => refused.ended !== null, 'the stream ends')
     expect(refused.ended).toBe('unauthorizedError')
   })
