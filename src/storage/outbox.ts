@@ -45,13 +45,13 @@ export interface OutboxStats {
 type LeasedRow = [heldUntil: number, attempts: number, ...EventRow]
 type ParkedRow = [attempts: number, error: string | null, waiting: number, ...EventRow]
 
-const LEASED = `select held_until, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
+const LEASED = `select available_at, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
 /** Numbers that may be missing from the log at a time, as in a log cursor. */
 const MAX_MISSING = 10_000
 /** Events in the log that are not in the outbox yet, although a higher number may be. */
 const LATE = 'seq = any (array(select seq from matrix_log_gap))'
 /** The event that a lease is on, if it is still that lease. */
-const HELD = 'lo = $1 and hi = $2 and seq = $3 and held_until = $4'
+const HELD = 'lo = $1 and hi = $2 and seq = $3 and available_at = $4'
 
 const POSITION = { name: 'outbox-position', text: 'select seq from matrix_log_position' }
 // Nobody is between taking a number and committing while this is held, so that nothing is missing below the newest.
@@ -97,8 +97,8 @@ const TAKE = {
     returning seq
   ),
   taken as (
-    insert into matrix_outbox (lo, hi, seq, held_until)
-    select lo, hi, seq, 0 from (select * from next union all select late.* from late join ended using (seq)) event
+    insert into matrix_outbox (lo, hi, seq)
+    select lo, hi, seq from (select * from next union all select late.* from late join ended using (seq)) event
     returning seq
   ) select count(*) from taken`
 }
@@ -107,16 +107,16 @@ const LEASE = {
   name: 'outbox-lease',
   text: `with first as (
     select ctid from matrix_outbox waiting
-    where not parked and held_until <= ${DATABASE_CLOCK} and not exists (
+    where not parked and available_at <= ${DATABASE_CLOCK} and not exists (
       select from matrix_outbox earlier
       where earlier.lo = waiting.lo and earlier.hi = waiting.hi and earlier.seq < waiting.seq
     )
-    order by held_until, seq limit $1 for update skip locked
+    order by available_at, seq limit $1 for update skip locked
   ),
   leased as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $2::bigint
+    update matrix_outbox set available_at = ${DATABASE_CLOCK} + $2::bigint
     where ctid = any (array(select ctid from first))
-    returning seq, held_until, attempts
+    returning seq, available_at, attempts
   ) ${LEASED}`
 }
 const FINISH = {
@@ -128,24 +128,24 @@ const FINISH = {
     select min(seq) as seq from matrix_outbox join done using (lo, hi) where seq > $3
   ),
   leased as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $5::bigint
+    update matrix_outbox set available_at = ${DATABASE_CLOCK} + $5::bigint
     where lo = $1 and hi = $2 and seq = (select seq from next)
-    returning seq, held_until, attempts
+    returning seq, available_at, attempts
   ) ${LEASED}`
 }
 // What comes after it in the pair is held as long, so that nobody looks at it in vain.
 const POSTPONE = {
   name: 'outbox-postpone',
   text: `with first as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $5::bigint, attempts = $6, last_error = $7, parked = $8
-    where ${HELD} returning lo, hi, held_until
+    update matrix_outbox set available_at = ${DATABASE_CLOCK} + $5::bigint, attempts = $6, last_error = $7, parked = $8
+    where ${HELD} returning lo, hi, available_at
   )
-  update matrix_outbox later set held_until = first.held_until from first
+  update matrix_outbox later set available_at = first.available_at from first
   where later.lo = first.lo and later.hi = first.hi and later.seq > $3`
 }
 const RELEASE = {
   name: 'outbox-release',
-  text: `update matrix_outbox set held_until = 0 where ${HELD}`
+  text: `update matrix_outbox set available_at = 0 where ${HELD}`
 }
 const STATS = {
   name: 'outbox-stats',
@@ -167,7 +167,7 @@ const PARKED = {
 const RETRY = {
   name: 'outbox-retry',
   text: `with retried as (
-    update matrix_outbox set parked = false, attempts = 0, held_until = 0 where parked returning seq
+    update matrix_outbox set parked = false, attempts = 0, available_at = 0 where parked returning seq
   ) select count(*) from retried`
 }
 

@@ -4,11 +4,14 @@ import type { Database } from './db/database.ts'
 
 const TAKE = {
   name: 'user-hold-take',
-  text: `insert into matrix_user_hold as present (address, held_until) values ($1, ${DATABASE_CLOCK} + $2::bigint)
-    on conflict (address) do update set held_until = excluded.held_until where present.held_until <= ${DATABASE_CLOCK}
-    returning held_until`
+  text: `insert into matrix_account_data_lease as present (address, leased_until) values ($1, ${DATABASE_CLOCK} + $2::bigint)
+    on conflict (address) do update set leased_until = excluded.leased_until where present.leased_until <= ${DATABASE_CLOCK}
+    returning leased_until`
 }
-const END = { name: 'user-hold-end', text: 'delete from matrix_user_hold where address = $1 and held_until = $2' }
+const END = {
+  name: 'user-hold-end',
+  text: 'delete from matrix_account_data_lease where address = $1 and leased_until = $2'
+}
 
 /** Lets one at a time, of all instances, change what belongs to a user on the homeserver. */
 export class UserHolds {

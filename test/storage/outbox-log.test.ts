@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import type { LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
 import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
@@ -85,21 +84,6 @@ describeEachDatabase('the outbox takes from the log', kind => {
     const [first] = await outbox.lease(1, LONG_MS)
     await outbox.finish(first as LeasedEvent, LONG_MS)
     expect(await outbox.stats()).toEqual({ depth: 2, parked: 0, oldestAt: events[1]!.at })
-  })
-
-  test('what an instance of the release before would put there itself, if it is begun', async () => {
-    const put = 'insert into matrix_outbox (seq, lo, hi) values ($1, $2, $3)'
-    const row = (seq: number): [number, Address, Address] => [seq, ...(newUsers(2).toSorted() as [Address, Address])]
-    await stores.emptyOutbox()
-    const before = await request()
-    await stores.query(put, row(before.seq))
-    expect(await outbox.lease(10, LONG_MS)).toMatchObject([{ event: before, attempts: 0 }])
-    await outbox.begin()
-    const after = await request()
-    await stores.query(put, row(after.seq))
-    expect(await held(stores)).toEqual([before.seq])
-    await outbox.take(10)
-    expect(await held(stores)).toEqual([before.seq, after.seq])
   })
 
   test('each event once, in the order of its pair, while many act and many take', async () => {

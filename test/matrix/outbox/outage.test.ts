@@ -85,7 +85,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await worker.outbox.stop(100)
     expect(performance.now() - startedAt).toBeLessThan(4_000)
     proxy.mischief = () => null
-    await world.db.rows({ name: 'end-leases', text: 'update matrix_outbox set held_until = 0' }, [])
+    await world.db.rows({ name: 'end-leases', text: 'update matrix_outbox set available_at = 0' }, [])
     await worker.stop()
     await world.work()
     await isInStep(world)
