@@ -6,6 +6,7 @@ import { decide, type Intent, type Pair, statusOf } from '../domain/friendship.t
 import type { Page, Paged } from '../domain/page.ts'
 import { type Exposure, maySee } from '../domain/policy.ts'
 import { ConnectionLostError } from '../storage/db/database.ts'
+import type { EventLog } from '../storage/event-log.ts'
 import type { FriendLists, PendingRequest, RequestDirection } from '../storage/friend-lists.ts'
 import type { FriendshipStore } from '../storage/friendships.ts'
 import type { SettingsStore } from '../storage/settings.ts'
@@ -18,6 +19,7 @@ const MAX_ATTEMPTS = 10
 
 interface FriendshipsDeps {
   readonly friendships: FriendshipStore
+  readonly log: Pick<EventLog, 'find'>
   readonly lists: FriendLists
   readonly settings: SettingsStore
   readonly bus: Bus
@@ -63,7 +65,7 @@ export class Friendships {
         inDoubt = null
       }
       const decision = decide(pair, intent, now())
-      if (decision.kind === 'keep') return lastEvent(pair, intent)
+      if (decision.kind === 'keep') return this.#repeatedEvent(pair, intent)
       try {
         const event = await friendships.swap(intent, pair, decision.next, decision.counts)
         if (event) {
@@ -123,6 +125,27 @@ export class Friendships {
     return this.#deps.lists.requests(user, direction, page)
   }
 
+  /**
+   * The answer to an action that changes nothing: the event of the first time, where that is the pair's last one. A block
+   * that others have followed, and the end of one that there never was, are answered with what is between the two.
+   */
+  async #repeatedEvent(pair: Pair, { actor, target, action }: Intent): Promise<PairEvent> {
+    const isLast = pair.lastAction === action && pair.actor === actor
+    const event = isLast ? await this.#deps.log.find(pair.version) : null
+    if (event) return event
+    return {
+      kind: 'pair',
+      seq: pair.version,
+      actor,
+      target,
+      action,
+      previous: statusOf(pair),
+      previousActor: pair.actor,
+      message: action === 'request' ? pair.message : null,
+      at: (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
+    }
+  }
+
   async #checkExposure(viewer: Address, owner: Address, what: 'friends' | 'friendsCount'): Promise<void> {
     if (viewer === owner) return
     const { lists, settings } = this.#deps
@@ -131,13 +154,6 @@ export class Friendships {
     const isSeen = closeness !== null && maySee(exposure, closeness)
     if (!isSeen) throw new SocialError('forbidden', 'This user does not show you their friends')
   }
-}
-
-/** The event that brought the pair to where it is, as the one who does it again is answered. */
-function lastEvent(pair: Pair, { actor, target, action }: Intent): PairEvent {
-  const at = (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
-  const before = { previous: statusOf(pair), previousActor: pair.actor }
-  return { kind: 'pair', seq: pair.version, actor, target, action, ...before, message: pair.message, at }
 }
 
 /** Counts characters, not UTF-16 units, and only when that can matter. */

@@ -41,6 +41,7 @@ const AFTER = {
       (select ${EVENT_COLUMNS} from pair_event where seq > $1 order by seq limit $3)
     ) events on true order by seq`
 }
+const FIND = { name: 'log-find', text: `select ${EVENT_COLUMNS} from pair_event where seq = $1` }
 const LATEST = {
   name: 'log-latest',
   text: `select coalesce(max(seq), 0) from pair_event`
@@ -86,6 +87,12 @@ export class EventLog {
       oldestRunning: last?.[0] ?? 0,
       nextTransaction: last?.[1] ?? 0
     }
+  }
+
+  /** The event of a number; null when it is not in the log (any more). */
+  async find(seq: number): Promise<PairEvent | null> {
+    const [row] = await this.#db.rows<EventRow>(FIND, [seq], { idempotent: true })
+    return row ? toEvent(row) : null
   }
 
   /** The highest number that can be seen; 0 when nothing ever happened. */

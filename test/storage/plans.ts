@@ -98,6 +98,7 @@ export async function calls(): Promise<Call[]> {
   await settings.change(alice, DEFAULT_SETTINGS).catch(() => undefined)
   const log = new EventLog(db)
   await log.after(50_000, [10, 20_000, 49_999], 100)
+  await log.find(50_000)
   await log.latest()
   await log.missed(alice, 100, 100)
   const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 })
