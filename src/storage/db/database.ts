@@ -4,7 +4,7 @@ import { SocialError } from '../../domain/errors.ts'
 import type { Logger } from '../../observability/logger.ts'
 import { type ConnectionCounts, type ConnectionLimits, Connections, unavailable } from './connections.ts'
 import { EmbeddedEngine } from './embedded.ts'
-import { failureOf } from './failures.ts'
+import { failureOf } from './errors.ts'
 
 /** A PostgreSQL server; or an embedded database in a folder. */
 export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string })
