@@ -80,7 +80,7 @@ export class EventLog {
   /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */
   async after(seq: number, missing: readonly number[], limit: number): Promise<EventLogView> {
     type Row = [oldestRunning: number, nextTransaction: number, ...EventRow]
-    const rows = await this.#db.rows<Row>(AFTER, [seq, missing, limit], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(AFTER, [seq, missing, limit])
     const last = rows.at(-1)
     return {
       events: rows.flatMap(([, , ...row]) => toEvent(row) ?? []),
@@ -91,13 +91,13 @@ export class EventLog {
 
   /** The event of a number; null when it is not in the log (any more). */
   async find(seq: number): Promise<PairEvent | null> {
-    const [row] = await this.#db.rows<EventRow>(FIND, [seq], { idempotent: true })
+    const [row] = await this.#db.retryableRows<EventRow>(FIND, [seq])
     return row ? toEvent(row) : null
   }
 
   /** The highest number that can be seen; 0 when nothing ever happened. */
   async latest(): Promise<number> {
-    const [row] = await this.#db.rows<[number]>(LATEST, [], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[number]>(LATEST, [])
     return row?.[0] ?? 0
   }
 
@@ -112,7 +112,7 @@ export class EventLog {
       questions.map(({ after }) => after),
       questions.map(({ limit }) => limit)
     ]
-    const rows = await this.#db.rows<[question: number, ...EventRow]>(MISSED, columns, { idempotent: true })
+    const rows = await this.#db.retryableRows<[question: number, ...EventRow]>(MISSED, columns)
     const answers = new Map(questions.map((question): [MissedBy, PairEvent[]] => [question, []]))
     for (const [number, ...row] of rows) {
       const question = questions[number - 1]

@@ -98,7 +98,7 @@ export class FriendshipStore {
   /** The present state of two different users; {@link NO_PAIR} when nothing ever happened between them. */
   async read(a: Address, b: Address): Promise<Pair> {
     const { lo, hi } = orderedPair(a, b)
-    const [row] = await this.#db.rows<PairRow>(READ, [lo, hi], { idempotent: true })
+    const [row] = await this.#db.retryableRows<PairRow>(READ, [lo, hi])
     return row ? toPair(row, lo, hi) : NO_PAIR
   }
 
@@ -134,7 +134,7 @@ export class FriendshipStore {
     const { actor, target, action } = intent
     const { lo, hi } = orderedPair(actor, target)
     const values = [target, before.version, lo, hi, ACTION_CODE[action], next.at]
-    const [row] = await this.#db.rows<[seq: number]>(WRITTEN, values, { idempotent: true })
+    const [row] = await this.#db.retryableRows<[seq: number]>(WRITTEN, values)
     return row ? toEvent(row[0], intent, before, next) : null
   }
 }

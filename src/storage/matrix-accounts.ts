@@ -17,14 +17,14 @@ export class MatrixAccountStore {
   }
 
   async has(user: Address): Promise<boolean> {
-    return (await this.#db.rows(HAS, [user], { idempotent: true })).length > 0
+    return (await this.#db.retryableRows(HAS, [user])).length > 0
   }
 
   async add(user: Address): Promise<void> {
-    await this.#db.rows(ADD, [user], { idempotent: true })
+    await this.#db.retryableRows(ADD, [user])
   }
 
   async remove(user: Address): Promise<void> {
-    await this.#db.rows(REMOVE, [user], { idempotent: true })
+    await this.#db.retryableRows(REMOVE, [user])
   }
 }

@@ -197,7 +197,7 @@ export class OutboxStore {
    * @returns how many there were; 0 also when somebody else takes at this moment
    */
   async take(limit: number): Promise<number> {
-    const [row] = await this.#db.rows<[number]>(TAKE, [limit], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[number]>(TAKE, [limit])
     return row?.[0] ?? 0
   }
 
@@ -226,14 +226,14 @@ export class OutboxStore {
   }
 
   async stats(): Promise<OutboxStats> {
-    const [row] = await this.#db.rows<[number, number, number | null]>(STATS, [], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[number, number, number | null]>(STATS, [])
     const [depth = 0, parked = 0, oldestAt = null] = row ?? []
     return { depth, parked, oldestAt }
   }
 
   /** The first `limit` events that wait for an operator, oldest first. */
   async parked(limit: number): Promise<ParkedEvent[]> {
-    const rows = await this.#db.rows<ParkedRow>(PARKED, [limit], { idempotent: true })
+    const rows = await this.#db.retryableRows<ParkedRow>(PARKED, [limit])
     return rows.flatMap(([attempts, error, waiting, ...row]) => {
       const event = toEvent(row)
       return event ? { event, attempts, error, waiting } : []

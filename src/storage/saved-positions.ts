@@ -117,17 +117,17 @@ export class SavedPositionStore {
       positions.map(({ acked }) => acked.join(',')),
       positions.map(({ lostAt }) => lostAt)
     ]
-    await this.#db.rows(KEEP, columns, { idempotent: true })
+    await this.#db.retryableRows(KEEP, columns)
   }
 
   /** Says that an instance, and with it every stream that is open on it, was alive at `now` (unix milliseconds). */
   async alive(instance: string, now: number): Promise<void> {
-    await this.#db.rows(ALIVE, [instance, now], { idempotent: true })
+    await this.#db.retryableRows(ALIVE, [instance, now])
   }
 
   /** Deletes a bounded number of what was lost before `before` (unix milliseconds). */
   async sweep(before: number): Promise<void> {
-    for (const statement of SWEEPS) await this.#db.rows(statement, [before], { idempotent: true })
+    for (const statement of SWEEPS) await this.#db.retryableRows(statement, [before])
   }
 
   async #claimAll(claims: readonly Claim[]): Promise<(claim: Claim) => LastPosition | null> {
@@ -139,7 +139,7 @@ export class SavedPositionStore {
       claims.map(({ start }) => start),
       claims.map(({ since }) => since)
     ]
-    const rows = await this.#db.rows<Row>(CLAIM, columns, { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(CLAIM, columns)
     const last = new Map(
       rows.map(([device, floor, acked, lostAt]) => [
         device.toString('hex'),

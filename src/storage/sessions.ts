@@ -108,7 +108,7 @@ export class SessionStore {
 
   /** Which of these sessions are there, and have not expired at `now` (unix milliseconds): their hex hashes. */
   async alive(tokenHashes: readonly Buffer[], now: number): Promise<string[]> {
-    const rows = await this.#db.rows<[string]>(ALIVE, [tokenHashes, now], { idempotent: true })
+    const rows = await this.#db.retryableRows<[string]>(ALIVE, [tokenHashes, now])
     return rows.map(([hash]) => hash)
   }
 
@@ -144,7 +144,7 @@ export class SessionStore {
 
   async #findAll(tokenHashes: readonly Buffer[]): Promise<(tokenHash: Buffer) => Session | null> {
     type Row = [tokenHash: Buffer, address: Address, deviceId: string, createdAt: number, expiresAt: number]
-    const rows = await this.#db.rows<Row>(FIND, [tokenHashes], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(FIND, [tokenHashes])
     const found = new Map(
       rows.map(([tokenHash, address, deviceId, createdAt, expiresAt]) => [
         tokenHash.toString('hex'),

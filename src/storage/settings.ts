@@ -63,7 +63,7 @@ export class SettingsStore {
   }
 
   async read(user: Address): Promise<UserSettings> {
-    const [row] = await this.#db.rows<number[]>(READ, [user], { idempotent: true })
+    const [row] = await this.#db.retryableRows<number[]>(READ, [user])
     return row ? toSettings(row) : DEFAULT_SETTINGS
   }
 
@@ -77,7 +77,7 @@ export class SettingsStore {
   /** How each of `others` wants to be written to by `user`, in the order asked for. */
   async messageSettings(user: Address, others: readonly Address[]): Promise<MessageSettings[]> {
     type Row = [address: Address, code: number, isFriend: boolean]
-    const rows = await this.#db.rows<Row>(MESSAGES, [user, others], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(MESSAGES, [user, others])
     return rows.map(([address, code, isFriend]) => ({
       address,
       privateMessages: wordOf('privateMessages', code) as MessagePrivacy,

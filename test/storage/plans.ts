@@ -78,7 +78,7 @@ export async function calls(): Promise<Call[]> {
     all.push({ statement, values })
     return []
   }
-  const db = { rows } as unknown as Database
+  const db = { rows, retryableRows: rows } as unknown as Database
   const [alice, bob] = [userOf(5_000), userOf(5_001)]
   const page = { limit: 20, offset: 0 }
   const lists = new FriendLists(db)

@@ -103,7 +103,7 @@ export class Stores implements AsyncDisposable {
 
   /** Rows of any statement of a test. */
   query<Row extends readonly unknown[]>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.db.rows<Row>({ name: `test ${text}`.slice(0, 60), text }, values, { idempotent: true })
+    return this.db.retryableRows<Row>({ name: `test ${text}`.slice(0, 60), text }, values)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -141,7 +141,7 @@ export class HeldTransaction implements AsyncDisposable {
   async act(actor: Address, action: PairAction, target: Address): Promise<PairEvent> {
     const rows = async ({ text }: Statement, values: unknown[]) =>
       (await this.#client.query({ text, values, rowMode: 'array' })).rows
-    const store = new FriendshipStore({ rows } as unknown as Database, NO_LIMITS)
+    const store = new FriendshipStore({ rows, retryableRows: rows } as unknown as Database, NO_LIMITS)
     const event = await perform(store, { actor, target, action, message: null }, 0)
     if (!event) throw new Error('Somebody was faster')
     return event

@@ -8,7 +8,6 @@ import { type DataLock, lockDataDir } from './data-lock.ts'
 const WORKER = new URL('./embedded-worker.js', import.meta.url)
 /** How long the engine may take to write what it holds and end, in milliseconds. */
 const CLOSE_DEADLINE_MS = 3_000
-const VACUUM_MS = 3_600_000
 
 /**
  * PostgreSQL in WebAssembly (PGlite), in a thread of its own because it computes synchronously. It speaks the protocol
@@ -34,10 +33,10 @@ export class EmbeddedEngine {
 
   /**
    * Opens the database in a folder, which it makes when there is none.
-   * @param vacuumMs how often what was deleted is cleared away; everything else waits meanwhile
+   * @param vacuumMs how often what was deleted is cleared away, in milliseconds; everything else waits meanwhile
    * @throws DataInUseError when another process has the folder; Error when it cannot be opened
    */
-  static async start(dataDir: string, logger: Logger, vacuumMs = VACUUM_MS): Promise<EmbeddedEngine> {
+  static async start(dataDir: string, logger: Logger, vacuumMs: number): Promise<EmbeddedEngine> {
     const lock = await lockDataDir(dataDir)
     const worker = new Worker(WORKER, { workerData: { dataDir, vacuumMs }, execArgv: [] })
     try {

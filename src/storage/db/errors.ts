@@ -1,15 +1,16 @@
 import { DatabaseError } from 'pg'
 
 /**
- * What a failed statement means for what may be done next:
- * - `undone`: PostgreSQL took everything back because of a concurrent transaction; it may be run again as it is;
- * - `stale`: nothing was run, because the connection holds a statement that the schema has left behind; a new
- *   connection has it right;
- * - `lost`: the connection is gone, and whether the statement took effect is not known;
- * - `refused`: the statement is at fault, the connection is as good as before;
- * - `unforeseen`: anything else; the connection is not to be trusted.
+ * What an error of a statement means for what may be done next:
+ * - `rolled-back`: PostgreSQL took everything back because of a concurrent transaction (a serialization failure, or a
+ *   deadlock); it may be run again as it is;
+ * - `stale-plan`: nothing was run, because the connection holds a prepared statement that the schema has left behind; a
+ *   new connection has it right;
+ * - `connection-lost`: the connection is gone, and whether the statement took effect is not known;
+ * - `statement-error`: the statement is at fault, the connection is as good as before;
+ * - `unknown`: anything else; the connection is not to be trusted.
  */
-export type Failure = 'undone' | 'stale' | 'lost' | 'refused' | 'unforeseen'
+export type ErrorKind = 'rolled-back' | 'stale-plan' | 'connection-lost' | 'statement-error' | 'unknown'
 
 const SERIALIZATION_FAILURE = '40001'
 const DEADLOCK_DETECTED = '40P01'
@@ -22,7 +23,7 @@ const INVALID_STATEMENT_NAME = '26000'
 const SESSION_ENDED = /^(57P0|25P0[34]|08(?!P01))/
 
 /** System errors of a connection that broke. */
-const LOST = new Set([
+const LOST_CODES = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
   'ECONNABORTED',
@@ -35,17 +36,18 @@ const LOST = new Set([
 const LOST_TEXTS =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout)/
 
-export function failureOf(error: unknown): Failure {
-  if (error instanceof DatabaseError) return failureOfStatement(error)
-  if (!(error instanceof Error)) return 'unforeseen'
+/** What kind of error node-postgres, or the system below it, has thrown. */
+export function classifyError(error: unknown): ErrorKind {
+  if (error instanceof DatabaseError) return kindOfSqlState(error)
+  if (!(error instanceof Error)) return 'unknown'
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return LOST.has(code) || LOST_TEXTS.test(error.message) ? 'lost' : 'unforeseen'
+  return LOST_CODES.has(code) || LOST_TEXTS.test(error.message) ? 'connection-lost' : 'unknown'
 }
 
-function failureOfStatement({ code = '', routine }: DatabaseError): Failure {
-  if (SESSION_ENDED.test(code)) return 'lost'
-  if (code === SERIALIZATION_FAILURE || code === DEADLOCK_DETECTED) return 'undone'
+function kindOfSqlState({ code = '', routine }: DatabaseError): ErrorKind {
+  if (SESSION_ENDED.test(code)) return 'connection-lost'
+  if (code === SERIALIZATION_FAILURE || code === DEADLOCK_DETECTED) return 'rolled-back'
   // "cached plan must not change result type" shares its code with everything that is not supported.
-  if (code === INVALID_STATEMENT_NAME || routine === 'RevalidateCachedQuery') return 'stale'
-  return 'refused'
+  if (code === INVALID_STATEMENT_NAME || routine === 'RevalidateCachedQuery') return 'stale-plan'
+  return 'statement-error'
 }
