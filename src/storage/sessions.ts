@@ -2,6 +2,7 @@ import type { Address } from '../domain/address.ts'
 import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
+import { columnsOf } from './schema.ts'
 
 /** One login of one device. The token itself is nowhere: only its SHA-256. */
 export interface Session {
@@ -77,19 +78,19 @@ const SWEEPS = [
 export class SessionStore {
   readonly #db: Database
   readonly #maxPerUser: number
-  readonly #started: Batcher<Login, Buffer[] | null>
-  readonly #found: Batcher<Buffer, Session | null>
+  readonly #logins: Batcher<Login, Buffer[] | null>
+  readonly #lookups: Batcher<Buffer, Session | null>
 
   constructor(db: Database, maxPerUser: number) {
     this.#db = db
     this.#maxPerUser = maxPerUser
     const groupOf = ({ session }: Login): string => session.address
-    this.#started = new Batcher(logins => this.#startAll(logins), {
+    this.#logins = new Batcher(logins => this.#startAll(logins), {
       maxBatch: START_BATCH,
       groupOf,
       isOutage: isUnavailable
     })
-    this.#found = new Batcher(hashes => this.#findAll(hashes), { maxBatch: FIND_BATCH, isOutage: isUnavailable })
+    this.#lookups = new Batcher(hashes => this.#findAll(hashes), { maxBatch: FIND_BATCH, isOutage: isUnavailable })
   }
 
   /**
@@ -97,12 +98,12 @@ export class SessionStore {
    * @returns the token hashes of the sessions that it replaced, or null when the proof was used before
    */
   async start(session: Session, proof: LoginProof): Promise<Buffer[] | null> {
-    return this.#started.load({ session, proof })
+    return this.#logins.load({ session, proof })
   }
 
   /** The session of a token that has not expired at `now` (unix milliseconds). */
   async find(tokenHash: Buffer, now: number): Promise<Session | null> {
-    const session = await this.#found.load(tokenHash)
+    const session = await this.#lookups.load(tokenHash)
     return session && session.expiresAt > now ? session : null
   }
 
@@ -129,13 +130,14 @@ export class SessionStore {
 
   async #startAll(logins: readonly Login[]): Promise<(login: Login) => Buffer[] | null> {
     const columns = [
-      logins.map(({ proof }) => proof.id),
-      logins.map(({ proof }) => proof.expiresAt),
-      logins.map(({ session }) => session.tokenHash),
-      logins.map(({ session }) => session.address),
-      logins.map(({ session }) => session.deviceId),
-      logins.map(({ session }) => session.createdAt),
-      logins.map(({ session }) => session.expiresAt)
+      ...columnsOf(
+        logins.map(({ proof }) => proof),
+        ['id', 'expiresAt']
+      ),
+      ...columnsOf(
+        logins.map(({ session }) => session),
+        ['tokenHash', 'address', 'deviceId', 'createdAt', 'expiresAt']
+      )
     ]
     const rows = await this.#db.rows<[Address, Buffer[] | null]>(START, [...columns, this.#maxPerUser - 1])
     const ended = new Map(rows.map(([address, tokenHashes]) => [address, tokenHashes ?? []]))

@@ -17,7 +17,7 @@ describeEachDatabase('The event log', kind => {
     const { log } = stores
     expect(await latest()).toBe(0)
     expect(await log.after(0, [], 10)).toMatchObject({ events: [], nextTransaction: 0 })
-    expect(await log.missed(newUser(), 0, 10)).toEqual([])
+    expect(await log.afterForTarget(newUser(), 0, 10)).toEqual([])
   })
 
   test('holds every event as it was answered, in the order of the numbers', async () => {
@@ -66,11 +66,11 @@ describeEachDatabase('The event log', kind => {
     ]
     const { log } = stores
     const toBob = [events[0], events[2], events[3], events[4]]
-    expect(await log.missed(bob, 0, 10)).toEqual(toBob)
-    expect(await log.missed(bob, 0, 2)).toEqual(toBob.slice(0, 2))
-    expect(await log.missed(bob, events[2]!.seq, 10)).toEqual(toBob.slice(2))
-    expect(await log.missed(bob, events[4]!.seq, 10)).toEqual([])
-    expect(await log.missed(alice, 0, 10)).toEqual([])
+    expect(await log.afterForTarget(bob, 0, 10)).toEqual(toBob)
+    expect(await log.afterForTarget(bob, 0, 2)).toEqual(toBob.slice(0, 2))
+    expect(await log.afterForTarget(bob, events[2]!.seq, 10)).toEqual(toBob.slice(2))
+    expect(await log.afterForTarget(bob, events[4]!.seq, 10)).toEqual([])
+    expect(await log.afterForTarget(alice, 0, 10)).toEqual([])
   })
 })
 

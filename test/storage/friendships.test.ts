@@ -88,7 +88,7 @@ describeEachDatabase('The rows of pairs', kind => {
     const event = await stores.act(alice, 'request', bob, { message })
     expect(event?.message).toBe(message)
     expect((await stores.friendships().read(alice, bob)).message).toBe(message)
-    expect((await stores.log.missed(bob, 0, 10))[0]?.message).toBe(message)
+    expect((await stores.log.afterForTarget(bob, 0, 10))[0]?.message).toBe(message)
     expect((await stores.lists.requests(alice, 'outgoing', { limit: 1, offset: 0 })).items[0]?.message).toBe(message)
   })
 
@@ -129,7 +129,7 @@ describeEachDatabase('The rows of pairs', kind => {
     // What was refused left nothing behind.
     const [refused] = others.filter((_, i) => results[i]?.status === 'rejected')
     expect(await rowsOf(alice, refused!)).toBe(0)
-    expect(await stores.log.missed(refused!, 0, 10)).toEqual([])
+    expect(await stores.log.afterForTarget(refused!, 0, 10)).toEqual([])
     const [asked] = others.filter((_, i) => results[i]?.status === 'fulfilled')
     await stores.act(alice, 'cancel', asked!, { limits })
     await stores.act(alice, 'request', refused!, { limits })

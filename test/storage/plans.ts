@@ -100,7 +100,7 @@ export async function calls(): Promise<Call[]> {
   await log.after(50_000, [10, 20_000, 49_999], 100)
   await log.find(50_000)
   await log.latest()
-  await log.missed(alice, 100, 100)
+  await log.afterForTarget(alice, 100, 100)
   const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 })
   const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
   const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
@@ -110,7 +110,7 @@ export async function calls(): Promise<Call[]> {
   await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
   await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
   const outbox = new OutboxStore(db)
-  await outbox.take(20)
+  await outbox.enqueueFromLog(20)
   await outbox.stats()
   const sessions = new SessionStore(db, 50)
   const tokenHash = randomBytes(32)

@@ -51,7 +51,7 @@ describeEachDatabase('Positions of devices', kind => {
   /** An instance that was last alive at a time, and the device of a stream that is open on it. */
   async function streamOn(aliveAt: number) {
     const [instance, owner, device] = [randomUUID(), randomUUID(), randomBytes(32)]
-    await positions.alive(instance, aliveAt)
+    await positions.heartbeat(instance, aliveAt)
     await positions.claim({ device, owner, instance, start: 0, since: NOW })
     return { instance, owner, device }
   }

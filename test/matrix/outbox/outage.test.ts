@@ -114,7 +114,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await using world = await open()
     const [alice, bob] = [newAddress(), newAddress()]
     const event = await world.act(alice, 'request', bob, 'Hi')
-    await world.store.take(1)
+    await world.store.enqueueFromLog(1)
     expect(await world.store.lease(1, 1_500)).toHaveLength(1)
     // What it had done before it was killed.
     await world.homeserver.register(alice)
