@@ -14,7 +14,7 @@ export interface Session {
   readonly expiresAt: number
 }
 
-/** A proof of identity that may be used once: kept until it could not be valid any more. */
+/** A proof of identity that may be used once: stored until it could not be valid any more. */
 export interface LoginProof {
   readonly id: Buffer
   /** Unix milliseconds. */

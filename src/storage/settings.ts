@@ -9,7 +9,7 @@ import {
 } from '../domain/settings.ts'
 import type { Database } from './db/database.ts'
 
-/** How another user wants to be written to, and whether the one who asks is a friend of theirs. */
+/** How another user wants to be written to, and whether the reader is a friend of theirs. */
 export interface MessageSettings {
   readonly address: Address
   readonly privateMessages: MessagePrivacy
@@ -74,7 +74,7 @@ export class SettingsStore {
     return toSettings(row ?? [])
   }
 
-  /** How each of `others` wants to be written to by `user`, in the order asked for. */
+  /** How each of `others` wants to be written to by `user`, in the order of `others`. */
   async messageSettings(user: Address, others: readonly Address[]): Promise<MessageSettings[]> {
     type Row = [address: Address, code: number, isFriend: boolean]
     const rows = await this.#db.retryableRows<Row>(MESSAGES, [user, others])

@@ -105,7 +105,7 @@ describeEachDatabase('The rows of pairs', kind => {
       const [actor, target] = i % 2 === 0 ? [alice, bob] : [bob, alice]
       const intent = { actor, target, action: 'request' as const, message: `${i}` }
       const decision = decide(before, intent, before.at + 60_000)
-      if (decision.kind === 'keep') throw new Error('It must apply')
+      if (decision.kind === 'unchanged') throw new Error('It must apply')
       return store.swap(intent, before, decision.next, decision.counts)
     })
     const won = (await Promise.all(swaps)).filter(event => event !== null)

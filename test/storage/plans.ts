@@ -108,7 +108,7 @@ export async function calls(): Promise<Call[]> {
   await friendships.read(alice, bob)
   await friendships.swap(intent, NO_PAIR, next, counts)
   await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
-  await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
+  await friendships.findSwapped(intent, { ...NO_PAIR, version: 25_001 }, next)
   const outbox = new OutboxStore(db)
   await outbox.enqueueFromLog(20)
   await outbox.stats()

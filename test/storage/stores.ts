@@ -160,6 +160,6 @@ export class HeldTransaction implements AsyncDisposable {
 async function perform(store: FriendshipStore, intent: Intent, at: number): Promise<PairEvent | null> {
   const before = await store.read(intent.actor, intent.target)
   const decision = decide(before, intent, at)
-  if (decision.kind === 'keep') throw new Error('It was so already')
+  if (decision.kind === 'unchanged') throw new Error('It was so already')
   return store.swap(intent, before, decision.next, decision.counts)
 }

@@ -101,7 +101,7 @@ class PortStream extends Duplex {
   ref(): void {}
   unref(): void {}
 
-  /** Answers are no longer than what was asked for, and one question is asked at a time: nothing piles up. */
+  /** An answer is no longer than what was queried, and there is one query at a time: nothing piles up. */
   override _read(): void {}
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
@@ -125,15 +125,15 @@ class PortStream extends Duplex {
     done(error)
   }
 
-  /** Sends everything that makes one question in one message, in memory that changes its owner. */
+  /** Sends a query in one message, in memory that changes its owner. */
   #send(chunks: readonly Uint8Array[], done: () => void): void {
-    const question = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+    const message = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
     let at = 0
     for (const chunk of chunks) {
-      question.set(chunk, at)
+      message.set(chunk, at)
       at += chunk.length
     }
-    this.#port.postMessage(question, [question.buffer])
+    this.#port.postMessage(message, [message.buffer])
     done()
   }
 }
