@@ -76,7 +76,8 @@ export interface Intent {
 /**
  * What is to be done about an intent:
  * - `apply`: make `next` the pair's state, if it still has the version that was decided upon;
- * - `unchanged`: it is so already, or was just sent twice; nobody is notified, and the answer is that of the first time.
+ * - `unchanged`: it is so already, or was just sent twice; nobody is notified, and the answer is that of the first
+ *   time.
  */
 export type Decision =
   | { readonly kind: 'apply'; readonly next: PairState; readonly counts: readonly CountChange[] }

@@ -39,8 +39,8 @@ export class Friendships {
   }
 
   /**
-   * Does what a user wants to happen between them and another, and notifies the other. The same action sent again within
-   * ten seconds is answered with the first event and changes nothing.
+   * Does what a user wants to happen between them and another, and notifies the other. The same action sent again
+   * within ten seconds is answered with the first event and changes nothing.
    * @returns the event that is in the log when this resolves
    * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
    */
@@ -79,7 +79,8 @@ export class Friendships {
 
   /**
    * Friends of `owner` as `viewer` may see them: without those of whom one and the viewer blocks the other.
-   * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the other
+   * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the
+   * other
    */
   async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
     if (viewer === owner) return this.#deps.lists.friends(owner, page)
@@ -98,8 +99,8 @@ export class Friendships {
   }
 
   /**
-   * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the other,
-   * so that nobody learns more by asking than that there is nothing to see.
+   * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the
+   * other, so that nobody learns more by asking than that there is nothing to see.
    */
   mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
     return this.#deps.lists.mutualFriends(viewer, other, page)
@@ -122,8 +123,9 @@ export class Friendships {
   }
 
   /**
-   * The answer to an action that changes nothing: the event of the first time, where that is the pair's last one. A block
-   * that others have followed, and the end of one that there never was, are answered with what is between the two.
+   * The answer to an action that changes nothing: the event of the first time, where that is the pair's last one. A
+   * block that others have followed, and the end of one that there never was, are answered with what is between the
+   * two.
    */
   async #repeatedEvent(pair: Pair, { actor, target, action }: Intent): Promise<PairEvent> {
     const isLast = pair.lastAction === action && pair.actor === actor
@@ -155,7 +157,8 @@ export class Friendships {
 /** @throws SocialError `invalid_request` */
 function withValidMessage(intent: Intent, maxLength: number): Intent {
   if (intent.message === null) return intent
-  // Half of a character, as JSON can hold it, is in no encoding: it would be stored as something else than was answered.
+  // Half of a character, as JSON can hold it, is in no encoding: it would be stored as something else than was
+  // answered.
   const message = intent.message.toWellFormed()
   if (isLonger(message, maxLength)) {
     throw new SocialError('invalid_request', `A message has at most ${maxLength} characters`)

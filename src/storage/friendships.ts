@@ -115,8 +115,19 @@ export class FriendshipStore {
       return [change?.friends ?? 0, change?.outgoing ?? 0]
     }
     const values = [
-      ...[lo, hi, ACTION_CODE[action], actor === lo, next.at, toBytes(next.message), since(lo), since(hi)],
-      ...[STATUS_CODE[statusOf(before)], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing],
+      lo,
+      hi,
+      ACTION_CODE[action],
+      actor === lo,
+      next.at,
+      toBytes(next.message),
+      since(lo),
+      since(hi),
+      STATUS_CODE[statusOf(before)],
+      ...delta(lo),
+      ...delta(hi),
+      this.#limits.friends,
+      this.#limits.outgoing,
       before.actor === null ? null : before.actor === lo
     ]
     const statement = before.version === 0 ? INSERT : SWAP

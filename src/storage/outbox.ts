@@ -61,9 +61,9 @@ const BEGIN = {
   text: `insert into matrix_log_position (seq) select coalesce(max(seq), 0) from pair_event on conflict do nothing`
 }
 // One snapshot shows everything here, and a position that another instance has moved since is left to it: what it found
-// missing could be passed over. (A snapshot that shows an event shows the earlier ones of its pair.) The transaction of a
-// missing number had its id before the snapshot; that of this statement, which must be its first, comes after it: so when
-// all lower ones have ended, the number is there or never will be. Where nothing is new, no id is taken.
+// missing could be passed over. (A snapshot that shows an event shows the earlier ones of its pair.) The transaction of
+// a missing number had its id before the snapshot; that of this statement, which must be its first, comes after it: so
+// when all lower ones have ended, the number is there or never will be. Where nothing is new, no id is taken.
 const ENQUEUE = {
   name: 'outbox-enqueue',
   text: `with late as (
@@ -172,8 +172,8 @@ const RETRY = {
 }
 
 /**
- * What the homeserver still has to follow. The events of a pair are leased one after the other, in the order of the log,
- * whatever the number of instances; those of different pairs side by side.
+ * What the homeserver still has to follow. The events of a pair are leased one after the other, in the order of the
+ * log, whatever the number of instances; those of different pairs side by side.
  */
 export class OutboxStore {
   readonly #db: Database

@@ -35,8 +35,8 @@ export const actionOf = reader(ACTION_CODE)
 export const statusOfCode = reader(STATUS_CODE)
 
 /**
- * Unix milliseconds by the clock of the database, at the start of the transaction: one clock for all instances, as leases
- * that pass between them need.
+ * Unix milliseconds by the clock of the database, at the start of the transaction: one clock for all instances, as
+ * leases that pass between them need.
  */
 export const DATABASE_CLOCK = '(extract(epoch from now()) * 1000)::bigint'
 

@@ -72,7 +72,15 @@ describeEachDatabase('an action that is sent again', kind => {
       events.push(event)
     }
     expect(events.map(({ previous }) => previous)).toEqual([
-      ...['none', 'requested', 'canceled', 'requested', 'rejected', 'requested', 'accepted', 'deleted', 'deleted']
+      'none',
+      'requested',
+      'canceled',
+      'requested',
+      'rejected',
+      'requested',
+      'accepted',
+      'deleted',
+      'deleted'
     ])
     expect(events.map(({ previousActor }) => previousActor)).toEqual([
       null,

@@ -18,7 +18,10 @@ describeEachDatabase('Positions of devices', kind => {
   afterAll(() => stores[Symbol.asyncDispose]())
 
   const claim = (device: Buffer, start = 0): Claim => ({
-    ...{ device, start, owner: randomUUID(), instance: randomUUID() },
+    device,
+    start,
+    owner: randomUUID(),
+    instance: randomUUID(),
     since: NOW - WINDOW_MS
   })
   const leave = ({ device, owner }: Claim, floor: number, lostAt: number) =>

@@ -15,9 +15,11 @@ const START_PARAMS = [
   // PGlite runs without fsync (-F), and the file system of Emscripten has none: `durably` gives back what is missing, so
   // that what was acknowledged survives not only the process but the machine.
   ...PGlite.defaultStartParams.filter(param => param !== '-F'),
-  ...['-c', 'wal_sync_method=fsync'],
+  '-c',
+  'wal_sync_method=fsync',
   // The pages are in the cache of the operating system too.
-  ...['-c', 'shared_buffers=32MB']
+  '-c',
+  'shared_buffers=32MB'
 ]
 
 /** @param {string} dataDir */
