@@ -179,7 +179,7 @@ describe('malformed signed-fetch headers', () => {
     ['metadata in an object', withHeader('x-identity-metadata', {})],
     ['giant metadata', withHeader('x-identity-metadata', '{}'.padEnd(4_097))],
     ['a header that comes twice', withHeader('X-Identity-Timestamp', `${Date.now()}`)]
-  ])('are told apart from a bad signature: %s', async (_, headers) => {
+  ])('are distinguished from a bad signature: %s', async (_, headers) => {
     await expect(verify(headers)).rejects.toMatchObject(isMalformed)
   })
 

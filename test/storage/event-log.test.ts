@@ -55,7 +55,7 @@ describeEachDatabase('The event log', kind => {
     expect((await log.after(seqs[5]!, [], 4)).events).toEqual([])
   })
 
-  test('tells one user what others did to them since a number', async () => {
+  test('reads what others did to one user since a number', async () => {
     const [alice, bob, carol] = [newUser(), newUser(), newUser()]
     const events = [
       await stores.act(alice, 'request', bob),
@@ -84,7 +84,7 @@ describeWithPostgres('A view of the log', () => {
   const act = () => stores.act(newUser(), 'request', newUser())
 
   describe('with transactions that are open', () => {
-    test('says that whoever has a missing number still runs, until it has ended', async () => {
+    test('says that the transaction of a missing number still runs, until it has ended', async () => {
       await using slow = await stores.hold()
       await using other = await stores.hold()
       const late = await slow.act(newUser(), 'request', newUser())

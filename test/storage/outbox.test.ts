@@ -45,7 +45,7 @@ describeEachDatabase('the outbox', kind => {
     expect(await lease()).toEqual([])
   })
 
-  test('leases no more than it is asked for', async () => {
+  test('leases no more than the limit', async () => {
     for (const user of newUsers(3)) await act(user, 'request', newUser())
     expect(await lease(2)).toHaveLength(2)
     expect(await lease(2)).toHaveLength(1)

@@ -13,11 +13,11 @@ import { OutboxStore } from '../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase } from '../env/databases.ts'
 
 /** These tests are not about time: fifty callers may have to wait for each other on a busy machine. */
-const PATIENCE_MS = 20_000
+const CONNECT_TIMEOUT_MS = 20_000
 /** Far above what a test reaches that is not about limits. */
 const NO_LIMITS: CountLimits = { friends: 1_000_000, outgoing: 1_000_000 }
 
-/** A user that no test has met. */
+/** A user that no test has used. */
 export function newUser(): Address {
   return parseAddress(`0x${randomBytes(20).toString('hex')}`)!
 }
@@ -26,8 +26,8 @@ export function newUsers(count: number): Address[] {
   return Array.from({ length: count }, newUser)
 }
 
-/** What a test may say of a deed beside who does what to whom. */
-interface Circumstances {
+/** What a test may say of an operation beside who does what to whom. */
+interface OperationOptions {
   readonly message?: string
   /** Unix milliseconds. */
   readonly at?: number
@@ -50,7 +50,7 @@ export class Stores implements AsyncDisposable {
   }
 
   static async open(kind: Database['kind'], settings: { readonly poolSize?: number } = {}): Promise<Stores> {
-    const fresh = await freshDatabase(kind, { connectTimeoutMs: PATIENCE_MS, ...settings })
+    const fresh = await freshDatabase(kind, { connectTimeoutMs: CONNECT_TIMEOUT_MS, ...settings })
     await migrate(fresh.db, MIGRATIONS)
     return new Stores(fresh)
   }
@@ -65,12 +65,12 @@ export class Stores implements AsyncDisposable {
     return new FriendshipStore(this.db, limits)
   }
 
-  /** Does one thing, once: a lost race gives null. Each deed is a minute after the one before unless told. */
-  act(actor: Address, action: PairAction, target: Address, circumstances: Circumstances = {}) {
-    const { message, limits } = circumstances
+  /** Does one thing, once: a lost race gives null. Each operation is a minute after the one before unless `at` says otherwise. */
+  act(actor: Address, action: PairAction, target: Address, options: OperationOptions = {}) {
+    const { message, limits } = options
     this.#clock += 60_000
     const intent = { actor, target, action, message: message ?? null }
-    return perform(this.friendships(limits), intent, circumstances.at ?? this.#clock)
+    return perform(this.friendships(limits), intent, options.at ?? this.#clock)
   }
 
   /** An outbox that holds nothing and was not begun. */
@@ -86,7 +86,7 @@ export class Stores implements AsyncDisposable {
     return outbox
   }
 
-  /** A transaction that stays open until it is told to end, on a connection of its own. */
+  /** A transaction that stays open until `end` is called, on a connection of its own. */
   async hold(): Promise<HeldTransaction> {
     return HeldTransaction.begin(this.url)
   }
@@ -143,7 +143,7 @@ export class HeldTransaction implements AsyncDisposable {
       (await this.#client.query({ text, values, rowMode: 'array' })).rows
     const store = new FriendshipStore({ rows, retryableRows: rows } as unknown as Database, NO_LIMITS)
     const event = await perform(store, { actor, target, action, message: null }, 0)
-    if (!event) throw new Error('Somebody was faster')
+    if (!event) throw new Error('Another change was faster')
     return event
   }
 

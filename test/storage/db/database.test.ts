@@ -77,14 +77,14 @@ describeEachDatabase('The database', kind => {
   })
 
   test('keeps everything that a transaction wrote, or nothing', async () => {
-    const [kept, dropped] = [nextId++, nextId++]
-    expect(await db.transaction(async tx => tx.rows(INSERT, [kept]))).toEqual([[kept]])
+    const [committed, aborted] = [nextId++, nextId++]
+    expect(await db.transaction(async tx => tx.rows(INSERT, [committed]))).toEqual([[committed]])
     const rolledBack = db.transaction(async tx => {
-      await tx.rows(INSERT, [dropped])
+      await tx.rows(INSERT, [aborted])
       throw new Error('changed my mind')
     })
     await expect(rolledBack).rejects.toThrow('changed my mind')
-    expect([await count(kept), await count(dropped)]).toEqual([1, 0])
+    expect([await count(committed), await count(aborted)]).toEqual([1, 0])
   })
 
   test('refuses statements of a transaction that is over', async () => {

@@ -60,7 +60,7 @@ test('a start waits for it longer than a request would', async () => {
   expect(await starting).toBe('started')
 })
 
-test('a folder that cannot be opened says which one, and is not kept', async () => {
+test('a folder that cannot be opened is named in the error, and not kept locked', async () => {
   await using folder = await freshFolder()
   await mkdir(join(folder.path, 'postgres'))
   await writeFile(join(folder.path, 'postgres', 'PG_VERSION'), '9.1\n')
