@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { TokenSeal } from '../auth/token-seal.ts'
+import { TokenSeal } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
 import { friendshipStateRoutes } from '../http/matrix/friendship-state.ts'

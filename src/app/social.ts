@@ -56,6 +56,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
   const friends = new Friendships({
     friendships,
+    log,
     lists,
     settings,
     bus,

@@ -30,14 +30,12 @@ export interface VerifiedChain {
   readonly owner: Address
   /** Whose key made the last signature: that of the last delegation, or the owner's in a chain without one. */
   readonly signer: Address
-  /** The same for every spelling of the last signature, so that it can be taken once. */
+  /** The same for every spelling of the last signature, so that it can be accepted once. */
   readonly signatureId: string
-  /** When the first of the delegations ends, in unix milliseconds; null without one that ends. */
-  readonly expiresAt: number | null
 }
 
 /**
- * Verifies auth chains. The verdict is that of `Authenticator.validateSignature` of @dcl/crypto, but stricter where
+ * Verifies auth chains. The result is that of `Authenticator.validateSignature` of @dcl/crypto, but stricter where
  * that is lax: the owner and every contract are well-formed addresses, there is at least one signature, and a link of
  * unknown type refuses the chain.
  */
@@ -51,18 +49,16 @@ export class AuthChainVerifier {
   /**
    * @param finalAuthority what the last link must sign, to the letter
    * @param now unix milliseconds; a delegation that ends at it is over
-   * @throws SocialError `unauthorized`; `unavailable` when a contract wallet could not be asked
+   * @throws SocialError `unauthorized`; `unavailable` when a contract wallet could not be called
    */
   async verify(chain: AuthChain, finalAuthority: string, now: number): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
-    // What costs nothing was refused first, keys come next, and the network is asked last.
-    const last = steps.map(step => (step.byContract ? contractMaker(step) : plainMaker(step))).at(-1)
+    // What costs nothing was checked first, signatures come next, and the network is called last.
+    const last = steps.map(step => (step.byContract ? contractSigner(step) : recoveredSigner(step))).at(-1)
     if (last === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
     if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now))) throw refused()
-
-    const ends = steps.flatMap(step => step.expiresAt ?? [])
-    return { owner, ...last, expiresAt: ends.length > 0 ? Math.min(...ends) : null }
+    return { owner, ...last }
   }
 }
 
@@ -121,16 +117,16 @@ function readDelegation(payload: string): Pick<Step, 'message' | 'expiresAt' | '
   return { message, expiresAt, nextAuthority: delegate.slice(DELEGATE.length) }
 }
 
-/** Who made a signature of a chain, and its id. */
-type Maker = Pick<VerifiedChain, 'signer' | 'signatureId'>
+/** Who signed a link of a chain, and the id of the signature. */
+type LinkSigner = Pick<VerifiedChain, 'signer' | 'signatureId'>
 
-function plainMaker({ authority, message, signature }: Step): Maker {
+function recoveredSigner({ authority, message, signature }: Step): LinkSigner {
   const recovered = recoverSignature(message, signature)
   if (recovered === null || recovered.signer !== authority.toLowerCase()) throw refused()
   return { signer: recovered.signer, signatureId: recovered.id }
 }
 
-function contractMaker({ authority, message }: Step): Maker {
+function contractSigner({ authority, message }: Step): LinkSigner {
   const signer = parseAddress(authority)
   if (signer === null) throw refused()
   return { signer, signatureId: contractSignatureId(signer, message) }

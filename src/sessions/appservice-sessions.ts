@@ -1,4 +1,4 @@
-import type { TokenSeal } from '../auth/token-seal.ts'
+import type { TokenSeal } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'

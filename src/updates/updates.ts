@@ -79,7 +79,7 @@ export class Updates {
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#deps.positions.alive(this.#instance, this.#deps.now())
+    await this.#deps.positions.heartbeat(this.#instance, this.#deps.now())
     this.#heart = setInterval(() => this.#beat(), ALIVE_MS)
     this.#keeper = setInterval(() => this.#keepChanged(), KEEP_MS)
   }
@@ -126,7 +126,7 @@ export class Updates {
     const last = await positions.claim({ device, owner, instance: this.#instance, start: settled(), since })
     const beginning = beginningOf(last, since)
     if (last === null || beginning !== 'resumed') return onBegin(beginning)
-    const events = await log.missed(address, last.floor, maxMissed + last.acked.length + 1)
+    const events = await log.afterForTarget(address, last.floor, maxMissed + last.acked.length + 1)
     const isOverrun = events.length > maxMissed + last.acked.length
     if (isOverrun) delivery.change()
     else delivery.resume(last, events)
@@ -177,7 +177,7 @@ export class Updates {
   }
 
   #beat(): void {
-    this.#deps.positions.alive(this.#instance, this.#deps.now()).catch(this.#deps.onError)
+    this.#deps.positions.heartbeat(this.#instance, this.#deps.now()).catch(this.#deps.onError)
   }
 }
 

@@ -78,7 +78,7 @@ describe('a contract wallet', () => {
     ['the hash of a personal message', prefixedHash]
   ])('signs %s of a payload', async (_, hashOf) => {
     onCall = confirms(hashOf(PAYLOAD))
-    expect(await verify(simple)).toMatchObject({ owner: WALLET, signer: WALLET, expiresAt: null })
+    expect(await verify(simple)).toMatchObject({ owner: WALLET, signer: WALLET })
   })
 
   it('delegates to a key', async () => {
@@ -132,7 +132,7 @@ describe('a contract wallet', () => {
         payload: Authenticator.getEphemeralMessage(key.address, new Date(now))
       })
     ]
-  ])('is not even asked about %s', async (_, chain) => {
+  ])('is not even called for %s', async (_, chain) => {
     onCall = () => ({ result: MAGIC })
     await expect(verify(chain)).rejects.toMatchObject({ code: 'unauthorized' })
     expect(node.calls).toEqual([])
@@ -151,7 +151,7 @@ describe('a contract wallet', () => {
     ],
     ['hangs up', writes(response => response.destroy())],
     ['answers without an end', writes(flood)]
-  ])('cannot be asked while the node %s', async (_, answer) => {
+  ])('cannot be checked while the node %s', async (_, answer) => {
     onCall = answer
     await expect(verify(simple)).rejects.toMatchObject({ code: 'unavailable' })
   })

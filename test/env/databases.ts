@@ -59,7 +59,7 @@ export interface FreshDatabase extends AsyncDisposable {
 /** A new and empty database, which is closed afterwards. */
 export async function freshDatabase(
   kind: Database['kind'],
-  settings: Partial<typeof LIMITS & { maxWaiting: number }> = {},
+  settings: Partial<typeof LIMITS> = {},
   logger: Logger = silent
 ): Promise<FreshDatabase> {
   const folder = kind === 'embedded' ? await freshDataDir() : null
@@ -76,7 +76,7 @@ export async function freshDatabase(
   }
 }
 
-/** Made once and kept, for each version of the engine. */
+/** Made once and kept, for each version of the engine. It has no schema: that is always the one of the sources. */
 async function template(): Promise<string> {
   const { version } = JSON.parse(readFileSync(new URL('node_modules/@electric-sql/pglite/package.json', ROOT), 'utf8'))
   const path = fileURLToPath(new URL(`.cache/embedded-${version}`, ROOT))

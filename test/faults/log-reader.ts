@@ -37,7 +37,7 @@ export class LogReader implements AsyncDisposable {
   /** Rows of a table. */
   async count(table: 'pair' | 'pair_event'): Promise<number> {
     const statement = { name: `count ${table}`, text: `select count(*) from ${table}` }
-    const [row] = await this.db.rows<[number]>(statement, [], { idempotent: true })
+    const [row] = await this.db.retryableRows<[number]>(statement, [])
     return row?.[0] ?? 0
   }
 

@@ -72,7 +72,7 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
       from pg_stat_activity where application_name = 'social-service' and pid <> pg_backend_pid()
         and datname = current_database() and state <> 'active'`
     }
-    const [[state, count] = []] = await log.db.rows<[string, number]>(states, [], { idempotent: true })
+    const [[state, count] = []] = await log.db.retryableRows<[string, number]>(states, [])
     expect(state).toBe('idle')
     expect(count).toBeLessThanOrEqual(POOL_SIZE)
   }

@@ -29,7 +29,7 @@ describeWithPostgres('A PostgreSQL that fails what cannot be serialized', () => 
   })
 
   const failures = async (): Promise<number> => {
-    const [row] = await log.db.rows<[number]>(FAILED, [], { idempotent: true })
+    const [row] = await log.db.retryableRows<[number]>(FAILED, [])
     return row?.[0] ?? 0
   }
 

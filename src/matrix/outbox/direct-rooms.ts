@@ -1,14 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Address } from '../../domain/address.ts'
-import type { UserHolds } from '../../storage/user-holds.ts'
+import type { AccountDataLeases } from '../../storage/matrix-accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
 
-/** Longest wait for a user whom somebody else has, in milliseconds. */
+/** Longest wait for account data that another instance has leased, in milliseconds. */
 const WAIT_MS = 10_000
-/** Between two tries to have a user whom somebody else has, in milliseconds. */
+/** Between two tries to lease it, in milliseconds. */
 const STEP_MS = 20
 
 /**
@@ -17,19 +17,19 @@ const STEP_MS = 20
  */
 export class DirectRooms {
   readonly #homeserver: Pick<HomeserverClient, 'as' | 'ids'>
-  readonly #holds: UserHolds
-  readonly #holdMs: number
+  readonly #leases: AccountDataLeases
+  readonly #leaseMs: number
 
-  /** @param holdMs how long one may have a user at most, in milliseconds: longer than the two calls that it is for */
-  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, holds: UserHolds, holdMs: number) {
+  /** @param leaseMs of the account data of a user, in milliseconds: longer than the two calls that it is for */
+  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, leases: AccountDataLeases, leaseMs: number) {
     this.#homeserver = homeserver
-    this.#holds = holds
-    this.#holdMs = holdMs
+    this.#leases = leases
+    this.#leaseMs = leaseMs
   }
 
   /** Makes a room the first of the owner's rooms with a friend, unless it is one of them. @throws HomeserverError */
   async add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
-    const hold = await this.#take(owner)
+    const lease = await this.#lease(owner)
     let mayStillBeWritten = false
     try {
       const direct = await this.#directWith(owner, friend, roomId)
@@ -42,8 +42,8 @@ export class DirectRooms {
           throw error
         })
     } finally {
-      // What is written late would undo what others wrote by then: they wait until the hold is over.
-      if (!mayStillBeWritten) await this.#holds.end(owner, hold)
+      // What is written late would undo what others wrote by then: they wait until the lease is over.
+      if (!mayStillBeWritten) await this.#leases.release(owner, lease)
     }
   }
 
@@ -56,11 +56,11 @@ export class DirectRooms {
     return rooms.includes(roomId) ? null : { ...direct, [friendId]: [roomId, ...rooms] }
   }
 
-  async #take(owner: Address): Promise<number> {
+  async #lease(owner: Address): Promise<number> {
     const deadline = performance.now() + WAIT_MS
     for (;;) {
-      const hold = await this.#holds.take(owner, this.#holdMs)
-      if (hold !== null) return hold
+      const lease = await this.#leases.acquire(owner, this.#leaseMs)
+      if (lease !== null) return lease
       if (performance.now() > deadline) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
       await wait(STEP_MS * (1 + Math.random()))
     }

@@ -2,9 +2,8 @@ import type { Registry } from 'prom-client'
 import type { Backoff } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
 import type { Database } from '../../storage/db/database.ts'
-import { MatrixAccountStore } from '../../storage/matrix-accounts.ts'
+import { AccountDataLeases, MatrixAccountStore } from '../../storage/matrix-accounts.ts'
 import { OutboxStore } from '../../storage/outbox.ts'
-import { UserHolds } from '../../storage/user-holds.ts'
 import { Accounts } from '../client/accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { PairRooms, type RoomCalls } from '../rooms/pair-rooms.ts'
@@ -47,8 +46,8 @@ interface OutboxDeps {
 /** Calls that may follow each other without a look at the lease: the most are an account, and a first message. */
 const CALLS_OF_STEP = 3
 
-/** A user is held for two calls; a third stands for all that is between them. */
-const CALLS_OF_HOLD = 3
+/** Account data is leased for two calls; a third stands for all that is between them. */
+const CALLS_OF_LEASE = 3
 
 /** Tries after which a room that is not complete will not be any more: by then they are a minute apart. */
 const PATIENCE = 8
@@ -59,7 +58,7 @@ export function createOutbox(deps: OutboxDeps): OutboxWorker {
   const { callMs, pairBackoff, awayBackoff, ...times } = pace
   const store = new OutboxStore(db)
   const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
-  const holds = new UserHolds(db)
+  const leases = new AccountDataLeases(db)
   // Asks for what needs no pair and no user, and shows that our token is known.
   const ping = (): Promise<unknown> => homeserver.whoami(asToken)
   const watch = new HomeserverWatch({ ping, backoff: awayBackoff, logger, now })
@@ -72,7 +71,7 @@ export function createOutbox(deps: OutboxDeps): OutboxWorker {
     follow: (event, attempts, check) => {
       const calls = checked(homeserver, check)
       const rooms = new PairRooms(calls, accounts, attempts < PATIENCE)
-      const directRooms = new DirectRooms(calls, holds, CALLS_OF_HOLD * callMs)
+      const directRooms = new DirectRooms(calls, leases, CALLS_OF_LEASE * callMs)
       return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
     },
     ...times,

@@ -33,8 +33,8 @@ export interface OutboxWorkerDeps {
   readonly backoff: Backoff
 }
 
-/** Events that are taken from the log at a time: what the homeserver is behind beyond that, waits in the log. */
-const TAKEN_TOGETHER = 200
+/** Events that are enqueued from the log at a time: what the homeserver is behind beyond that, waits in the log. */
+const ENQUEUE_BATCH = 200
 
 /** A lease that was nearly over, or a service that stops: somebody else goes on. */
 class Interrupted extends Error {
@@ -49,7 +49,7 @@ export class OutboxWorker {
   readonly #deps: OutboxWorkerDeps
   readonly #runs = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
-  /** There may be something to lease, or to take. */
+  /** There may be something to lease, or to enqueue. */
   #isDue = false
   #leasing: Promise<void> | null = null
   #isStopping = false
@@ -103,7 +103,7 @@ export class OutboxWorker {
         const leasedAt = performance.now()
         const leased = await store.lease(free, leaseMs)
         for (const one of leased) this.#start(one, leasedAt)
-        if (leased.length === free || (await store.take(TAKEN_TOGETHER)) > 0) this.#isDue = true
+        if (leased.length === free || (await store.enqueueFromLog(ENQUEUE_BATCH)) > 0) this.#isDue = true
         this.#isBlind = false
       }
     } catch (error) {

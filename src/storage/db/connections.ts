@@ -10,10 +10,9 @@ export interface ConnectionLimits {
   readonly connectTimeoutMs: number
   /** Longest run of one statement. */
   readonly statementTimeoutMs: number
-  /** Callers that may wait for a connection at the same time; one more is refused at once. 2,000 by default. */
-  readonly maxWaiting?: number
 }
 
+/** Callers that may wait for a connection at the same time; one more is refused at once. */
 const MAX_WAITING = 2_000
 const IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 10_000
@@ -39,14 +38,12 @@ export interface ConnectionCounts {
 /** The connections to a database: a bounded number of them, for which a bounded number of callers waits for so long. */
 export class Connections {
   readonly #pool: Pool
-  readonly #maxWaiting: number
   readonly #logger: Logger
   /** The end of each connection that is open. */
   readonly #ends = new Set<Promise<void>>()
   #isAway = false
 
   constructor(server: string | EmbeddedEngine, limits: ConnectionLimits, logger: Logger) {
-    this.#maxWaiting = limits.maxWaiting ?? MAX_WAITING
     this.#logger = logger
     this.#pool = new Pool({
       ...common(limits),
@@ -63,7 +60,7 @@ export class Connections {
 
   /** @throws SocialError `unavailable` when there is none in time, or too many wait already */
   async acquire(): Promise<PoolClient> {
-    if (this.#pool.waitingCount >= this.#maxWaiting) throw unavailable()
+    if (this.#pool.waitingCount >= MAX_WAITING) throw unavailable()
     try {
       return await this.#pool.connect()
     } catch (error) {

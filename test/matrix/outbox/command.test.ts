@@ -29,10 +29,10 @@ describe.skipIf(postgresUrl === null)('social-service outbox', () => {
     expect(await run()).toBe('Waiting for the homeserver: 0. Parked: 0.\n')
     await world.act(alice, 'request', bob, 'A secret between us')
     await world.act(bob, 'accept', alice)
-    await world.store.take(10)
+    await world.store.enqueueFromLog(10)
     const [leased] = await world.store.lease(1, 60_000)
     const error = 'Homeserver call createRoom: forbidden 403 M_FORBIDDEN'
-    await world.store.postpone(leased as LeasedEvent, { holdMs: 0, attempts: 3, error, parked: true })
+    await world.store.postpone(leased as LeasedEvent, { delayMs: 0, attempts: 3, error, parked: true })
 
     const listed = `${alice} request ${bob}  0 min ago, 3 attempts, 1 more of the pair wait: ${error}`
     const summary = 'Waiting for the homeserver: 2 (the oldest for 0 min). Parked: 1.'

@@ -133,7 +133,7 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     await world.befriend(alice, bob)
     const retried = () => counted(worker, ATTEMPTS, { outcome: 'retried' })
     await until(async () => (await retried()) === 1, 'the write broke off')
-    const held = { name: 'held', text: 'select address from matrix_user_hold' }
+    const held = { name: 'held', text: 'select address from matrix_account_data_lease' }
     const [user] = (await world.db.rows<[Address]>(held, [])).flat()
     expect([alice, bob]).toContain(user)
     await world.settled()

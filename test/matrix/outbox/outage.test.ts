@@ -88,7 +88,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await worker.outbox.stop(100)
     expect(performance.now() - startedAt).toBeLessThan(callMs * 0.8)
     proxy.mischief = () => null
-    await world.db.rows({ name: 'end-leases', text: 'update matrix_outbox set held_until = 0' }, [])
+    await world.db.rows({ name: 'end-leases', text: 'update matrix_outbox set available_at = 0' }, [])
     await worker.stop()
     await world.work()
     await isInStep(world)
@@ -117,7 +117,7 @@ describeWithSynapse('a homeserver that is away', () => {
     await using world = await open()
     const [alice, bob] = [newAddress(), newAddress()]
     const event = await world.act(alice, 'request', bob, 'Hi')
-    await world.store.take(1)
+    await world.store.enqueueFromLog(1)
     expect(await world.store.lease(1, 1_500)).toHaveLength(1)
     // What it had done before it was killed.
     await world.homeserver.register(alice)

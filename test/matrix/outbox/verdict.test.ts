@@ -18,7 +18,7 @@ test('a database that is away is no fault of the event', async () => {
       outcome: 'retried',
       attempts,
       parked: false,
-      holdMs: expect.toSatisfy((ms: number) => ms >= 500 && ms <= 1_000)
+      delayMs: expect.toSatisfy((ms: number) => ms >= 500 && ms <= 1_000)
     })
   }
 })

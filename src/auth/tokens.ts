@@ -4,7 +4,7 @@ const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** Encrypts tokens that have to be kept, with a key that is not kept beside them (AES-256-GCM, key by HKDF-SHA-256). */
+/** Encrypts tokens that have to be stored, with a key that is not stored beside them (AES-256-GCM, key by HKDF-SHA-256). */
 export class TokenSeal {
   readonly #key: Buffer
 

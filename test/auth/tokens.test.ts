@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { TokenSeal } from '../../src/auth/token-seal.ts'
+import { TokenSeal } from '../../src/auth/tokens.ts'
 
 const SECRET = 's'.repeat(32)
 const seal = new TokenSeal(SECRET, 'test')
