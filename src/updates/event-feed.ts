@@ -40,9 +40,10 @@ export class EventFeed implements Bus {
   readonly #cursor: LogCursor
   readonly #listeners = new Set<BusListener>()
   readonly #unsubscribe: () => void
-  /** This instance was woken, and the log was not read since. Set from the start, until the first read is over. */
-  #isWakePending = true
-  #reading: Promise<void> | null = null
+  /** This instance was woken, and the log was not read since. */
+  #isWakePending = false
+  /** The read that is under way; there is one from the start. */
+  #reading: Promise<void> | null = Promise.resolve()
   #lastReadAt = 0
   #isLogDown = false
   #timer: NodeJS.Timeout | undefined
@@ -70,7 +71,8 @@ export class EventFeed implements Bus {
       await feed.close()
       throw error
     }
-    feed.#schedule(0)
+    feed.#reading = null
+    feed.#schedule(feed.#isWakePending ? 0 : options.pollMs)
     return feed
   }
 
