@@ -10,7 +10,7 @@ import { type Procedure, type Service, underway } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
 import { encodeEvent, encodeRequests, errorCase, errorCaseWithoutBadRequest, isTold, METHODS } from './codec.ts'
 import { authenticate, pages, type V1Context, type V1Deps } from './deps.ts'
-import { presenceProcedures } from './presence.ts'
+import { presenceProcedures } from './presence-procedures.ts'
 
 export type { V1Context }
 

@@ -1,10 +1,10 @@
 import { Boundary } from '../boundary.ts'
 import type { Service } from '../engine/service.ts'
-import { pairProcedures, settingsProcedures } from './actions.ts'
 import { caller, type V2Context, type V2Deps } from './deps.ts'
-import { listProcedures } from './lists.ts'
-import { unservedProcedures } from './unserved.ts'
-import { updateProcedures } from './updates.ts'
+import { listProcedures } from './list-procedures.ts'
+import { pairProcedures, settingsProcedures } from './pair-procedures.ts'
+import { unservedProcedures } from './unserved-procedures.ts'
+import { updateProcedures } from './update-procedures.ts'
 
 export type { V2Context }
 
