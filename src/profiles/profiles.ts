@@ -103,6 +103,12 @@ export class Profiles {
     return (await this.of([address])).get(address) ?? unknownProfile(address)
   }
 
+  /** As {@link of}. @returns what gives the profile of each of them, or what is shown of one whose profile is not known */
+  async lookUp(addresses: readonly Address[]): Promise<(address: Address) => Profile> {
+    const profiles = await this.of(addresses)
+    return address => profiles.get(address) ?? unknownProfile(address)
+  }
+
   /** Ends what is under way: requests that wait get what is known by now. */
   async close(): Promise<void> {
     await Promise.all([this.#lookups?.close(), this.#catalyst?.close()])

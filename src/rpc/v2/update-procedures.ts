@@ -1,15 +1,17 @@
 import type { Address } from '../../domain/address.ts'
 import type { PairEvent } from '../../domain/events.ts'
-import type { Profile } from '../../profiles/profile.ts'
+import { type Profile, unknownProfile } from '../../profiles/profile.ts'
 import type { Profiles } from '../../profiles/profiles.ts'
-import type { Listener } from '../../updates/updates.ts'
-import { type Call, type Procedure, underway } from '../engine/service.ts'
+import type { Subscription } from '../../subscriptions/subscription.ts'
+import type { Device } from '../../updates/updates.ts'
+import type { Call, Procedure } from '../engine/service.ts'
+import { subscriberOf, type V2Boundary, type V2Context } from './caller.ts'
 import * as codec from './codec.ts'
-import { caller, lookUp, type V2Boundary, type V2Context, type V2Deps } from './deps.ts'
+import type { V2Deps } from './deps.ts'
 
 const { METHODS } = codec
 
-/** Everything that a user is told while their socket is open. */
+/** Everything that comes to a user while their socket is open. */
 export function updateProcedures(
   { connectivity, profiles, updates, updateSent }: V2Deps,
   boundary: V2Boundary
@@ -18,42 +20,42 @@ export function updateProcedures(
     boundary.stream({
       method: METHODS.subscribeToFriendshipUpdates,
       refuse: codec.rethrow,
-      handle: (_, call) => {
-        const profilesFor = together(profiles, requester)
-        return updates.stream(listener(call, 'friendships', codec.isFriendshipUpdate), async (event, waiting) => {
-          const profileOf = await profilesFor(event, waiting)
+      handle: async function* (_, call) {
+        const events = await updates.open(deviceOf(call, 'friendships', codec.isFriendshipUpdate))
+        const profileOf = prefetch(profiles, events, requester)
+        for await (const event of events) {
+          const profile = await profileOf(event, event.actor)
           updateSent(event.action)
-          return codec.encodeUpdate(event, profileOf(event.actor))
-        })
+          yield codec.encodeUpdate(event, profile)
+        }
       }
     }),
     boundary.stream({
       method: METHODS.subscribeToBlockUpdates,
       refuse: codec.rethrow,
-      handle: (_, call) =>
-        updates.stream(listener(call, 'blocks', codec.isBlockUpdate), async event => {
+      handle: async function* (_, call) {
+        for await (const event of await updates.open(deviceOf(call, 'blocks', codec.isBlockUpdate))) {
           updateSent(event.action)
-          return codec.encodeBlockUpdate(event)
-        })
+          yield codec.encodeBlockUpdate(event)
+        }
+      }
     }),
     boundary.stream({
       method: METHODS.subscribeToFriendConnectivityUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
-        const profilesFor = together<{ friend: Address }>(profiles, ({ friend }) => [friend])
-        const updates = await connectivity.open(caller(call), call.signal)
-        for await (const update of updates) {
-          const profileOf = await profilesFor(update, updates.waiting)
-          yield codec.encodeConnectivity(update, profileOf(update.friend))
+        const changes = await connectivity.open(subscriberOf(call))
+        const profileOf = prefetch(profiles, changes, ({ friend }) => [friend])
+        for await (const change of changes) {
+          yield codec.encodeConnectivity(change, await profileOf(change, change.friend))
         }
       }
     })
   ]
 }
 
-function listener(call: Call<V2Context>, what: string, concerns: (event: PairEvent) => boolean): Listener {
-  const { address, signer } = call.connection.context
-  return { address, tokenHash: null, device: `v2-${what}:${signer}`, concerns, ...underway(call) }
+function deviceOf(call: Call<V2Context>, stream: string, isRelevant: (event: PairEvent) => boolean): Device {
+  return { ...subscriberOf(call), deviceKey: `v2-${stream}:${call.connection.context.signer}`, isRelevant }
 }
 
 /** Of all updates only a request comes with a profile. */
@@ -62,19 +64,23 @@ function requester({ action, actor }: PairEvent): readonly Address[] {
 }
 
 /**
- * Looks up the profiles for updates that wait for each other in one go: an update is held up by two lookups at most,
- * that of those before it and its own, each of which ends at its deadline.
- * @param shown whose profiles an update needs
- * @returns for each update in its turn, with those that wait behind it: what gives the profiles that it needs
+ * Looks up the profiles for events that wait for each other in one go: an event is held up by two lookups at most, that
+ * of those before it and its own, each of which ends at its deadline.
+ * @param usersOf whose profiles an event needs
+ * @returns for the event that was handed over last: the profile of a user
  */
-function together<Update>(profiles: Profiles, shown: (update: Update) => readonly Address[]) {
-  let lookedUp: ReadonlySet<Update> = new Set()
-  let profileOf: (user: Address) => Profile
-  return async (update: Update, waiting: readonly Update[]): Promise<(user: Address) => Profile> => {
-    if (!lookedUp.has(update)) {
-      lookedUp = new Set([update, ...waiting])
-      profileOf = await lookUp(profiles, [...lookedUp].flatMap(shown))
+function prefetch<Event>(
+  profiles: Profiles,
+  events: Subscription<Event>,
+  usersOf: (event: Event) => readonly Address[]
+): (event: Event, user: Address) => Promise<Profile> {
+  let fetchedFor: ReadonlySet<Event> = new Set()
+  let profileOf = unknownProfile
+  return async (event, user) => {
+    if (!fetchedFor.has(event)) {
+      fetchedFor = new Set([event, ...events.waiting])
+      profileOf = await profiles.lookUp([...fetchedFor].flatMap(usersOf))
     }
-    return profileOf
+    return profileOf(user)
   }
 }
