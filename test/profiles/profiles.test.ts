@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
+import { NEGATIVE_TTL_MS, TTL_MS } from '../../src/profiles/profiles.ts'
 import { until } from '../env/until.ts'
 import { catalystProfile, nameOf, profilesText } from './catalyst-server.ts'
 import { known, namesOf, profilesEnv, unknown, user, users } from './env.ts'
@@ -99,9 +100,9 @@ describe('calls', () => {
 
 describe('the cache of profiles', () => {
   it('answers until a profile is old, and then at once what it had while it asks anew', async () => {
-    const profiles = env.open({ ttlMs: 1_000 })
+    const profiles = env.open()
     await profiles.one(user(1))
-    env.clock += 999
+    env.clock += TTL_MS - 1
     await profiles.one(user(1))
     expect(env.catalyst.calls).toHaveLength(1)
     env.clock += 1
@@ -112,9 +113,9 @@ describe('the cache of profiles', () => {
   })
 
   it('does not wait for a Catalyst that hangs while what it has is old', async () => {
-    const profiles = env.open({ ttlMs: 1_000 })
+    const profiles = env.open()
     await profiles.one(user(1))
-    env.clock += 1_000
+    env.clock += TTL_MS
     env.catalyst.onCall = () => undefined
     expect(await namesOf(profiles, users(1))).toEqual([nameOf(user(1))])
     await until(() => env.catalyst.calls.length === 2, 'it is asked for behind the request')
@@ -123,12 +124,12 @@ describe('the cache of profiles', () => {
   })
 
   it('knows for a while that a user has no profile', async () => {
-    const profiles = env.open({ negativeTtlMs: 100, ttlMs: 1_000 })
+    const profiles = env.open()
     const working = env.catalyst.onCall
     env.catalyst.onCall = () => []
     await profiles.one(user(1))
     env.catalyst.onCall = working
-    env.clock += 99
+    env.clock += NEGATIVE_TTL_MS - 1
     expect(await profiles.one(user(1))).toEqual(unknown(user(1)))
     expect(env.catalyst.calls).toHaveLength(1)
     env.clock += 1
@@ -137,9 +138,9 @@ describe('the cache of profiles', () => {
   })
 
   it('keeps a profile that a later answer leaves out', async () => {
-    const profiles = env.open({ ttlMs: 1_000, negativeTtlMs: 100 })
+    const profiles = env.open()
     await profiles.one(user(1))
-    env.clock += 1_000
+    env.clock += TTL_MS
     env.catalyst.onCall = () => []
     await profiles.one(user(1))
     await until(() => env.catalyst.calls.length === 2, 'the empty answer is given')
