@@ -1,8 +1,7 @@
 import type { Address } from '../domain/address.ts'
 
 /** Everything that a device can subscribe to: friendships and blocks, who is online, where friends are. */
-export const SUBSCRIPTION_KINDS = ['updates', 'connectivity', 'positions'] as const
-export type SubscriptionKind = (typeof SUBSCRIPTION_KINDS)[number]
+export type SubscriptionKind = 'updates' | 'connectivity' | 'positions'
 
 /** A device that subscribes. */
 export interface Subscriber {
