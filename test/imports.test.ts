@@ -103,8 +103,6 @@ describe('an import', () => {
       const to = folderOf(target)
       const [above, below] = [places.get(from), places.get(to)]
       if (from === to || above === undefined || above.room === below?.room) return false
-      // Until there is one subscription for both.
-      if (from === 'presence' && to === 'updates') return false
       if (ANYWHERE.has(to)) return /^(domain|lib)$/.test(from) || (to === 'config' && !isTypeOnly && above.floor > 0)
       return below === undefined || below.floor <= above.floor
     }

@@ -99,10 +99,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
-    subscribers: address => {
-      const { subscriptions, connectivity, friendPresence } = social
-      return subscriptions.sizeOf(address) + connectivity.sizeOf(address) + friendPresence.sizeOf(address)
-    },
+    subscribers: address => social.subscriptions.sizeOf(address),
     stop: () => {
       if (serving) stopBy = performance.now() + config.shutdownGraceMs
       serving = false

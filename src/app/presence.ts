@@ -33,10 +33,10 @@ export function createPresence({ config, channel, metrics }: PresenceDeps, clean
   const local = cleanups.add('presence', new LocalPresence(graceMs), it => it.close())
   const online = new ClusterPresence({ instance, local, channel, graceMs, beatMs: BEAT_MS, onMessage })
   cleanups.add('presence of all instances', online, it => it.close())
-  const positions = new Locations({ instance, presence: online, channel, lifetimeMs, onMessage })
-  cleanups.add('positions', positions, it => it.close())
+  const locations = new Locations({ instance, presence: online, channel, lifetimeMs, onMessage })
+  cleanups.add('locations', locations, it => it.close())
   countUsers(metrics, local, online)
-  return { local, online, positions }
+  return { local, online, locations }
 }
 
 function countUsers({ registry }: Metrics, local: LocalPresence, online: ClusterPresence): void {

@@ -9,6 +9,9 @@ import type { Cleanups } from './cleanups.ts'
 /** Up to the longest that CATALYST_TIMEOUT can be, twice. */
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
+/** Users of whom the profile, or that they have none, is held in memory. */
+const CACHE_SIZE = 50_000
+
 interface ProfilesDeps {
   readonly config: Config
   readonly logger: Logger
@@ -20,7 +23,8 @@ interface ProfilesDeps {
 /** Names and pictures of users, and how often they had to be asked for. */
 export function createProfiles({ config, logger, metrics, now }: ProfilesDeps, cleanups: Cleanups): Profiles {
   const { url, timeoutMs } = config.catalyst ?? { url: null, timeoutMs: 0 }
-  const profiles = new Profiles({ url, timeoutMs, logger, observer: countingObserver(metrics), now })
+  const observer = countingObserver(metrics)
+  const profiles = new Profiles({ url, timeoutMs, cacheSize: CACHE_SIZE, logger, observer, now })
   return cleanups.add('profiles', profiles, it => it.close())
 }
 

@@ -8,11 +8,13 @@ import { SocketServer } from '../rpc/engine/socket-server.ts'
 import { countingObserver } from '../rpc/observer.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
 import { UserLimits } from '../rpc/user-limits.ts'
+import type { V1Context } from '../rpc/v1/caller.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1/codec.ts'
-import { friendshipsService, type V1Context } from '../rpc/v1/friendships-service.ts'
+import { friendshipsService } from '../rpc/v1/friendships-service.ts'
 import { PRESENCE_METHODS } from '../rpc/v1/presence-codec.ts'
+import type { V2Context } from '../rpc/v2/caller.ts'
 import { METHODS as V2_METHODS } from '../rpc/v2/codec.ts'
-import { socialService, type V2Context } from '../rpc/v2/social-service.ts'
+import { socialService } from '../rpc/v2/social-service.ts'
 import type { Matrix } from './matrix.ts'
 import type { Social } from './social.ts'
 
@@ -42,7 +44,7 @@ const BUFFERED_FRAMES = 16
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const { config, logger, metrics, social, matrix, now } = deps
-  const { friends, friendPresence, presence, sockets, updates, verifier } = social
+  const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const updateSent = metrics.updateSent
   const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
@@ -50,7 +52,9 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const v1 = friendshipsService({
     limits,
     friends,
-    friendPresence,
+    online,
+    locations,
+    friendLocations,
     sessions: matrix.authenticator,
     updates,
     streamPageSize: config.rpc.friendsPageSize,

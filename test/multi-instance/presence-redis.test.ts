@@ -32,9 +32,9 @@ describeWithRedis('presence over Redis', () => {
     return instance
   }
 
-  const offline = ({ told }: Instance<RedisChannel>): string[] => told.filter(text => text.endsWith('offline'))
+  const offline = ({ changes }: Instance<RedisChannel>): string[] => changes.filter(text => text.endsWith('offline'))
   const sees = (instance: Instance<RedisChannel>, ...users: (typeof alice)[]) =>
-    until(() => instance.network.size === users.length && instance.sees(users).length === users.length, 'all are seen')
+    until(() => instance.presence.size === users.length && instance.sees(users).length === users.length, 'all are seen')
 
   it('reaches every instance, new ones too', async () => {
     const [one, two] = [await start('one'), await start('two')]
@@ -44,7 +44,7 @@ describeWithRedis('presence over Redis', () => {
     for (const instance of [one, two, three]) await sees(instance, alice, bob, ...crowd)
     one.disconnect(...crowd)
     for (const instance of [one, two, three]) await sees(instance, alice, bob)
-    expect(one.network.instances).toBe(3)
+    expect(one.presence.instances).toBe(3)
   })
 
   it('ends with an instance that crashes, but for users who came back elsewhere', async () => {
@@ -54,7 +54,7 @@ describeWithRedis('presence over Redis', () => {
     instances.splice(instances.indexOf(one), 1)
     await one.crash()
     two.connect(alice)
-    await until(() => two.network.instances === 1, 'the instance is gone')
+    await until(() => two.presence.instances === 1, 'the instance is gone')
     await sees(two, alice)
     expect(offline(two)).toEqual(['2 offline'])
   })
@@ -66,7 +66,7 @@ describeWithRedis('presence over Redis', () => {
     for (const instance of [two, three]) await sees(instance, alice, bob)
     instances.splice(instances.indexOf(one), 1)
     await one.stop()
-    await until(() => two.network.instances === 2, 'it has said goodbye')
+    await until(() => two.presence.instances === 2, 'it has left')
     two.connect(alice)
     for (const instance of [two, three]) await sees(instance, alice)
     for (const instance of [two, three]) expect(offline(instance)).toEqual(['2 offline'])
@@ -97,7 +97,7 @@ describeWithRedis('presence over Redis', () => {
   it('ignores messages that no instance sends', async () => {
     const [one, two] = [await start('one'), await start('two')]
     const stranger = new Redis(redis.url)
-    const whole = { kind: 'presence-whole', instance: 'x', version: 0, part: 0, parts: 1, online: [alice] }
+    const snapshot = { kind: 'presence-snapshot', instance: 'x', version: 0, part: 0, parts: 1, online: [alice] }
     const malformed = [
       'x',
       '{',
@@ -106,30 +106,30 @@ describeWithRedis('presence over Redis', () => {
       '{"from":"x","message":null}',
       ...[
         { kind: 'unknown' },
-        { ...whole, online: ['0x1'] },
-        { ...whole, online: [alice, null] },
-        { ...whole, online: 'x' },
-        { ...whole, parts: 0 },
-        { ...whole, parts: 1e9 },
-        { ...whole, version: -1 },
-        { ...whole, version: 0.5 },
-        { ...whole, instance: '' },
-        { ...whole, instance: 'x'.repeat(1000) },
-        { ...whole, online: Array.from({ length: 501 }, () => alice) },
+        { ...snapshot, online: ['0x1'] },
+        { ...snapshot, online: [alice, null] },
+        { ...snapshot, online: 'x' },
+        { ...snapshot, parts: 0 },
+        { ...snapshot, parts: 1e9 },
+        { ...snapshot, version: -1 },
+        { ...snapshot, version: 0.5 },
+        { ...snapshot, instance: '' },
+        { ...snapshot, instance: 'x'.repeat(1000) },
+        { ...snapshot, online: Array.from({ length: 501 }, () => alice) },
         { kind: 'presence-change', instance: 'x', version: 1, online: [alice] },
         { kind: 'presence-beat', instance: 'x', version: '1' },
-        { kind: 'presence-bye' },
+        { kind: 'presence-leave' },
         { kind: 'positions', positions: [{ user: alice, ageMs: -1, position: {} }] },
         { kind: 'positions', positions: [{ user: alice, ageMs: 0, position: { x: 'x'.repeat(257) } }] }
       ].map(message => JSON.stringify({ from: 'x', message })),
-      JSON.stringify({ from: 'x', message: { ...whole, padding: 'x'.repeat(70_000) } })
+      JSON.stringify({ from: 'x', message: { ...snapshot, padding: 'x'.repeat(70_000) } })
     ]
     for (const text of malformed) await stranger.publish(TOPIC, text)
     one.connect(bob)
     await sees(two, bob)
-    expect(two.told).toEqual(['2 online'])
-    expect(two.network.instances).toBe(2)
-    await stranger.publish(TOPIC, JSON.stringify({ from: 'x', message: whole }))
+    expect(two.changes).toEqual(['2 online'])
+    expect(two.presence.instances).toBe(2)
+    await stranger.publish(TOPIC, JSON.stringify({ from: 'x', message: snapshot }))
     await sees(two, alice, bob)
     stranger.disconnect()
   })

@@ -226,10 +226,10 @@ describe('while the handshake is verified', () => {
     await expectAnswers(client)
   })
 
-  it('a socket that closes leaves nothing behind: nobody is told that its user was there', async () => {
+  it('a socket that closes leaves nothing behind: its user never was online', async () => {
     const watcher = await loginV2(slow)
-    const told = await listen(slow, watcher.address, watcher.client.subscribeToFriendConnectivityUpdates())
-    const state = async () => connectivity(await told.next()).slice(CONTRACT.length + 1)
+    const updates = await listen(slow, watcher.address, watcher.client.subscribeToFriendConnectivityUpdates())
+    const state = async () => connectivity(await updates.next()).slice(CONTRACT.length + 1)
     await watcher.client.requestFriendship(CONTRACT)
     {
       using client = await RawClient.open(slow.app.rpcUrl)
@@ -251,14 +251,14 @@ describe('while the handshake is verified', () => {
 
     using patient = await RawClient.open(slow.app.rpcUrl)
     patient.send(headers())
-    await until(() => told.items.length > 0, 'somebody is online')
+    await until(() => updates.items.length > 0, 'somebody is online')
     patient.socket.close()
     const last = await loginV2(slow)
     await last.client.requestFriendship(watcher.address)
     await watcher.client.acceptFriendshipRequest(last.address)
     const states: string[] = []
     const all = [`${CONTRACT} offline`, `${last.address} online`]
-    while (!all.every(state => states.includes(state))) states.push(connectivity(await told.next()))
+    while (!all.every(state => states.includes(state))) states.push(connectivity(await updates.next()))
     expect(states.filter(state => state.startsWith(CONTRACT))).toEqual([`${CONTRACT} online`, `${CONTRACT} offline`])
   })
 })

@@ -95,7 +95,7 @@ it('ten thousand subscriptions leave nothing behind', async () => {
   const collectGarbage: () => void = runInNewContext('gc')
   const wallet = await createWallet()
   const { client, ids } = await open(wallet)
-  // Somebody to be told of.
+  // Somebody to see.
   const friend = { address: bob.address }
   const alice = await connectV2(env, wallet)
   await alice.service.upsertFriendship({ action: { $case: 'request', request: { user: friend } } })

@@ -3,8 +3,9 @@ import type { Page, Paged } from '../../domain/page.ts'
 import type { RequestDirection } from '../../friendships/friendships.ts'
 import type { Call, Procedure } from '../engine/service.ts'
 import { addressOf } from '../fields.ts'
+import { caller, type V2Boundary, type V2Context } from './caller.ts'
 import * as codec from './codec.ts'
-import { caller, lookUp, type V2Boundary, type V2Context, type V2Deps } from './deps.ts'
+import type { V2Deps } from './deps.ts'
 
 const { METHODS } = codec
 
@@ -16,7 +17,7 @@ export function listProcedures(
   boundary: V2Boundary
 ): readonly Procedure<V2Context>[] {
   const friendsPage = async (page: Page, { items, total }: Paged<Address>) => {
-    const profileOf = await lookUp(profiles, items)
+    const profileOf = await profiles.lookUp(items)
     return {
       friends: items.map(friend => codec.encodeProfile(profileOf(friend))),
       paginationData: codec.encodePage(page, total)
@@ -28,13 +29,10 @@ export function listProcedures(
     async ({ pagination }: { readonly pagination?: PageField }, call: Call<V2Context>) => {
       const page = codec.pageOfField(pagination, codec.REQUESTS_PAGE)
       const { items, total } = await friends.requests(caller(call), direction, page)
-      const profileOf = await lookUp(
-        profiles,
-        items.map(({ address }) => address)
-      )
-      const listed = items.map(request => codec.encodeRequest(request, profileOf(request.address)))
+      const profileOf = await profiles.lookUp(items.map(({ address }) => address))
+      const encoded = items.map(request => codec.encodeRequest(request, profileOf(request.address)))
       return {
-        response: { $case: 'requests' as const, requests: { requests: listed } },
+        response: { $case: 'requests' as const, requests: { requests: encoded } },
         paginationData: codec.encodePage(page, total)
       }
     }
@@ -72,10 +70,7 @@ export function listProcedures(
       handle: async ({ pagination }, call) => {
         const page = codec.pageOfField(pagination, codec.BLOCKED_PAGE)
         const { items, total } = await blocks.blocked(caller(call), page)
-        const profileOf = await lookUp(
-          profiles,
-          items.map(({ address }) => address)
-        )
+        const profileOf = await profiles.lookUp(items.map(({ address }) => address))
         return {
           profiles: items.map(({ address, since }) => codec.encodeBlocked(profileOf(address), since)),
           paginationData: codec.encodePage(page, total)

@@ -1,11 +1,12 @@
 import type { Procedure } from '../engine/service.ts'
-import { errorCase } from './codec.ts'
-import { authenticate, pages, type V1Boundary, type V1Context, type V1Deps } from './deps.ts'
+import { authenticate, authenticateSubscriber, type V1Boundary, type V1Context } from './caller.ts'
+import { encodePages, errorCase } from './codec.ts'
+import type { V1Deps } from './deps.ts'
 import { PRESENCE_METHODS, positionOf } from './presence-codec.ts'
 
 /** Who of a user's friends is online, and where in the world they are (ADR-246). */
 export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly Procedure<V1Context>[] {
-  const { friends, friendPresence, maxListSize } = deps
+  const { friends, online, locations, friendLocations, maxListSize, streamPageSize } = deps
   return [
     boundary.unary({
       method: PRESENCE_METHODS.positionHeartbeat,
@@ -14,7 +15,7 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
         const { address } = await authenticate(deps, payload.authToken, call)
         const position = positionOf(payload.position)
         call.connection.context.users.heartbeat(address)
-        friendPresence.heartbeat(address, position)
+        locations.set(address, position)
         return { position }
       }
     }),
@@ -24,17 +25,18 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
       handle: async function* (payload, call) {
         const { address } = await authenticate(deps, payload, call)
         const { items } = await friends.list(address, address, { limit: maxListSize, offset: 0 })
-        yield* pages(deps, friendPresence.online(items))
+        yield* encodePages(
+          items.filter(friend => online.isOnline(friend)),
+          streamPageSize
+        )
       }
     }),
     boundary.stream({
       method: PRESENCE_METHODS.subscribeFriendshipPresenceUpdates,
       refuse: error => ({ error }),
       handle: async function* (payload, call) {
-        const session = await authenticate(deps, payload, call)
-        const tokenHash = session.tokenHash.toString('hex')
-        const subscriber = { address: session.address, tokenHash, signal: call.signal }
-        for await (const updates of friendPresence.positions(subscriber)) yield { updates }
+        const subscriber = await authenticateSubscriber(deps, payload, call)
+        for await (const updates of await friendLocations.open(subscriber)) yield { updates }
       }
     })
   ]

@@ -1,14 +1,14 @@
 /** So many failures in a row open the circuit. */
 const MAX_FAILURES = 5
 
-/** For so long nothing is tried after that, in milliseconds. */
+/** For so long no call is made after that, in milliseconds. */
 const OPEN_MS = 30_000
 
-/** `closed`: all is well. `open`: nothing is to be tried. `half-open`: one try may show whether it is well again. */
+/** `closed`: all is well. `open`: no calls. `half-open`: one call may show whether it is well again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
-/** Remembers whether it is of any use to ask another service. */
-export class Circuit {
+/** Stops the calls to another service while it keeps failing. */
+export class CircuitBreaker {
   readonly #now: () => number
   #failures = 0
   #openUntil = 0
