@@ -47,7 +47,7 @@ export class RedisChannel implements Channel {
     this.#probeTimer = setInterval(() => this.#probe(), PROBE_MS)
   }
 
-  /** Whether messages flow, as far as the last probe could tell. */
+  /** Whether messages flow, as far as the last probe showed. */
   get isConnected(): boolean {
     return this.#isSubscribed && this.#publisher.status === 'ready'
   }

@@ -89,7 +89,7 @@ export class ClusterPresence implements OnlineUsers {
     this.#listeners.clear()
   }
 
-  /** Whether it is known who is where: messages flow, and did so for long enough to hear of everybody. */
+  /** Whether it is known who is where: messages flow, and did so for long enough to know of everybody. */
   get #isConverged(): boolean {
     return this.#options.channel.isConnected && performance.now() >= this.#convergedAt
   }

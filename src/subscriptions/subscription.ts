@@ -15,7 +15,7 @@ export interface Subscriber {
 }
 
 /**
- * The events for one device, whatever they are about: to be iterated once, and encoded by whoever iterates. It is open
+ * The events for one device, whatever they are about: to be iterated once, and encoded by the one who iterates. It is open
  * before its snapshot is read, and ends with its signal, its session, or the one who iterates.
  */
 export interface Subscription<Event> extends AsyncIterableIterator<Event> {
