@@ -26,7 +26,7 @@ describeEachDatabase('A crowd that comes all at once', kind => {
   )
   const proofs = crowd.map(({ expiresAt }) => ({ id: randomBytes(32), expiresAt }))
   beforeAll(async () => {
-    fresh = await freshDatabase(kind, { poolSize: 2, maxWaiting: MAX_WAITING, connectTimeoutMs: 20_000 })
+    fresh = await freshDatabase(kind, { poolSize: 2, maxWaiting: MAX_WAITING })
     await migrate(fresh.db, MIGRATIONS)
     sessions = new SessionStore(fresh.db, 50)
   })
