@@ -70,7 +70,7 @@ describe('a contract wallet', () => {
   })
   afterEach(() => node[Symbol.asyncDispose]())
 
-  const verify = (chain: AuthChain, timeoutMs = 30_000) =>
+  const verify = (chain: AuthChain, timeoutMs = paced(30_000)) =>
     new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs }).verify(chain, PAYLOAD, now)
 
   it.each([
@@ -93,7 +93,7 @@ describe('a contract wallet', () => {
     const { signatureId } = await verify(simple)
     expect((await verify([owner, { ...link, signature: `${SIGNATURE}00` }])).signatureId).toBe(signatureId)
 
-    const other = new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs: 5_000 })
+    const other = new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs: paced(5_000) })
     const payload = '1905336000000'
     expect((await other.verify([owner, { ...link, payload }], payload, now)).signatureId).not.toBe(signatureId)
   })
@@ -174,7 +174,7 @@ describe('a contract wallet', () => {
       held.push(() => response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: MAGIC })))
       return null
     }
-    const verifier = new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs: 20_000 })
+    const verifier = new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs: paced(20_000) })
     const waiting = Array.from({ length: 64 }, () => verifier.verify(simple, PAYLOAD, now))
     await expect(verifier.verify(simple, PAYLOAD, now)).rejects.toMatchObject({
       code: 'unavailable',

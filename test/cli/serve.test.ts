@@ -31,7 +31,7 @@ async function create(folder: Folder, settings: Readonly<Record<string, string>>
   const env = { HOST: '127.0.0.1', HTTP_PORT: httpPort, RPC_PORT: rpcPort, DATA_DIR: folder.path, ...settings }
   const httpUrl = `http://127.0.0.1:${env.HTTP_PORT}`
   const isReady = (): Promise<boolean> =>
-    fetch(`${httpUrl}/health/startup`, { signal: AbortSignal.timeout(1000) }).then(
+    fetch(`${httpUrl}/health/startup`, { signal: AbortSignal.timeout(paced(1_000)) }).then(
       ({ ok }) => ok,
       () => false
     )

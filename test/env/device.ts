@@ -11,6 +11,7 @@ import { WebSocket } from 'ws'
 import type { Wallet } from '../../demo/wallet.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
+import { paced } from './pace.ts'
 import { handshakeOf } from './v2.ts'
 
 type Port = Awaited<ReturnType<Awaited<ReturnType<typeof createRpcClient>>['createPort']>>
@@ -61,7 +62,7 @@ export abstract class Device {
 
   /** Connects to an instance and loads the service. Subscribes to nothing. */
   async connect(rpcUrl: string): Promise<void> {
-    const socket = new WebSocket(rpcUrl, { perMessageDeflate: false, handshakeTimeout: 5000 })
+    const socket = new WebSocket(rpcUrl, { perMessageDeflate: false, handshakeTimeout: paced(5_000) })
     socket.on('error', () => undefined)
     const closed = new Promise(resolve => socket.once('close', resolve))
     await once(socket, 'open')

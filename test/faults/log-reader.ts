@@ -17,7 +17,7 @@ export class LogReader implements AsyncDisposable {
   }
 
   static async open(url: string): Promise<LogReader> {
-    return new LogReader(await Database.open({ ...LIMITS, connectTimeoutMs: 20_000, poolSize: 1, url }, silent), 0)
+    return new LogReader(await Database.open({ ...LIMITS, poolSize: 1, url }, silent), 0)
   }
 
   /** The same log without its beginning, up to a number. */

@@ -3,6 +3,7 @@ import { afterEach, expect } from 'vitest'
 import { type Address, parseAddress } from '../../src/domain/address.ts'
 import { HomeserverClient, type HomeserverOptions } from '../../src/matrix/client/client.ts'
 import { HomeserverError } from '../../src/matrix/client/errors.ts'
+import { paced } from '../env/pace.ts'
 import { listenOnFreePort } from '../env/ports.ts'
 
 export const ALICE = parseAddress(`0x${'a'.repeat(40)}`) as Address
@@ -27,7 +28,14 @@ export async function listen(answer: RequestListener): Promise<{ server: Server;
 
 /** A client that ends with the test. */
 export function clientOf(url: string, options: Partial<HomeserverOptions> = {}): HomeserverClient {
-  const settings = { url, asToken: AS_TOKEN, serverName: 'localhost', timeoutMs: 5_000, connections: 2, ...options }
+  const settings = {
+    url,
+    asToken: AS_TOKEN,
+    serverName: 'localhost',
+    timeoutMs: paced(5_000),
+    connections: 2,
+    ...options
+  }
   const client = new HomeserverClient(settings)
   opened.push(() => client.close())
   return client

@@ -8,8 +8,8 @@ import { ack, request, requestModule, TYPE } from '../rpc/engine/frames.ts'
 import { pair, receivedActions } from './pair.ts'
 import { openRawV2 } from './raw-v2.ts'
 
-/** For so long a client would hold up the others, were they to wait for it: until it is closed. */
-const PATIENCE_MS = paced(4_000)
+/** For so long a client would hold up the others, were they to wait for it: until it is closed, which bounds its memory. */
+const PATIENCE_MS = Math.min(15_000, paced(4_000))
 /** Far above what a call takes, and below that. */
 const AT_ONCE_MS = 0.8 * PATIENCE_MS
 /** What an instance may grow by, in bytes. */

@@ -9,6 +9,7 @@ import { ConnectionLostError, Database } from '../../../src/storage/db/database.
 import { EmbeddedEngine } from '../../../src/storage/db/embedded.ts'
 import { freshDatabase, freshDataDir, freshFolder, LIMITS, silent } from '../../env/databases.ts'
 import { startWriter } from '../../env/embedded-writer.ts'
+import { paced } from '../../env/pace.ts'
 import { until } from '../../env/until.ts'
 
 /** Longer than a test: nothing is vacuumed. */
@@ -91,7 +92,8 @@ test('an engine that has died fails every call and the health check at once', as
 })
 
 test('an engine that hangs fails every call and the health check, and does not keep the process from ending', async () => {
-  const fresh = await freshDatabase('embedded', { statementTimeoutMs: 2_000 })
+  const times = { statementTimeoutMs: paced(2_000), connectTimeoutMs: paced(4_000) }
+  const fresh = await freshDatabase('embedded', times)
   await fresh.db.ping()
   const forever = {
     name: 'forever',
