@@ -144,7 +144,7 @@ export class Database {
 
   /** @param isIdempotent whether `work` may be run again although it may have taken effect */
   async #withRetries<T>(work: (client: PoolClient) => Promise<T>, isIdempotent: boolean): Promise<T> {
-    const deadline = new Deadline(this.#retryTimeoutMs)
+    const startedAt = performance.now()
     for (let attempt = 1; ; attempt++) {
       const client = await this.#connections.acquire()
       try {
@@ -156,7 +156,7 @@ export class Database {
         this.#connections.release(client, kind === 'statement-error' || kind === 'rolled-back')
         if (kind === 'statement-error' || kind === 'unknown') throw error
         if (kind === 'connection-lost' && !isIdempotent) throw new ConnectionLostError(error)
-        if (attempt === MAX_ATTEMPTS || deadline.isPast) {
+        if (attempt === MAX_ATTEMPTS || performance.now() - startedAt > this.#retryTimeoutMs) {
           throw kind === 'rolled-back'
             ? new SocialError('conflict', 'Too much happens at once, try again')
             : unavailable()
