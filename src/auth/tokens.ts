@@ -1,10 +1,21 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 
 const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** Encrypts tokens that have to be stored, with a key that is not stored beside them (AES-256-GCM, key by HKDF-SHA-256). */
+/** The SHA-256 of an access token: all that is stored of one of ours. */
+export function hashOfToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+/** A new opaque access token of 256 random bits, and its hash. */
+export function createToken(): { token: string; tokenHash: Buffer } {
+  const token = randomBytes(32).toString('base64url')
+  return { token, tokenHash: hashOfToken(token) }
+}
+
+/** Encrypts tokens that have to be stored, with a key that is not (AES-256-GCM, key by HKDF-SHA-256). */
 export class TokenSeal {
   readonly #key: Buffer
 

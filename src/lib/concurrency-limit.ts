@@ -1,5 +1,5 @@
 /** How many operations may run at the same time, in all and of one key. */
-export interface ConcurrencyLimits {
+export interface ConcurrencyLimitOptions {
   readonly total: number
   readonly perKey: number
 }
@@ -12,18 +12,18 @@ export type Acquired = { readonly release: () => void } | { readonly reached: 't
  * over.
  */
 export class ConcurrencyLimit {
-  readonly #limits: ConcurrencyLimits
+  readonly #options: ConcurrencyLimitOptions
   readonly #byKey = new Map<string, number>()
   #total = 0
 
-  constructor(limits: ConcurrencyLimits) {
-    this.#limits = limits
+  constructor(options: ConcurrencyLimitOptions) {
+    this.#options = options
   }
 
   acquire(key: string): Acquired {
     const running = this.#byKey.get(key) ?? 0
-    if (running >= this.#limits.perKey) return { reached: 'key' }
-    if (this.#total >= this.#limits.total) return { reached: 'total' }
+    if (running >= this.#options.perKey) return { reached: 'key' }
+    if (this.#total >= this.#options.total) return { reached: 'total' }
     this.#byKey.set(key, running + 1)
     this.#total += 1
     let isHeld = true

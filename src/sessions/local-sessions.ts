@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createToken, hashOfToken } from '../auth/access-token.ts'
 import type { AuthChainVerifier } from '../auth/auth-chain.ts'
+import { createToken, hashOfToken } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { RateLimit } from '../cluster/rate-limit.ts'
 import type { Address } from '../domain/address.ts'

@@ -1,12 +1,20 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { TokenSeal } from '../../src/auth/tokens.ts'
+import { createToken, hashOfToken, TokenSeal } from '../../src/auth/tokens.ts'
 
 const SECRET = 's'.repeat(32)
 const seal = new TokenSeal(SECRET, 'test')
 const context = Buffer.from('session')
 
-test('what is sealed is opened again, and is not to be read', () => {
+test('makes access tokens of 256 random bits, of which only a hash is stored', () => {
+  const { token, tokenHash } = createToken()
+  expect(Buffer.from(token, 'base64url')).toHaveLength(32)
+  expect(tokenHash).toEqual(hashOfToken(token))
+  expect(tokenHash.toString('hex')).not.toContain(Buffer.from(token, 'base64url').toString('hex'))
+  expect(createToken().token).not.toBe(token)
+})
+
+test('what is sealed can be opened, and not be read without the key', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), fc.uint8Array(), (token, bytes) => {
       const sealed = seal.close(token, Buffer.from(bytes))
@@ -16,12 +24,12 @@ test('what is sealed is opened again, and is not to be read', () => {
   )
 })
 
-test('the same token never looks the same', () => {
+test('the same token is sealed differently each time', () => {
   const sealed = Array.from({ length: 100 }, () => seal.close('token', context).toString('hex'))
   expect(new Set(sealed).size).toBe(100)
 })
 
-test('nothing opens elsewhere, with another key or for another purpose', () => {
+test('a seal opens in no other context, with no other key and for no other purpose', () => {
   const sealed = seal.close('token', context)
   expect(seal.open(sealed, Buffer.from('another'))).toBeNull()
   expect(new TokenSeal('t'.repeat(32), 'test').open(sealed, context)).toBeNull()
@@ -29,7 +37,7 @@ test('nothing opens elsewhere, with another key or for another purpose', () => {
   expect(new TokenSeal(SECRET, 'test').open(sealed, context)).toBe('token')
 })
 
-test('what was changed, cut short or never sealed opens as nothing', () => {
+test('what was changed, cut short or never sealed opens as null', () => {
   const sealed = seal.close('a token of the homeserver', context)
   fc.assert(
     fc.property(fc.nat(sealed.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {

@@ -3,7 +3,7 @@ import { SocialError } from '../../domain/errors.ts'
 import type { Logger } from '../../observability/logger.ts'
 import type { EmbeddedEngine } from './embedded.ts'
 
-export interface ConnectionLimits {
+export interface ConnectionOptions {
   /** Connections at most; an embedded database has one, whatever is said here. */
   readonly poolSize: number
   /** Longest wait for a connection, a new one or one of the pool. */
@@ -43,11 +43,11 @@ export class Connections {
   readonly #ends = new Set<Promise<void>>()
   #isAway = false
 
-  constructor(server: string | EmbeddedEngine, limits: ConnectionLimits, logger: Logger) {
+  constructor(server: string | EmbeddedEngine, options: ConnectionOptions, logger: Logger) {
     this.#logger = logger
     this.#pool = new Pool({
-      ...common(limits),
-      ...(typeof server === 'string' ? remote(server, limits) : local(server))
+      ...common(options),
+      ...(typeof server === 'string' ? remote(server, options) : local(server))
     })
     this.#pool.on('connect', client => this.#connected(client))
     this.#pool.on('error', error => logger.warn({ err: error }, 'An idle database connection broke'))
@@ -96,7 +96,7 @@ export function unavailable(): SocialError {
   return new SocialError('unavailable', 'The database is not available, try again')
 }
 
-function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionLimits): PoolConfig {
+function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionOptions): PoolConfig {
   return {
     application_name: 'social-service',
     connectionTimeoutMillis: connectTimeoutMs,
@@ -106,7 +106,7 @@ function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionLimits): Poo
   }
 }
 
-function remote(url: string, { poolSize }: ConnectionLimits): PoolConfig {
+function remote(url: string, { poolSize }: ConnectionOptions): PoolConfig {
   const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS }
   return { connectionString: url, options: ONE_PLAN, max: poolSize, idleTimeoutMillis: IDLE_MS, ...keepAlive }
 }

@@ -3,12 +3,12 @@ import type { PoolClient, QueryArrayConfig } from 'pg'
 import { SocialError } from '../../domain/errors.ts'
 import { Deadline, settledWithin } from '../../lib/deadline.ts'
 import type { Logger } from '../../observability/logger.ts'
-import { type ConnectionCounts, type ConnectionLimits, Connections, unavailable } from './connections.ts'
+import { type ConnectionCounts, type ConnectionOptions, Connections, unavailable } from './connections.ts'
 import { EmbeddedEngine } from './embedded.ts'
 import { classifyError } from './errors.ts'
 
 /** A PostgreSQL server; or an embedded database in a folder. */
-export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string })
+export type DatabaseOptions = ConnectionOptions & ({ readonly url: string } | { readonly dataDir: string })
 
 /** One fixed text under one fixed name: each connection has it parsed and planned once. */
 export interface Statement {
@@ -56,12 +56,12 @@ export class Database {
   readonly #answerTimeoutMs: number
   #closed: Promise<void> | undefined
 
-  private constructor(connections: Connections, engine: EmbeddedEngine | null, limits: ConnectionLimits) {
+  private constructor(connections: Connections, engine: EmbeddedEngine | null, options: ConnectionOptions) {
     this.kind = engine ? 'embedded' : 'postgres'
     this.#connections = connections
     this.#engine = engine
-    this.#retryTimeoutMs = limits.connectTimeoutMs
-    this.#answerTimeoutMs = limits.statementTimeoutMs + GRACE_MS
+    this.#retryTimeoutMs = options.connectTimeoutMs
+    this.#answerTimeoutMs = options.statementTimeoutMs + GRACE_MS
   }
 
   /**
@@ -144,7 +144,7 @@ export class Database {
 
   /** @param isIdempotent whether `work` may be run again although it may have taken effect */
   async #withRetries<T>(work: (client: PoolClient) => Promise<T>, isIdempotent: boolean): Promise<T> {
-    const deadline = new Deadline(this.#retryTimeoutMs)
+    const startedAt = performance.now()
     for (let attempt = 1; ; attempt++) {
       const client = await this.#connections.acquire()
       try {
@@ -156,7 +156,7 @@ export class Database {
         this.#connections.release(client, kind === 'statement-error' || kind === 'rolled-back')
         if (kind === 'statement-error' || kind === 'unknown') throw error
         if (kind === 'connection-lost' && !isIdempotent) throw new ConnectionLostError(error)
-        if (attempt === MAX_ATTEMPTS || deadline.isPast) {
+        if (attempt === MAX_ATTEMPTS || performance.now() - startedAt > this.#retryTimeoutMs) {
           throw kind === 'rolled-back'
             ? new SocialError('conflict', 'Too much happens at once, try again')
             : unavailable()
