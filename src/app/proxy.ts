@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { matrixToken } from '../http/bearer.ts'
+import { matrixToken } from '../http/auth.ts'
 import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 import { HomeserverHttp } from '../matrix/client/http.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'

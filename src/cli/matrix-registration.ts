@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import { registrationYaml } from '../matrix/client/registration.ts'
-import { reportUserError, UserError } from './advice.ts'
+import { reportUserError, UserError } from './user-error.ts'
 
 const FILE = 'social-service.yaml'
 

@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
 import type { Database } from '../storage/db/database.ts'
 import { OutboxStore, type ParkedEvent } from '../storage/outbox.ts'
-import { reportUserError } from './advice.ts'
+import { reportUserError } from './user-error.ts'
 
 /** Events that are listed at most. */
 const MAX_LISTED = 1_000

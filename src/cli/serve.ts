@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { type App, createApp } from '../app/app.ts'
 import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
-import { reportUserError } from './advice.ts'
+import { reportUserError } from './user-error.ts'
 
 /**
  * Runs the service until SIGINT or SIGTERM, then lets what is open finish; a second signal ends it at once.

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { SocialError } from '../domain/errors.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { bearerOf, isSameSecret } from './bearer.ts'
+import { bearerOf, isSameSecret } from './auth.ts'
 import { content, WITH_TOKEN } from './schemas.ts'
 
 /** Says whether one part of the service works; resolves or rejects within its own deadline. */

@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { PAIR_ACTIONS, type PairAction } from '../../domain/friendship.ts'
-import type { OutboxStats } from '../../storage/outbox.ts'
+import { PAIR_ACTIONS, type PairAction } from '../domain/friendship.ts'
 
 /**
  * How a try to bring an event to the homeserver can end.
@@ -12,6 +11,14 @@ import type { OutboxStats } from '../../storage/outbox.ts'
  */
 const OUTCOMES = ['done', 'retried', 'parked', 'away', 'interrupted'] as const
 export type Outcome = (typeof OUTCOMES)[number]
+
+/** What waits for the homeserver. */
+interface OutboxStats {
+  readonly depth: number
+  readonly parked: number
+  /** Unix milliseconds; null when nothing waits. */
+  readonly oldestAt: number | null
+}
 
 const PREFIX = 'dcl_social_service_matrix_outbox_'
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
