@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { type HealthCheck, healthRoutes } from '../http/health.ts'
-import { createRouter } from '../http/server.ts'
+import { createHttpServer } from '../http/server.ts'
 import { accountRoutes } from '../http/v1/account.ts'
 import { friendshipRoutes } from '../http/v1/friendships.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -29,7 +29,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = deps
   const { friends, settings } = social
   const sessions = matrix.authenticator
-  const app = await createRouter({
+  const app = await createHttpServer({
     logger,
     metrics,
     publicUrl: config.publicHttpUrl ?? '/',

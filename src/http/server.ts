@@ -9,9 +9,8 @@ import { closeInTime } from './closing.ts'
 import { describeRoutes } from './docs.ts'
 import { refusalOf } from './errors.ts'
 import { validatorCompiler } from './input.ts'
-import { KnownRoutes } from './known-routes.ts'
 
-export interface RouterOptions {
+export interface HttpServerOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly publicUrl: string
@@ -46,7 +45,7 @@ const HEADERS = {
 }
 
 /** The HTTP server without routes: what every route has in common. */
-export async function createRouter(options: RouterOptions): Promise<FastifyInstance> {
+export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { logger, metrics, bodyLimit, requestTimeoutMs, silenceMs, graceMs, corsOrigins, trustedProxies } = options
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id).headers(HEADERS)
@@ -79,15 +78,11 @@ export async function createRouter(options: RouterOptions): Promise<FastifyInsta
   // Fastify takes plain text too, which no route does.
   app.removeContentTypeParser('text/plain')
 
-  const routes = new KnownRoutes()
   app.addHook('onRoute', ({ method, url }) => {
-    for (const each of [method].flat()) {
-      metrics.declareRoute(each, url)
-      routes.add(each, url)
-    }
+    for (const each of [method].flat()) metrics.declareRoute(each, url)
   })
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
-  answerFailures(app, logger, routes)
+  answerFailures(app, logger)
   closeInTime(app, graceMs)
 
   await app.register(cors, {
