@@ -1,4 +1,5 @@
 import type { Metrics } from '../observability/metrics.ts'
+import { CLOSE_CODES } from './engine/close-codes.ts'
 import type { CallCode, RpcObserver, SocketEnd } from './engine/service.ts'
 
 /** How the end of a call is called in the metrics: the names of the first implementation, whose dashboards stay. */
@@ -21,7 +22,7 @@ export const METRIC_CODES: readonly string[] = [...new Set(Object.values(METRIC_
 
 /** Every end that a socket is counted under. */
 export const SOCKET_ENDS: readonly string[] = [
-  ...[1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013, 3003, 3004].map(String),
+  ...CLOSE_CODES.map(String),
   ...(['client', 'lost'] satisfies SocketEnd[])
 ]
 

@@ -21,10 +21,18 @@ const PORT_CLOSED = new SocialError('unavailable', 'The port was closed')
 /** Longest wait for the last acknowledgements of a client whose socket is about to be closed, in milliseconds. */
 const SETTLE_MS = 250
 
-/** Everything that one client has asked for and still waits for. */
+interface OpenCallsDeps<Context> {
+  readonly info: ConnectionInfo<Context>
+  readonly writer: FrameWriter
+  readonly limits: RpcLimits
+  readonly observer: RpcObserver
+  readonly onError: ErrorReporter
+}
+
+/** Every call of one client that is not over. */
 export class OpenCalls<Context> implements StreamOwner<Context> {
   readonly #info: ConnectionInfo<Context>
-  readonly #channel: FrameWriter
+  readonly #writer: FrameWriter
   readonly #limits: RpcLimits
   readonly #observer: RpcObserver
   readonly #onError: ErrorReporter
@@ -39,15 +47,9 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   #streamsRunning = 0
   #whenIdle: (() => void) | undefined
 
-  constructor(
-    info: ConnectionInfo<Context>,
-    channel: FrameWriter,
-    limits: RpcLimits,
-    observer: RpcObserver,
-    onError: ErrorReporter
-  ) {
+  constructor({ info, writer, limits, observer, onError }: OpenCallsDeps<Context>) {
     this.#info = info
-    this.#channel = channel
+    this.#writer = writer
     this.#limits = limits
     this.#observer = observer
     this.#onError = onError
@@ -74,7 +76,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   closePort(portId: number): void {
     for (const call of this.#unary.values()) {
       if (call.portId !== portId) continue
-      this.#channel.refuse(call.number, PORT_CLOSED)
+      this.#writer.refuse(call.number, PORT_CLOSED)
       this.#cancel(call)
     }
     for (const stream of this.#streams.values()) if (stream.call.portId === portId) stream.close()
@@ -103,7 +105,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     const shown = publicError(error)
     call.code = shown.code
     if (shown.code === 'internal') this.report(call, error)
-    this.#channel.refuse(call.number, shown)
+    this.#writer.refuse(call.number, shown)
   }
 
   report(call: OpenCall<Context>, error: unknown): void {
@@ -140,7 +142,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     try {
       const answer = await procedure.run(payload, call)
       bytesOut = answer.length
-      if (!call.over) this.#channel.write(encodeResponse(call.number, answer))
+      if (!call.over) this.#writer.write(encodeResponse(call.number, answer))
     } catch (error) {
       if (!call.over) this.fail(call, error)
       else if (!isAbort(error)) this.report(call, error)
@@ -154,7 +156,13 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     try {
       if (this.#streamsRunning >= this.#limits.streams) throw TOO_MANY_STREAMS
       const iterator = procedure.run(request.payload, call)[Symbol.asyncIterator]()
-      const stream = new OutgoingStream(call, iterator, this.#channel, this, this.#limits.ackMs)
+      const stream = new OutgoingStream({
+        call,
+        iterator,
+        writer: this.#writer,
+        owner: this,
+        ackMs: this.#limits.ackMs
+      })
       this.#streams.set(call.number, stream)
       this.#streamsRunning++
       stream.start()
@@ -179,5 +187,6 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   #count(call: OpenCall<Context>, bytesOut: number): void {
     const duration = performance.now() - call.startedAt
     this.#observer.call(call.procedure.name, call.code, duration, call.bytesIn, bytesOut)
+    if (call.closeAfter !== undefined) this.#writer.close(call.closeAfter)
   }
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../domain/errors.ts'
+import type { CloseReason } from './close-codes.ts'
 
 /** Who is at the other end of a socket. */
 export interface Peer {
@@ -32,6 +33,8 @@ export interface Call<Context> {
   readonly signal: AbortSignal
   /** `ok` until somebody says otherwise. A procedure whose answer is a typed error says which one here. */
   code: CallCode
+  /** Why the socket is to be closed once this call is over, its answer sent; undefined when it is to stay. */
+  closeAfter: CloseReason | undefined
   /** How many elements of its stream the client has acknowledged: always the first ones. */
   readonly acknowledged: number
 }

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import proxyAddr from '@fastify/proxy-addr'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { CLOSE } from './close-codes.ts'
 import { type SocketOptions, SocketSession } from './socket-session.ts'
 
 interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
@@ -90,7 +91,7 @@ export class SocketServer<Plain, Signed> {
     this.#sessions.add(session)
     socket.once('close', () => this.#sessions.delete(session))
     if (this.#hasRoomFor(peer.ip)) this.#admit(socket, peer.ip)
-    else session.close(1013, 'The server is full')
+    else session.close(CLOSE.serverFull)
   }
 
   #hasRoomFor(ip: string): boolean {
@@ -120,7 +121,7 @@ export class SocketServer<Plain, Signed> {
     const sessions = [...this.#sessions]
     const released = new Promise(resolve => this.#http.close(resolve))
     const closeLate = setTimeout(() => {
-      for (const session of sessions) session.close(1001, 'The server is going away')
+      for (const session of sessions) session.close(CLOSE.goingAway)
     }, graceMs * 0.75)
     const stopped = new AbortController()
     const graceOver = delay(graceMs, undefined, { signal: stopped.signal })
