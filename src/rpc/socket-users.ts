@@ -43,6 +43,11 @@ export class SocketUsers {
     this.#deps = deps
   }
 
+  /** Whether it is nobody's socket: nobody has shown who they are, or their sessions have ended. */
+  get isEmpty(): boolean {
+    return this.#users.size === 0
+  }
+
   /**
    * @param tokenHash null for who is known by the socket alone
    * @throws SocialError `too_many_requests` when the user has too many sockets already

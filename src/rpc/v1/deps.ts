@@ -6,6 +6,7 @@ import type { FriendLocations } from '../../presence/friend-locations.ts'
 import type { Authenticator, SessionHolder } from '../../sessions/authenticator.ts'
 import type { Updates } from '../../updates/updates.ts'
 import type { Boundary } from '../boundary.ts'
+import { CLOSE } from '../engine/close-codes.ts'
 import type { Call, ErrorReporter } from '../engine/service.ts'
 import type { SocketUsers } from '../socket-users.ts'
 import type { UserLimits } from '../user-limits.ts'
@@ -40,10 +41,21 @@ export async function authenticate(
   call: Call<V1Context>
 ): Promise<SessionHolder> {
   const session = await sessions.authenticate(tokenOf(token))
-  call.connection.authenticated()
-  call.connection.context.users.seen(session.address, session.tokenHash)
+  showUser(session, call)
   limits.call(session.address)
   return session
+}
+
+/** @throws SocialError `too_many_requests`; the socket is closed then, unless it serves another user */
+function showUser({ address, tokenHash }: SessionHolder, call: Call<V1Context>): void {
+  const { users } = call.connection.context
+  try {
+    users.seen(address, tokenHash)
+  } catch (error) {
+    if (users.isEmpty) call.closeAfter = CLOSE.userFull
+    throw error
+  }
+  call.connection.authenticated()
 }
 
 /** A list of users, page by page. */
