@@ -50,7 +50,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   try {
     return await start(config, overrides, logger, cleanups)
   } catch (error) {
-    await cleanups.run()
+    await cleanups.run(config.shutdownGraceMs)
     throw error
   }
 }
@@ -78,22 +78,21 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)
   await startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
 
-  let serving = false
-  let stopBy = 0
+  const state = { isStarted: false }
   const http = await createHttp({
     ...{ config, logger, metrics, social, matrix },
     checks: { database: () => db.ping(), ...checks },
-    isServing: () => serving,
-    graceMs: () => Math.max(0, stopBy - performance.now())
+    isServing: () => state.isStarted && !cleanups.isRunning,
+    graceMs: () => cleanups.leftMs
   })
   const rpc = createRpc({ config, logger, metrics, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
-  // Before HTTP, which says meanwhile that this instance is not ready; both within the same grace.
-  cleanups.add('RPC server', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
+  // Before HTTP, which says meanwhile that this instance is not ready.
+  cleanups.add('RPC server', rpc, (it, deadline) => it.stop({ graceMs: deadline.leftMs }))
   const rpcPort = await rpc.listen()
   await http.listen({ host: config.host, port: config.httpPort, backlog: BACKLOG })
   const httpPort = (http.server.address() as AddressInfo).port
-  serving = true
+  state.isStarted = true
 
   const host = nameOf(config.host)
   return {
@@ -103,11 +102,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
       const { subscriptions, connectivity, friendPresence } = social
       return subscriptions.sizeOf(address) + connectivity.sizeOf(address) + friendPresence.sizeOf(address)
     },
-    stop: () => {
-      if (serving) stopBy = performance.now() + config.shutdownGraceMs
-      serving = false
-      return cleanups.run()
-    }
+    stop: () => cleanups.run(config.shutdownGraceMs)
   }
 }
 

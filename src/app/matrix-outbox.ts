@@ -50,7 +50,8 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
     registry: metrics.registry,
     pace: PACE
   })
-  cleanups.add('outbox', worker, it => it.stop(config.shutdownGraceMs))
+  // At once, so that it takes on nothing new while others still end.
+  cleanups.addEarly('outbox', worker, (it, deadline) => it.stop(deadline.leftMs))
   bus.subscribe(event => {
     if (event.kind === 'pair') worker.wake()
   })
