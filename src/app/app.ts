@@ -1,11 +1,10 @@
 import { type AddressInfo, isIPv6 } from 'node:net'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
-import { PAIR_ACTIONS } from '../domain/friendship.ts'
 import { createLogger, type Logger } from '../observability/logger.ts'
 import { createMetrics } from '../observability/metrics.ts'
+import { SOCKET_ENDS } from '../rpc/engine/close-codes.ts'
 import { BACKLOG } from '../rpc/engine/socket-server.ts'
-import { METRIC_CODES, SOCKET_ENDS } from '../rpc/observer.ts'
 import { migrate } from '../storage/db/migrator.ts'
 import { MIGRATIONS } from '../storage/migrations/index.ts'
 import { RESUME_OUTCOMES } from '../updates/updates.ts'
@@ -59,10 +58,8 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const now = overrides.now ?? Date.now
   const metrics = createMetrics({
     procedures: PROCEDURES,
-    codes: METRIC_CODES,
-    events: PAIR_ACTIONS,
-    beginnings: RESUME_OUTCOMES,
-    ends: SOCKET_ENDS
+    socketEnds: SOCKET_ENDS,
+    resumeOutcomes: RESUME_OUTCOMES
   })
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)

@@ -1,8 +1,8 @@
-import { Gauge } from 'prom-client'
 import { type Channel, SilentChannel } from '../cluster/channel.ts'
 import { RedisChannel } from '../cluster/redis-channel.ts'
 import type { Config } from '../config/config.ts'
 import type { HealthCheck } from '../http/health.ts'
+import { observeRedis } from '../observability/cluster-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
@@ -43,21 +43,10 @@ export async function createBus({ config, logger, metrics, db }: BusDeps, cleanu
 function createChannel({ redisUrl, serverName }: Config, logger: Logger, metrics: Metrics) {
   if (redisUrl === null) return { channel: new SilentChannel() satisfies Channel, checks: {} }
   const channel = new RedisChannel({ url: redisUrl, topic: `social-service:${serverName}`, logger })
-  countConnected(metrics, channel)
+  observeRedis(metrics.registry, () => channel.isConnected)
   // Once it was there, an instance serves without it: then it only hears of others a little later.
   const redis = async (): Promise<void> => {
     if (!channel.wasConnected) throw new Error('Redis was never reached')
   }
   return { channel, checks: { redis } }
-}
-
-function countConnected({ registry }: Metrics, channel: Channel): void {
-  new Gauge({
-    name: 'social_redis_connected',
-    help: '1 while messages flow to and from Redis, 0 while it is away',
-    registers: [registry],
-    collect() {
-      this.set(Number(channel.isConnected))
-    }
-  })
 }

@@ -31,7 +31,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const sessions = matrix.authenticator
   const app = await createHttpServer({
     logger,
-    metrics,
+    metrics: metrics.http,
     publicUrl: config.publicHttpUrl ?? '/',
     bodyLimit: config.http.bodyLimitBytes,
     requestTimeoutMs: config.http.requestTimeoutMs,
@@ -40,7 +40,12 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     corsOrigins: config.http.corsOrigins,
     trustedProxies: config.trustedProxies
   })
-  await app.register(healthRoutes, { checks, isServing, metrics, metricsToken: config.metricsToken })
+  await app.register(healthRoutes, {
+    checks,
+    isServing,
+    metrics: metrics.registry,
+    metricsToken: config.metricsToken
+  })
   await matrix.register(app)
   await app.register(friendshipRoutes, { friends, sessions, maxPageSize: config.limits.maxListPage })
   await app.register(accountRoutes, { sessions, settings })

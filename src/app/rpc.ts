@@ -5,7 +5,6 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { RpcLimits } from '../rpc/engine/limits.ts'
 import type { ErrorReporter } from '../rpc/engine/service.ts'
 import { SocketServer } from '../rpc/engine/socket-server.ts'
-import { countingObserver } from '../rpc/observer.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
 import { UserLimits } from '../rpc/user-limits.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1/codec.ts'
@@ -44,7 +43,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const { config, logger, metrics, social, matrix, now } = deps
   const { friends, friendPresence, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
-  const updateSent = metrics.updateSent
+  const { updateSent } = metrics.streams
   const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
@@ -65,7 +64,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     port: config.rpcPort,
     trustedProxies: config.trustedProxies,
     limits: rpcLimits(config.rpc),
-    observer: countingObserver(metrics),
+    observer: metrics.rpc,
     onError: report,
     openPlain: () => {
       const context = { users: users() }

@@ -8,6 +8,7 @@ import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { observeStreams } from '../observability/stream-metrics.ts'
 import { Connectivity } from '../presence/connectivity.ts'
 import { FriendLocations } from '../presence/friend-locations.ts'
 import type { SocketUsers } from '../rpc/socket-users.ts'
@@ -83,7 +84,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
     now,
-    onBegin: metrics.streamBegun,
+    onBegin: metrics.streams.streamBegun,
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
   })
   cleanups.add('updates', updates, it => it.stop())
@@ -112,6 +113,11 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   cleanups.add('connectivity', connectivity, it => it.close())
   const friendPresence = new FriendLocations({ ...circles, presence: online, positions })
   cleanups.add('friend presence', friendPresence, it => it.close())
+  observeStreams(metrics.registry, () => ({
+    updates: subscriptions.size,
+    connectivity: connectivity.size,
+    positions: friendPresence.size
+  }))
   return {
     friends,
     limits: rates.actions,

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { SocialError } from '../domain/errors.ts'
 import { shared } from '../lib/single-flight.ts'
-import type { Metrics } from '../observability/metrics.ts'
+import type { MetricRegistry } from '../observability/metric-registry.ts'
 import { bearerOf, isSameSecret } from './auth.ts'
 import { content, WITH_TOKEN } from './schemas.ts'
 
@@ -14,7 +14,7 @@ interface HealthRoutesDeps {
   readonly checks: Readonly<Record<string, HealthCheck>>
   /** Whether everything is started, and nothing is being stopped. */
   readonly isServing: () => boolean
-  readonly metrics: Metrics
+  readonly metrics: MetricRegistry
   /** Who may read the metrics; nobody, when null. */
   readonly metricsToken: string | null
 }

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
+import type { HttpMetrics } from '../observability/http-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
-import type { Metrics } from '../observability/metrics.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
 import { closeInTime } from './closing.ts'
 import { describeRoutes } from './docs.ts'
@@ -12,7 +12,7 @@ import { validatorCompiler } from './input.ts'
 
 export interface HttpServerOptions {
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly metrics: HttpMetrics
   readonly publicUrl: string
   /** Bytes of a request body. */
   readonly bodyLimit: number
@@ -98,14 +98,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 }
 
 /** Counts a request by the pattern of its route, also one whose client does not wait for the answer. */
-function count(metrics: Metrics, request: FastifyRequest, { raw }: FastifyReply): void {
+function count(metrics: HttpMetrics, request: FastifyRequest, { raw }: FastifyReply): void {
   const { method } = request
   const route = request.routeOptions.url ?? ''
   const start = performance.now()
-  metrics.httpStarted()
+  metrics.requestStarted()
   raw.once('close', () => {
     const status = raw.headersSent ? raw.statusCode : CLIENT_WENT_AWAY
-    metrics.httpEnded(method, route, status, (performance.now() - start) / 1000)
+    metrics.requestEnded({ method, route, status, durationMs: performance.now() - start })
   })
 }
 

@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { PAIR_ACTIONS, type PairAction } from '../domain/friendship.ts'
+import { shared } from '../lib/single-flight.ts'
+import type { MetricRegistry } from './metric-registry.ts'
 
 /**
  * How a try to bring an event to the homeserver can end.
@@ -24,79 +25,46 @@ const PREFIX = 'dcl_social_service_matrix_outbox_'
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 interface OutboxMetricsDeps {
-  readonly registry: Registry
-  /** Asked when metrics are collected. */
+  /** Read when metrics are collected. */
   readonly stats: () => Promise<OutboxStats>
   readonly isPaused: () => boolean
   /** Unix milliseconds. */
   readonly now: () => number
 }
 
+export type OutboxMetrics = ReturnType<typeof outboxMetrics>
+
 /** Counts what the outbox does. */
-export class OutboxMetrics {
-  readonly #attempts: Counter<'outcome'>
-  readonly #seconds: Histogram<'action'>
-
-  constructor({ registry, stats, isPaused, now }: OutboxMetricsDeps) {
-    const registers = [registry]
-    this.#attempts = new Counter({
-      name: `${PREFIX}attempts_total`,
-      help: 'Tries to bring an event to the homeserver, by how they ended',
-      labelNames: ['outcome'],
-      registers
+export function outboxMetrics(registry: MetricRegistry, { stats, isPaused, now }: OutboxMetricsDeps) {
+  const attempts = registry.counter({
+    name: `${PREFIX}attempts_total`,
+    help: 'Tries to bring an event to the homeserver, by how they ended',
+    labels: { outcome: OUTCOMES }
+  })
+  const durations = registry.histogram({
+    name: `${PREFIX}duration_seconds`,
+    help: 'Time of the calls by which the homeserver was made to follow an event',
+    labels: { action: PAIR_ACTIONS },
+    buckets: SECONDS
+  })
+  // Collected at the same moment, they take one look at the database together.
+  const sharedStats = shared(() => stats().catch(() => null))
+  const observe = (name: string, help: string, read: (stats: OutboxStats) => number): void =>
+    registry.observe({ name: PREFIX + name, help }, async () => {
+      const counted = await sharedStats()
+      return counted && read(counted)
     })
-    this.#seconds = new Histogram({
-      name: `${PREFIX}duration_seconds`,
-      help: 'Time of the calls by which the homeserver was made to follow an event',
-      labelNames: ['action'],
-      buckets: SECONDS,
-      registers
-    })
-    for (const outcome of OUTCOMES) this.#attempts.inc({ outcome }, 0)
-    for (const action of PAIR_ACTIONS) this.#seconds.zero({ action })
-
-    // Collected at the same moment, they take one look at the database together.
-    let looking: Promise<OutboxStats | null> | null = null
-    const look = (): Promise<OutboxStats | null> => {
-      looking ??= stats()
-        .catch(() => null)
-        .finally(() => {
-          looking = null
-        })
-      return looking
-    }
-    const gauge = (name: string, help: string, read: (stats: OutboxStats) => number) =>
-      new Gauge({
-        name: PREFIX + name,
-        help,
-        registers,
-        async collect() {
-          const counted = await look()
-          // A number that cannot be had is left out rather than wrong.
-          if (counted) this.set(read(counted))
-          else this.remove()
-        }
-      })
-    gauge('depth', 'Events that the homeserver does not have yet', ({ depth }) => depth)
-    gauge('parked', 'Events that wait for an operator', stats => stats.parked)
-    gauge('oldest_age_seconds', 'Age of the oldest event that the homeserver does not have yet', ({ oldestAt }) =>
-      oldestAt === null ? 0 : Math.max(0, (now() - oldestAt) / 1000)
-    )
-    new Gauge({
-      name: `${PREFIX}paused`,
-      help: 'Whether this instance leaves the homeserver alone because it is away',
-      registers,
-      collect() {
-        this.set(Number(isPaused()))
-      }
-    })
-  }
-
-  attempted(outcome: Outcome): void {
-    this.#attempts.inc({ outcome })
-  }
-
-  followed(action: PairAction, seconds: number): void {
-    this.#seconds.observe({ action }, seconds)
+  observe('depth', 'Events that the homeserver does not have yet', ({ depth }) => depth)
+  observe('parked', 'Events that wait for an operator', ({ parked }) => parked)
+  observe('oldest_age_seconds', 'Age of the oldest event that the homeserver does not have yet', ({ oldestAt }) =>
+    oldestAt === null ? 0 : Math.max(0, (now() - oldestAt) / 1000)
+  )
+  registry.observe(
+    { name: `${PREFIX}paused`, help: 'Whether this instance leaves the homeserver alone because it is away' },
+    () => Number(isPaused())
+  )
+  return {
+    attempted: (outcome: Outcome): void => attempts.inc({ outcome }),
+    followed: (action: PairAction, seconds: number): void => durations.observe({ action }, seconds)
   }
 }

@@ -37,6 +37,11 @@ export class Connectivity {
     })
   }
 
+  /** Streams that are open on this instance. */
+  get size(): number {
+    return this.#circles.all().length
+  }
+
   /** Streams that are open for one user on this instance. */
   sizeOf(user: Address): number {
     return this.#circles.of(user).size

@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Overrides } from '../../src/app/app.ts'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts'
-import { createMetrics } from '../../src/observability/metrics.ts'
+import { httpMetrics } from '../../src/observability/http-metrics.ts'
+import { MetricRegistry } from '../../src/observability/metric-registry.ts'
 import { Env } from './app.ts'
 import { freshPostgres, postgresUrl, silent } from './databases.ts'
 import { loginBody } from './login.ts'
@@ -19,7 +20,7 @@ export async function startService(settings: Record<string, string> = {}, overri
 export function startHttpServer(options: Partial<HttpServerOptions> = {}): ReturnType<typeof createHttpServer> {
   return createHttpServer({
     logger: silent,
-    metrics: createMetrics({ procedures: [], codes: [], events: [], beginnings: [], ends: [] }),
+    metrics: httpMetrics(new MetricRegistry()),
     publicUrl: '/',
     bodyLimit: 1024,
     requestTimeoutMs: 60_000,

@@ -1,7 +1,8 @@
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type HealthCheck, healthRoutes } from '../../src/http/health.ts'
-import { createMetrics } from '../../src/observability/metrics.ts'
+import { httpMetrics } from '../../src/observability/http-metrics.ts'
+import { MetricRegistry } from '../../src/observability/metric-registry.ts'
 import { Env } from '../env/app.ts'
 import { Rest, startHttpServer, startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'
@@ -99,8 +100,8 @@ describe('metrics', () => {
 
 /** The routes of health alone, on a free port. */
 async function listen(checks: Record<string, HealthCheck>, silenceMs = 60_000) {
-  const metrics = createMetrics({ procedures: [], codes: [], events: [], beginnings: [], ends: [] })
-  const app = await startHttpServer({ metrics, silenceMs })
+  const metrics = new MetricRegistry()
+  const app = await startHttpServer({ metrics: httpMetrics(metrics), silenceMs })
   await app.register(healthRoutes, { checks, isServing: () => true, metrics, metricsToken: null })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { rest: new Rest(url), metrics, [Symbol.asyncDispose]: () => app.close() }

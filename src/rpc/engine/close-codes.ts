@@ -61,6 +61,9 @@ export const CLOSE = {
 } as const satisfies Record<string, CloseReason>
 
 /** Each code once, in ascending order. */
-export const CLOSE_CODES: readonly number[] = [...new Set(Object.values(CLOSE).map(({ code }) => code))].sort(
+const CLOSE_CODES: readonly number[] = [...new Set(Object.values(CLOSE).map(({ code }) => code))].sort(
   (one, other) => one - other
 )
+
+/** Every end that a socket can have: the code that it was closed with here, or by whom else, or neither. */
+export const SOCKET_ENDS: readonly string[] = [...CLOSE_CODES.map(String), 'client', 'lost']

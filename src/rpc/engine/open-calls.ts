@@ -185,8 +185,9 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   #count(call: OpenCall<Context>, bytesOut: number): void {
-    const duration = performance.now() - call.startedAt
-    this.#observer.call(call.procedure.name, call.code, duration, call.bytesIn, bytesOut)
+    const { procedure, code, startedAt, bytesIn } = call
+    const durationMs = performance.now() - startedAt
+    this.#observer.callEnded({ procedure: procedure.name, code, durationMs, bytesIn, bytesOut })
     if (call.closeAfter !== undefined) this.#writer.close(call.closeAfter)
   }
 }

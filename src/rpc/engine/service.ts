@@ -81,14 +81,24 @@ export interface Session<Context> {
 /** How a socket ended: the code that it was closed with here, by its client, or with no word from either side. */
 export type SocketEnd = number | 'client' | 'lost'
 
+/** One call that is over. */
+export interface EndedCall {
+  readonly procedure: string
+  readonly code: CallCode
+  readonly durationMs: number
+  readonly bytesIn: number
+  /** Of a stream those of all its elements. */
+  readonly bytesOut: number
+}
+
 /** Where the engine tells what happens, for metrics. None of these may throw. */
 export interface RpcObserver {
   connectionOpened(): void
   connectionClosed(durationMs: number): void
   /** Of every socket, also of one that was refused because the server was full, and so never was a connection. */
   socketEnded(end: SocketEnd): void
-  /** Of a unary call after its answer; of a stream after its end, with the bytes of all its elements. */
-  call(procedure: string, code: CallCode, durationMs: number, bytesIn: number, bytesOut: number): void
+  /** Of a unary call after its answer; of a stream after its end. */
+  callEnded(call: EndedCall): void
 }
 
 /** Where an error goes that no client may see. Must not throw. */
@@ -97,7 +107,7 @@ export type ErrorReporter = (
   where: { readonly connection: string; readonly procedure?: string }
 ) => void
 
-/** What whoever feeds a stream follows of its call: until when it runs, and how much the client has acknowledged. */
-export function underway(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
+/** What a source of updates follows of the call of its stream: until when it runs, and how much was acknowledged. */
+export function progressOf(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
   return { signal: call.signal, acknowledged: () => call.acknowledged }
 }

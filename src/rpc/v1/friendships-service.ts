@@ -6,7 +6,7 @@ import type {
 } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import type { Page } from '../../domain/page.ts'
 import { Boundary } from '../boundary.ts'
-import { type Procedure, type Service, underway } from '../engine/service.ts'
+import { type Procedure, progressOf, type Service } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
 import { encodeEvent, encodeRequests, errorCase, errorCaseWithoutBadRequest, isTold, METHODS } from './codec.ts'
 import { authenticate, pages, type V1Context, type V1Deps } from './deps.ts'
@@ -71,7 +71,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
         const tokenHash = session.tokenHash.toString('hex')
         const { address } = session
         const device = `v1:${tokenHash}`
-        const listener = { address, tokenHash, device, concerns: isTold, ...underway(call) }
+        const listener = { address, tokenHash, device, concerns: isTold, ...progressOf(call) }
         yield* updates.stream(listener, async update => {
           deps.updateSent(update.action)
           return { response: { $case: 'events', events: { responses: [encodeEvent(update, update.actor)] } } }

@@ -3,7 +3,7 @@ import type { PairEvent } from '../../domain/events.ts'
 import type { Profile } from '../../profiles/profile.ts'
 import type { Profiles } from '../../profiles/profiles.ts'
 import type { Listener } from '../../updates/updates.ts'
-import { type Call, type Procedure, underway } from '../engine/service.ts'
+import { type Call, type Procedure, progressOf } from '../engine/service.ts'
 import * as codec from './codec.ts'
 import { caller, lookUp, type V2Boundary, type V2Context, type V2Deps } from './deps.ts'
 
@@ -53,7 +53,7 @@ export function updateProcedures(
 
 function listener(call: Call<V2Context>, what: string, concerns: (event: PairEvent) => boolean): Listener {
   const { address, signer } = call.connection.context
-  return { address, tokenHash: null, device: `v2-${what}:${signer}`, concerns, ...underway(call) }
+  return { address, tokenHash: null, device: `v2-${what}:${signer}`, concerns, ...progressOf(call) }
 }
 
 /** Of all updates only a request comes with a profile. */
