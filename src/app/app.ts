@@ -1,6 +1,5 @@
 import { type AddressInfo, isIPv6 } from 'node:net'
 import type { Config } from '../config/config.ts'
-import type { Address } from '../domain/address.ts'
 import { createLogger, type Logger } from '../observability/logger.ts'
 import { createMetrics } from '../observability/metrics.ts'
 import { SOCKET_ENDS } from '../rpc/engine/close-codes.ts'
@@ -33,8 +32,6 @@ export interface Overrides {
 export interface App {
   readonly httpUrl: string
   readonly rpcUrl: string
-  /** Update streams that a user has open here. */
-  subscribers(address: Address): number
   /** Lets what is open finish, within the grace of the configuration, and closes everything. May be called again. */
   stop(): Promise<void>
 }
@@ -95,10 +92,6 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
-    subscribers: address => {
-      const { subscriptions, connectivity, friendPresence } = social
-      return subscriptions.sizeOf(address) + connectivity.sizeOf(address) + friendPresence.sizeOf(address)
-    },
     stop: () => cleanups.run(config.shutdownGraceMs)
   }
 }

@@ -139,8 +139,7 @@ test('streams end with their session, also those whose token is remembered no mo
   const { env, rest } = matrix
   const client = await PresenceClient.connect(env.app, alice, 'token-of-alice')
   env.onStop(() => client.disconnect())
-  const sightings = client.sightings()
-  await until(() => env.app.subscribers(alice.address) > 0, 'the subscription is open')
+  const sightings = await env.opened(alice.address, () => client.sightings())
   expect((await rest.as('token-of-bob').get('/v1/friendships/me')).status).toBe(200)
   expect((await rest.as('another-of-alice').post(`${CLIENT}/logout/all`)).status).toBe(200)
   await until(() => sightings.ended !== null, 'the stream ends')
