@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type AddressInfo, isIPv6 } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { createLogger, type Logger } from '../observability/logger.ts'
@@ -53,6 +54,7 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
 
 async function start(config: Config, overrides: Overrides, logger: Logger, cleanups: Cleanups): Promise<App> {
   const now = overrides.now ?? Date.now
+  const instance = randomUUID()
   const metrics = createMetrics({
     procedures: PROCEDURES,
     socketEnds: SOCKET_ENDS,
@@ -60,8 +62,8 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   })
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
-  const { bus, log, channel, checks } = await createBus({ config, logger, metrics, db }, cleanups)
-  const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)
+  const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
+  const social = createSocial({ instance, config, logger, db, bus, log, channel, metrics, now }, cleanups)
   await social.updates.start()
   const sweeper = setInterval(() => {
     const sweeps = [social.sessions.sweep(), social.checkSessions(), social.updates.sweep()]
@@ -74,7 +76,11 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
 
   const state = { isStarted: false }
   const http = await createHttp({
-    ...{ config, logger, metrics, social, matrix },
+    config,
+    logger,
+    metrics,
+    social,
+    matrix,
     checks: { database: () => db.ping(), ...checks },
     isServing: () => state.isStarted && !cleanups.isRunning,
     graceMs: () => cleanups.leftMs
@@ -88,7 +94,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const httpPort = (http.server.address() as AddressInfo).port
   state.isStarted = true
 
-  const host = nameOf(config.host)
+  const host = hostInUrl(config.host)
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
@@ -97,7 +103,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
 }
 
 /** The host as a URL has it, by which the service can be reached on this machine. */
-function nameOf(host: string): string {
+function hostInUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost'
   return isIPv6(host) ? `[${host}]` : host
 }

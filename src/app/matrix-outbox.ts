@@ -46,7 +46,12 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
   })
   cleanups.add('homeserver of the outbox', homeserver, it => it.close())
   const worker = createOutbox({
-    ...{ homeserver, asToken, db, roomOn, logger, now },
+    homeserver,
+    asToken,
+    db,
+    roomOn,
+    logger,
+    now,
     registry: metrics.registry,
     pace: PACE
   })

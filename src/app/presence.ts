@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Channel } from '../cluster/channel.ts'
 import type { Config } from '../config/config.ts'
 import { observePresence, presenceMetrics } from '../observability/cluster-metrics.ts'
@@ -12,14 +11,15 @@ import type { Cleanups } from './cleanups.ts'
 const BEAT_MS = 5000
 
 interface PresenceDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly config: Config
   readonly channel: Channel
   readonly metrics: Metrics
 }
 
 /** Who is online here, who is online on any instance, and where in the world they are. */
-export function createPresence({ config, channel, metrics }: PresenceDeps, cleanups: Cleanups) {
-  const instance = randomUUID()
+export function createPresence({ instance, config, channel, metrics }: PresenceDeps, cleanups: Cleanups) {
   const { presenceGraceMs: graceMs, positionLifetimeMs: lifetimeMs } = config.rpc
   const onMessage = presenceMetrics(metrics.registry).message
   const local = cleanups.add('presence', new LocalPresence(graceMs), it => it.close())

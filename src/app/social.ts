@@ -30,6 +30,8 @@ import { createPresence } from './presence.ts'
 import { createProfiles } from './profiles.ts'
 
 interface SocialDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
@@ -45,7 +47,7 @@ interface SocialDeps {
 export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
-  const { config, logger, db, bus, log, channel, metrics, now } = deps
+  const { instance, config, logger, db, bus, log, channel, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
@@ -74,9 +76,10 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     now
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
-  const presence = createPresence({ config, channel, metrics }, cleanups)
+  const presence = createPresence({ instance, config, channel, metrics }, cleanups)
   const subscriptions = cleanups.add('subscriptions', new Hub(bus, rpc.streamQueueSize), it => it.close())
   const updates = new Updates({
+    instance,
     subscriptions,
     log,
     positions: new SavedPositionStore(db),

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Logger } from '../observability/logger.ts'
@@ -10,6 +9,8 @@ interface RedisChannelOptions {
   readonly url: string
   /** The name under which the instances of one service find each other. */
   readonly topic: string
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly logger: Logger
 }
 
@@ -27,8 +28,8 @@ const envelope = z.object({ from: z.string().max(100), message: probe.or(channel
  */
 export class RedisChannel implements Channel {
   readonly #options: RedisChannelOptions
-  /** How every message of this instance begins: those that come back are not worth reading. */
-  readonly #ownBeginning = `{"from":"${randomUUID()}","message":`
+  /** How every message of this instance starts: those that come back are not worth reading. */
+  readonly #ownPrefix: string
   readonly #publisher: Redis
   readonly #subscriber: Redis
   readonly #listeners = new Set<ChannelListener>()
@@ -39,6 +40,7 @@ export class RedisChannel implements Channel {
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
+    this.#ownPrefix = `{"from":"${options.instance}","message":`
     this.#publisher = connectRedis(options.url, options.logger)
     this.#subscriber = connectRedis(options.url, options.logger)
     this.#subscriber.on('ready', () => this.#listen())
@@ -76,7 +78,7 @@ export class RedisChannel implements Channel {
 
   #publish(message: ChannelMessage | { readonly kind: 'probe' }): void {
     if (this.#publisher.status !== 'ready') return
-    const text = `${this.#ownBeginning}${JSON.stringify(message)}}`
+    const text = `${this.#ownPrefix}${JSON.stringify(message)}}`
     this.#publisher.publish(this.#options.topic, text).catch(() => undefined) // seen by the probe
   }
 
@@ -114,7 +116,7 @@ export class RedisChannel implements Channel {
 
   #receive(text: string): void {
     this.#lastHeard = performance.now()
-    if (text.startsWith(this.#ownBeginning)) return
+    if (text.startsWith(this.#ownPrefix)) return
     const message = parse(text)
     if (message && message.kind !== 'probe') this.#tell(message)
   }

@@ -11,6 +11,8 @@ export const RESUME_OUTCOMES = ['fresh', 'resumed', 'expired', 'overrun'] as con
 type ResumeOutcome = (typeof RESUME_OUTCOMES)[number]
 
 interface UpdatesDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly subscriptions: Hub
   readonly log: EventLog
   readonly positions: SavedPositionStore
@@ -62,7 +64,6 @@ interface Stream {
  */
 export class Updates {
   readonly #deps: UpdatesDeps
-  readonly #instance = randomUUID()
   readonly #streams = new Set<Stream>()
   /** Those of them that have something to be taken, or had: of many thousands that are open, most are idle. */
   readonly #active = new Set<Stream>()
@@ -79,7 +80,7 @@ export class Updates {
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#deps.positions.alive(this.#instance, this.#deps.now())
+    await this.#deps.positions.alive(this.#deps.instance, this.#deps.now())
     this.#heart = setInterval(() => this.#beat(), ALIVE_MS)
     this.#keeper = setInterval(() => this.#keepChanged(), KEEP_MS)
   }
@@ -123,7 +124,7 @@ export class Updates {
   async #begin(address: Address, { device, owner, delivery }: Stream): Promise<void> {
     const { positions, log, settled, windowMs, maxMissed, now, onBegin } = this.#deps
     const since = now() - windowMs
-    const last = await positions.claim({ device, owner, instance: this.#instance, start: settled(), since })
+    const last = await positions.claim({ device, owner, instance: this.#deps.instance, start: settled(), since })
     const beginning = beginningOf(last, since)
     if (last === null || beginning !== 'resumed') return onBegin(beginning)
     const events = await log.missed(address, last.floor, maxMissed + last.acked.length + 1)
@@ -177,7 +178,7 @@ export class Updates {
   }
 
   #beat(): void {
-    this.#deps.positions.alive(this.#instance, this.#deps.now()).catch(this.#deps.onError)
+    this.#deps.positions.alive(this.#deps.instance, this.#deps.now()).catch(this.#deps.onError)
   }
 }
 
