@@ -37,7 +37,7 @@ export async function createBus(deps: BusDeps, cleanups: Cleanups): Promise<BusP
   const { channel, checks } = createChannel(deps)
   cleanups.add('channel', channel, it => it.close())
   const log = new EventLog(db)
-  const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
+  const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be delivered')
   const pollMs = db.kind === 'embedded' ? ALONE_POLL_MS : POLL_MS
   const bus = cleanups.add('bus', await EventFeed.open({ log, channel, pollMs, onError }), it => it.close())
   return { bus, log, channel, checks }

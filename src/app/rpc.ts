@@ -33,7 +33,7 @@ export const PROCEDURES = [V1_METHODS, PRESENCE_METHODS, V2_METHODS]
 /** What a v2 client signs to open its socket. */
 const HANDSHAKE = { method: 'get', path: '/' }
 
-/** Messages kept of a client while its handshake is verified. */
+/** Messages of a client that may wait while its handshake is verified. */
 const PENDING_FRAMES = 16
 /** What may wait to be sent to one client, in frames of the largest size. */
 const BUFFERED_FRAMES = 16
@@ -58,7 +58,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
-  const users = () => new SocketUsers({ presence, limits, pulseMs: positionLifetimeMs, sockets })
+  const users = () => new SocketUsers({ presence, limits, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
@@ -73,8 +73,12 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     handshake: async headers => {
       const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
       const user = users()
-      const [begin, dispose] = [() => user.seen(address, null), () => user.dispose()]
-      return { services: [v2], context: { address, signer }, begin, dispose }
+      return {
+        services: [v2],
+        context: { address, signer },
+        begin: () => user.add(address, null),
+        dispose: () => user.dispose()
+      }
     }
   })
 }

@@ -96,20 +96,6 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     if (event.kind !== 'sessions-ended') return
     for (const socket of [...sockets.get(event.address)]) socket.sessionsEnded(event)
   })
-  /** The sessions by which streams live here, and users are online. */
-  const liveSessions = () => {
-    const ofSockets = sockets.values().flatMap(socket => socket.sessions())
-    return [...subscriptions.sessions(), ...friendPresence.sessions(), ...ofSockets]
-  }
-  /** Ends what lives by a session that is over, unheard or by its age. In passthrough they are the homeserver's. */
-  const checkSessions = async (): Promise<void> => {
-    if (config.matrix?.mode === 'passthrough') return
-    await sessions.checkAgain(liveSessions())
-  }
-  bus.subscribe(event => {
-    if (event.kind !== 'messages-lost') return
-    checkSessions().catch(error => logger.warn({ err: error }, 'Sessions could not be checked again'))
-  })
   const { online, positions } = presence
   const circles = { lists, friendships, bus, maxFriends: limits.maxFriends }
   const connectivity = new Connectivity({ ...circles, presence: online, queueSize: rpc.streamQueueSize })
@@ -121,6 +107,20 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     connectivity: connectivity.size,
     positions: friendPresence.size
   }))
+  /** The sessions by which streams live here, and users are online. */
+  const liveSessions = () => {
+    const ofSockets = sockets.values().flatMap(socket => socket.sessions())
+    return [...subscriptions.sessions(), ...friendPresence.sessions(), ...ofSockets]
+  }
+  /** Ends what lives by a session that is over, by an event that was lost or by its age. In passthrough they are the homeserver's. */
+  const checkSessions = async (): Promise<void> => {
+    if (config.matrix?.mode === 'passthrough') return
+    await sessions.checkAgain(liveSessions())
+  }
+  bus.subscribe(event => {
+    if (event.kind !== 'messages-lost') return
+    checkSessions().catch(error => logger.warn({ err: error }, 'Sessions could not be checked again'))
+  })
   return {
     friends,
     limits: rates.actions,

@@ -9,10 +9,10 @@ import { reportUserError } from './user-error.ts'
  * @returns the exit code: 0 after a clean end, 1 when it could not start
  */
 export async function serve(): Promise<number> {
-  const told = toldToStop()
+  const stopRequest = stopRequested()
   const app = await reportUserError(start)
   if (app === null) return 1
-  await told
+  await stopRequest
   await app.stop()
   return 0
 }
@@ -27,21 +27,21 @@ async function start(): Promise<App> {
 }
 
 /**
- * Of Ctrl-C the terminal tells this process and npm, which tells it again in the same moment: that is one signal, not
- * two. In milliseconds.
+ * With Ctrl-C the terminal signals this process and npm, which passes the signal on in the same moment: that is one
+ * signal, not two. In milliseconds.
  */
 const SAME_SIGNAL_MS = 300
 
 /** Resolves at the first signal, from now on; the second one ends the process at once, whatever it is waiting for. */
-function toldToStop(): Promise<void> {
+function stopRequested(): Promise<void> {
   return new Promise(resolve => {
     let firstAt: number | null = null
-    const hear = (): void => {
+    const onSignal = (): void => {
       firstAt ??= performance.now()
       if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1)
       resolve()
     }
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, hear)
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, onSignal)
   })
 }
 

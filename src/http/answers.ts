@@ -27,7 +27,7 @@ export function answerFailures(app: FastifyInstance, logger: Logger): void {
   })
 }
 
-/** Sends a refusal in the shape of the part of the API that was asked. */
+/** Sends a refusal in the shape of the part of the API that was called. */
 export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const isMatrix = (request.routeOptions.url ?? request.url).startsWith('/_matrix/')
   if (refusal.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(refusal.retryAfterMs / 1000))
@@ -42,7 +42,7 @@ const CLIENT_ERRORS: Record<string, number> = {
   HPE_HEADER_OVERFLOW: 431
 }
 
-/** Answers what is no HTTP request. Which part of the API was asked is not known: it gets the fields of both. */
+/** Answers what is no HTTP request. Which part of the API was called is not known: it gets the fields of both. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

@@ -81,7 +81,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesDeps> = async (app,
   }
 }
 
-/** Whether the check passes. Anybody may ask: those who ask while it runs get its outcome, and no run of their own. */
+/** Whether the check passes. Anybody may call: calls while it runs share its outcome. */
 function sharedCheck(check: HealthCheck): () => Promise<boolean> {
   return shared(() =>
     check().then(

@@ -60,7 +60,7 @@ describe('metrics', () => {
   })
 
   it('are off without a token', async () => {
-    await using other = await startService()
+    await using other = await startService({ METRICS_TOKEN: '' })
     for (const user of [new Rest(other.app.httpUrl), new Rest(other.app.httpUrl, TOKEN)]) {
       expect(await user.get('/metrics')).toMatchObject({ status: 404, body: { code: 404 } })
     }

@@ -151,7 +151,7 @@ export class Connection<Context> {
       this.#calls.start(procedure, request)
       return
     }
-    // A client keeps the stream that it wants to send until it is closed, whatever becomes of the call.
+    // A client holds on to the stream that it wants to send until it is closed, whatever becomes of the call.
     if (request.clientStream !== 0) this.#writer.write(encodeStreamEnd(request.clientStream, 0, request.portId))
     this.#writer.refuse(request.number, this.#whyNot(port, request))
   }

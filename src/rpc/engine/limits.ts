@@ -1,4 +1,4 @@
-/** Everything that one client, or all of them together, can make the RPC server keep or wait for. */
+/** Everything that one client, or all of them together, can make the RPC server hold or wait for. */
 export interface RpcLimits {
   /** Sockets that are open at once; the next one is closed. */
   readonly connections: number
@@ -8,7 +8,7 @@ export interface RpcLimits {
   readonly frameBytes: number
   /** What may wait to be sent to one client, in bytes; one that lets more wait is closed. */
   readonly bufferedBytes: number
-  /** Messages and bytes kept of one client while its handshake is verified; over them its socket is closed. */
+  /** Messages and bytes of one client that wait while its handshake is verified; over them its socket is closed. */
   readonly pendingFrames: number
   readonly pendingBytes: number
   /** Open ports of one socket. A module is loaded at most once per port, so these bound the modules too. */

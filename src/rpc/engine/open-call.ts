@@ -31,7 +31,7 @@ export class OpenCall<Context> implements Call<Context> {
     this.bytesIn = request.payload.length
   }
 
-  /** Made when it is first asked for: most unary calls are answered before anyone would listen. */
+  /** Made when it is first read: most unary calls are answered before anyone would listen. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#over) this.#controller.abort(CALL_OVER)

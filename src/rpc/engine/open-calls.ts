@@ -72,7 +72,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     this.#streams.get(number)?.end()
   }
 
-  /** Ends what was asked for through a port, and tells the client, who may wait for it. */
+  /** Ends the calls of a port, and says so to the client, which may wait for them. */
   closePort(portId: number): void {
     for (const call of this.#unary.values()) {
       if (call.portId !== portId) continue
@@ -82,7 +82,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     for (const stream of this.#streams.values()) if (stream.call.portId === portId) stream.close()
   }
 
-  /** Ends everything, without a word: the client is gone. */
+  /** Ends everything and sends nothing: the client is gone. */
   end(): void {
     for (const call of this.#unary.values()) this.#cancel(call)
     for (const stream of this.#streams.values()) stream.end()
@@ -90,15 +90,15 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
 
   /**
    * Sends nothing more on streams. Resolves when every unary call is answered, and every stream is acknowledged as far
-   * as it was sent, so that no client is told the same again elsewhere; for the latter it does not wait long. To be
-   * asked once.
+   * as it was sent, so that no client is sent the same again elsewhere; for the latter it does not wait long. To be
+   * called once.
    */
   async drain(): Promise<void> {
     const settled = Promise.all([...this.#streams.values()].map(stream => stream.settle()))
-    const patience = new AbortController()
-    const late = wait(SETTLE_MS, undefined, { signal: patience.signal }).catch(() => undefined)
+    const done = new AbortController()
+    const late = wait(SETTLE_MS, undefined, { signal: done.signal }).catch(() => undefined)
     await Promise.all([this.#idle(), Promise.race([settled, late])])
-    patience.abort()
+    done.abort()
   }
 
   fail(call: OpenCall<Context>, error: unknown): void {

@@ -4,7 +4,7 @@ import type { FrameWriter } from './frame-writer.ts'
 import { isAbort, type OpenCall } from './open-call.ts'
 import { encodeStreamElement, encodeStreamEnd, encodeStreamOffer } from './protocol.ts'
 
-/** Who keeps the streams of a client. */
+/** What holds the streams of a client. */
 export interface StreamOwner<Context> {
   /** Answers the call with what may be shown of `error`. */
   fail(call: OpenCall<Context>, error: unknown): void
@@ -36,14 +36,14 @@ const LATE = new SocialError('too_many_requests', 'The stream was not acknowledg
 
 /**
  * Sends a stream element by element: the offer (sequence 0), and each next element when the client has acknowledged
- * the one before. One element is asked for ahead, so memory is bounded by one element, and it is known whether
+ * the one before. One element is pulled ahead, so memory is bounded by one element, and it is known whether
  * something waits.
  *
- * An acknowledgement is only due while something waits: the TypeScript client acknowledges when the application asks
- * for the next element, so an unacknowledged last element is the usual state of a subscription. After `ackMs` in which
+ * An acknowledgement is only due while something waits: the TypeScript client acknowledges when the application pulls
+ * the next element, so an unacknowledged last element is the usual state of a subscription. After `ackMs` in which
  * an element waited, the stream ends. If the client has sent nothing at all in that time it takes no part any more and
  * its socket is closed; if it has, it has only let go of this stream (the Rust client says nothing when it
- * drops one) and keeps its socket.
+ * drops one) and its socket stays.
  *
  * The end and errors wait for the acknowledgement too: the Rust client may drop an element that it has not taken when
  * the end arrives, and the TypeScript client loses what follows the offer at once. When they waited for `ackMs` they
@@ -99,7 +99,7 @@ export class OutgoingStream<Context> {
     })
   }
 
-  /** Ends the stream before its time and tells the client. */
+  /** Ends the stream before its time, and says so to the client. */
   close(): void {
     this.#writer.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
     this.end()
@@ -114,7 +114,7 @@ export class OutgoingStream<Context> {
   }
 
   async #pull(): Promise<void> {
-    const next = await this.#ask()
+    const next = await this.#read()
     if (!this.call.over) {
       this.#next = next
       this.#advance()
@@ -123,7 +123,7 @@ export class OutgoingStream<Context> {
     }
   }
 
-  async #ask(): Promise<Next> {
+  async #read(): Promise<Next> {
     try {
       const result = await this.#iterator.next()
       if (result.done) return { kind: 'end' }

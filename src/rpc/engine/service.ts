@@ -45,7 +45,7 @@ export interface Call<Context> {
  */
 type UnaryRun<Context> = (payload: Uint8Array, call: Call<Context>) => Promise<Uint8Array>
 
-/** As {@link UnaryRun}, with a stream of encoded elements. One element is asked for ahead of the client. */
+/** As {@link UnaryRun}, with a stream of encoded elements. One element is pulled ahead of the client. */
 type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => AsyncIterable<Uint8Array>
 
 export interface UnaryProcedure<Context> {
@@ -78,7 +78,7 @@ export interface Session<Context> {
   dispose?(): void | Promise<void>
 }
 
-/** How a socket ended: the code that it was closed with here, by its client, or with no word from either side. */
+/** How a socket ended: the code that it was closed with here, by its client, or by neither. */
 export type SocketEnd = number | 'client' | 'lost'
 
 /** One call that is over. */
@@ -91,7 +91,7 @@ export interface EndedCall {
   readonly bytesOut: number
 }
 
-/** Where the engine tells what happens, for metrics. None of these may throw. */
+/** Where the engine reports what happens, for metrics. None of these may throw. */
 export interface RpcObserver {
   connectionOpened(): void
   connectionClosed(durationMs: number): void

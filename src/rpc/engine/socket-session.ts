@@ -93,7 +93,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     const isFirst = this.#connection === undefined && this.#pending === undefined
     if (isFirst && isHandshake(message)) this.#verification = this.#verify(message)
     else if (!isBinary) this.close(CLOSE.text)
-    else if (this.#pending !== undefined) this.#keep(message, this.#pending)
+    else if (this.#pending !== undefined) this.#buffer(message, this.#pending)
     else this.#deliver(message)
   }
 
@@ -120,7 +120,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     for (const frame of pending) this.#deliver(frame)
   }
 
-  #keep(frame: Uint8Array, pending: Uint8Array[]): void {
+  #buffer(frame: Uint8Array, pending: Uint8Array[]): void {
     const { pendingFrames, pendingBytes } = this.#options.limits
     this.#pendingBytes += frame.length
     if (pending.length >= pendingFrames) this.close(CLOSE.tooManyFrames)

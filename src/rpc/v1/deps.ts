@@ -50,7 +50,7 @@ export async function authenticate(
 function showUser({ address, tokenHash }: SessionHolder, call: Call<V1Context>): void {
   const { users } = call.connection.context
   try {
-    users.seen(address, tokenHash)
+    users.add(address, tokenHash)
   } catch (error) {
     if (users.isEmpty) call.closeAfter = CLOSE.userFull
     throw error
