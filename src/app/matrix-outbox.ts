@@ -19,7 +19,7 @@ interface OutboxDeps {
 }
 
 export const PACE: OutboxPace = {
-  // More would get more done, but whoever chats meanwhile waits longer for the homeserver.
+  // More would get more done, but users who chat meanwhile wait longer for the homeserver.
   lanes: 8,
   pollMs: 1_000,
   leaseMs: 60_000,

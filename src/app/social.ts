@@ -88,7 +88,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     maxMissed: rpc.resumeMaxUpdates,
     now,
     onBegin: metrics.streams.streamBegun,
-    onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
+    onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')
   })
   cleanups.add('updates', updates, it => it.stop())
   const sockets = new Multimap<Address, SocketUsers>()

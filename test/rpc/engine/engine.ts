@@ -21,7 +21,7 @@ export const LIMITS: RpcLimits = {
   ackMs: 60_000
 }
 
-/** Writes down what it is told. */
+/** Records what the engine reports. */
 export class Observed implements RpcObserver {
   open = 0
   readonly closed: number[] = []
