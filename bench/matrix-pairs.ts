@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Registry } from 'prom-client'
 import { PACE } from '../src/app/matrix-outbox.ts'
 import { type Address, parseAddress } from '../src/domain/address.ts'
 import { decide, type PairAction } from '../src/domain/friendship.ts'
@@ -9,6 +8,7 @@ import { HomeserverClient } from '../src/matrix/client/client.ts'
 import { createOutbox } from '../src/matrix/outbox/outbox.ts'
 import type { OutboxWorker } from '../src/matrix/outbox/worker.ts'
 import { createLogger } from '../src/observability/logger.ts'
+import { MetricRegistry } from '../src/observability/metric-registry.ts'
 import { Database } from '../src/storage/db/database.ts'
 import { migrate } from '../src/storage/db/migrator.ts'
 import { FriendshipStore } from '../src/storage/friendships.ts'
@@ -104,7 +104,7 @@ export class Pairs implements AsyncDisposable {
 
   #worker(): OutboxWorker {
     const [homeserver, db, { asToken }] = [this.#homeserver, this.#db, this.#access]
-    const registry = new Registry()
+    const registry = new MetricRegistry()
     return createOutbox({ homeserver, asToken, db, roomOn: 'request', registry, logger, now: Date.now, pace: PACE })
   }
 

@@ -49,7 +49,7 @@ export async function secondProtocol(stage: Stage, alice: V1Person, toAlice: Upd
 }
 
 function listenOnV2(stage: Stage, person: V2Person): Promise<Updates> {
-  return stage.listen(person, person.client.subscribeToFriendshipUpdates(), ({ request, ...others }) => {
+  return stage.listen(person.client.subscribeToFriendshipUpdates(), ({ request, ...others }) => {
     if (request) return `request of ${stage.nameOf(request.friend?.address)}`
     const [action, body] = Object.entries(others).find(([, value]) => value !== undefined) ?? []
     return `${action} of ${stage.nameOf(body?.user?.address)}`
@@ -58,7 +58,7 @@ function listenOnV2(stage: Stage, person: V2Person): Promise<Updates> {
 
 function listenToComings(stage: Stage, person: V2Person): Promise<Updates> {
   const stream = person.client.subscribeToFriendConnectivityUpdates()
-  return stage.listen(person, stream, ({ friend, status }) => {
+  return stage.listen(stream, ({ friend, status }) => {
     return `${stage.nameOf(friend?.address)} is ${status === ONLINE ? 'online' : 'offline'}`
   })
 }

@@ -22,9 +22,9 @@ export class Updates {
 }
 
 /** Waits for a condition, and at most for so long, in milliseconds. */
-export async function until(condition: () => boolean, deadlineMs = DEADLINE_MS): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, deadlineMs = DEADLINE_MS): Promise<void> {
   const deadline = performance.now() + deadlineMs
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`nothing came within ${deadlineMs} ms`)
     await new Promise(resolve => setImmediate(resolve))
   }

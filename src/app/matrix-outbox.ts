@@ -19,7 +19,7 @@ interface OutboxDeps {
 }
 
 export const PACE: OutboxPace = {
-  // More would get more done, but whoever chats meanwhile waits longer for the homeserver.
+  // More would get more done, but users who chat meanwhile wait longer for the homeserver.
   lanes: 8,
   pollMs: 1_000,
   leaseMs: 60_000,
@@ -46,11 +46,17 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
   })
   cleanups.add('homeserver of the outbox', homeserver, it => it.close())
   const worker = createOutbox({
-    ...{ homeserver, asToken, db, roomOn, logger, now },
+    homeserver,
+    asToken,
+    db,
+    roomOn,
+    logger,
+    now,
     registry: metrics.registry,
     pace: PACE
   })
-  cleanups.add('outbox', worker, it => it.stop(config.shutdownGraceMs))
+  // At once, so that it takes on nothing new while others still end.
+  cleanups.addEarly('outbox', worker, (it, deadline) => it.stop(deadline.leftMs))
   bus.subscribe(event => {
     if (event.kind === 'pair') worker.wake()
   })

@@ -1,9 +1,8 @@
 import type { Config } from '../config/config.ts'
-import { matrixToken } from '../http/bearer.ts'
+import { matrixToken } from '../http/auth.ts'
 import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 import { HomeserverHttp } from '../matrix/client/http.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'
-import type { ProxyDeps } from '../matrix/proxy/proxy.ts'
 import type { PairRooms } from '../matrix/proxy/rules/create-room.ts'
 import { DirectEvents, FollowedEvents } from '../matrix/proxy/rules/friendship-events.ts'
 import { Rooms } from '../matrix/proxy/rules/rooms.ts'
@@ -28,7 +27,7 @@ const CONNECTIONS = 32
 const POLL_GRACE_MS = 45_000
 
 /** What every proxy in front of a homeserver has. */
-export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<ProxyDeps, 'gate' | 'routes'> {
+export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
   const { config, matrix, logger, social, pairRooms } = deps
   const { homeserverUrl: url, timeoutMs } = matrix
   const ids = new MatrixIds(config.serverName)

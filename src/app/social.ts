@@ -8,6 +8,7 @@ import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { observeStreams } from '../observability/stream-metrics.ts'
 import { Connectivity } from '../presence/connectivity.ts'
 import { FriendIndex } from '../presence/friend-index.ts'
 import { FriendLocations } from '../presence/friend-locations.ts'
@@ -31,6 +32,8 @@ import { createPresence } from './presence.ts'
 import { createProfiles } from './profiles.ts'
 
 interface SocialDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
@@ -46,7 +49,7 @@ interface SocialDeps {
 export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
-  const { config, logger, db, bus, log, channel, metrics, now } = deps
+  const { instance, config, logger, db, bus, log, channel, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
@@ -76,11 +79,17 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     now
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
-  const presence = createPresence({ config, channel, metrics }, cleanups)
+  const presence = createPresence({ instance, config, channel, metrics }, cleanups)
   const subscriptions = cleanups.add('subscriptions', new OpenSubscriptions(), it => it.close())
+  observeStreams(metrics.registry, () => ({
+    updates: subscriptions.size('updates'),
+    connectivity: subscriptions.size('connectivity'),
+    positions: subscriptions.size('positions')
+  }))
   const queueSize = rpc.streamQueueSize
   const hub = cleanups.add('hub', new Hub({ bus, subscriptions, queueSize }), it => it.close())
   const updates = new Updates({
+    instance,
     hub,
     log,
     positions: new SavedPositionStore(db),
@@ -88,7 +97,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
     now,
-    onResume: metrics.streamBegun,
+    onResume: metrics.streams.streamBegun,
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')
   })
   cleanups.add('updates', updates, it => it.stop())
@@ -105,7 +114,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     const ofSockets = sockets.values().flatMap(socket => socket.sessions())
     return [...subscriptions.sessions(), ...ofSockets]
   }
-  /** Ends what lives by a session that is over, unheard or by its age. In passthrough they are the homeserver's. */
+  /** Ends what lives by a session that is over, by an event that was lost or by its age. In passthrough they are the homeserver's. */
   const checkSessions = async (): Promise<void> => {
     if (config.matrix?.mode === 'passthrough') return
     await sessions.checkAgain(liveSessions())

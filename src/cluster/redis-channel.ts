@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Logger } from '../observability/logger.ts'
@@ -7,6 +6,8 @@ import { channelMessage } from './messages.ts'
 import { connectRedis } from './redis.ts'
 
 interface RedisChannelOptions {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly url: string
   /** The name under which the instances of one service find each other. */
   readonly topic: string
@@ -28,7 +29,7 @@ const envelope = z.object({ from: z.string().max(100), message: probe.or(channel
 export class RedisChannel implements Channel {
   readonly #options: RedisChannelOptions
   /** How every message of this instance begins: those that come back are dropped unread. */
-  readonly #ownPrefix = `{"from":"${randomUUID()}","message":`
+  readonly #ownPrefix: string
   readonly #publisher: Redis
   readonly #subscriber: Redis
   readonly #listeners = new Set<ChannelListener>()
@@ -39,6 +40,7 @@ export class RedisChannel implements Channel {
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
+    this.#ownPrefix = `{"from":"${options.instance}","message":`
     this.#publisher = connectRedis(options.url, options.logger)
     this.#subscriber = connectRedis(options.url, options.logger)
     this.#subscriber.on('ready', () => this.#subscribe())

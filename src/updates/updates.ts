@@ -12,6 +12,8 @@ export const RESUME_OUTCOMES = ['fresh', 'resumed', 'expired', 'overrun'] as con
 type ResumeOutcome = (typeof RESUME_OUTCOMES)[number]
 
 interface UpdatesDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly hub: Hub
   readonly log: EventLog
   readonly positions: SavedPositionStore
@@ -55,7 +57,6 @@ interface PositionKey {
  */
 export class Updates {
   readonly #deps: UpdatesDeps
-  readonly #instance = randomUUID()
   readonly #streams = new Map<ResumableStream, PositionKey>()
   /** Those of them whose position may have changed: of many thousands that are open, most are idle. */
   readonly #active = new Set<ResumableStream>()
@@ -72,7 +73,7 @@ export class Updates {
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#deps.positions.heartbeat(this.#instance, this.#deps.now())
+    await this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.now())
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), HEARTBEAT_MS)
     this.#flushTimer = setInterval(() => this.#flush(), FLUSH_MS)
   }
@@ -115,9 +116,9 @@ export class Updates {
   }
 
   async #resume(address: Address, stream: ResumableStream, key: PositionKey): Promise<void> {
-    const { positions, log, lowWatermark, windowMs, maxMissed, now, onResume } = this.#deps
+    const { instance, positions, log, lowWatermark, windowMs, maxMissed, now, onResume } = this.#deps
     const since = now() - windowMs
-    const last = await positions.claim({ ...key, instance: this.#instance, start: lowWatermark(), since })
+    const last = await positions.claim({ ...key, instance, start: lowWatermark(), since })
     const outcome = outcomeOf(last, since)
     if (last === null || outcome !== 'resumed') return onResume(outcome)
     const events = await log.afterForTarget(address, last.floor, maxMissed + last.acked.length + 1)
@@ -183,7 +184,7 @@ export class Updates {
   }
 
   #heartbeat(): void {
-    this.#deps.positions.heartbeat(this.#instance, this.#deps.now()).catch(this.#deps.onError)
+    this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.now()).catch(this.#deps.onError)
   }
 }
 

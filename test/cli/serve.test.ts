@@ -58,6 +58,7 @@ describe('a service that is started', () => {
     const { httpUrl, rpcUrl, process } = await create(await dataDir())
     await process.start()
     const { port } = new URL(httpUrl)
+    await until(() => process.output.includes('  Data '), 'the greeting is printed')
     expect(process.output).toContain(`  HTTP   http://localhost:${port}   (routes: http://localhost:${port}/docs)\n`)
     expect(process.output).toContain(`  RPC    ws://localhost:${new URL(rpcUrl).port}\n`)
     const wallets = [await createWallet(), await createWallet()] as const

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Bus } from '../../src/cluster/bus.ts'
 import { type Channel, SilentChannel } from '../../src/cluster/channel.ts'
@@ -137,7 +138,7 @@ describeWithRedis('the bus of three instances over Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
   const create = (): Channel => {
-    const channel = new RedisChannel({ url: redis.url, topic: 'bus', logger: silent })
+    const channel = new RedisChannel({ url: redis.url, instance: randomUUID(), topic: 'bus', logger: silent })
     channels.push(channel)
     return channel
   }

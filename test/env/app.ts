@@ -2,8 +2,10 @@ import { createSocialClient } from '@dcl/social-rpc-client'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { type App, createApp, type Overrides } from '../../src/app/app.ts'
 import { readConfig } from '../../src/config/config.ts'
+import type { Address } from '../../src/domain/address.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
+import { scrape, valueIn } from './metric.ts'
 import { paced } from './pace.ts'
 import { freePort } from './ports.ts'
 import { ReceivedUpdates } from './received-updates.ts'
@@ -27,17 +29,23 @@ const TEST_SETTINGS = {
   LOGINS_PER_MINUTE: '1000000',
   MAX_CONNECTIONS_PER_IP: '100000',
   MAX_CONNECTIONS_PER_USER: '10000',
-  CALLS_PER_SECOND: '1000000'
+  CALLS_PER_SECOND: '1000000',
+  METRICS_TOKEN: 'metrics'
 }
 
 /** The real service on free ports, with whatever the test opens against it. */
 export class Env implements AsyncDisposable {
   readonly app: App
+  readonly #metricsToken: string | null
   readonly #folder: Folder | null
   readonly #opened: (() => void | Promise<void>)[] = []
 
-  private constructor(app: App, folder: Folder | null) {
+  /** Streams are opened one after the other: they are told apart by their number alone. */
+  #lastOpening: Promise<unknown> = Promise.resolve()
+
+  private constructor(app: App, metricsToken: string | null, folder: Folder | null) {
     this.app = app
+    this.#metricsToken = metricsToken
     this.#folder = folder
   }
 
@@ -55,7 +63,7 @@ export class Env implements AsyncDisposable {
     try {
       const ports = { HTTP_PORT: String(await freePort()), RPC_PORT: String(await freePort()) }
       const config = readConfig({ ...TEST_SETTINGS, ...ports, ...database, ...settings })
-      return new Env(await createApp(config, { logger, ...overrides }), folder)
+      return new Env(await createApp(config, { logger, ...overrides }), config.metricsToken, folder)
     } catch (error) {
       await folder?.[Symbol.asyncDispose]()
       throw error
@@ -72,10 +80,33 @@ export class Env implements AsyncDisposable {
 
   /** Collects the updates of a user, from when this resolves. */
   async updates(user: V1User): Promise<Inbox> {
-    const before = this.app.subscribers(user.address)
-    const inbox = new Inbox(user.client)
-    await until(() => this.app.subscribers(user.address) > before, 'the subscription is open')
-    return inbox
+    return this.opened(user.address, () => new Inbox(user.client))
+  }
+
+  /** Opens a stream of a user, and resolves when the service has it: what happens from then on is sent on it. */
+  opened<Stream>(address: Address, open: () => Stream | Promise<Stream>): Promise<Stream> {
+    const opening = this.#lastOpening.then(() => this.#open(address, open))
+    this.#lastOpening = opening.catch(() => undefined)
+    return opening
+  }
+
+  /** Streams that are open on the service, of all users. */
+  async openStreams(): Promise<number> {
+    const text = await scrape(this.app.httpUrl, this.#metricsToken ?? '')
+    const kinds = ['updates', 'connectivity', 'positions']
+    return kinds.reduce((sum, kind) => sum + valueIn(text, `social_streams_open{kind="${kind}"}`), 0)
+  }
+
+  async #open<Stream>(address: Address, open: () => Stream | Promise<Stream>): Promise<Stream> {
+    let others = await this.openStreams()
+    const stream = await open()
+    await until(async () => {
+      const all = await this.openStreams()
+      // One of another test may have been about to end.
+      others = Math.min(others, all)
+      return all > others
+    }, `the stream of ${address} is open`)
+    return stream
   }
 
   onStop(close: () => void | Promise<void>): void {

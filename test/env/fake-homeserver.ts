@@ -27,6 +27,8 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   answer: Answer = (_, response) => sendJson(response, 200, {})
   /** Whether the service itself is answered nothing. */
   isSilent = false
+  /** Requests of the service itself that were answered nothing. */
+  unanswered = 0
   /** Bytes of bodies that have come, also of those that are not complete yet. */
   bytes = 0
   readonly #server: Server
@@ -51,7 +53,10 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request
     if (headers.authorization === `Bearer ${this.asToken}`) {
-      if (this.isSilent) return
+      if (this.isSilent) {
+        this.unanswered += 1
+        return
+      }
       const body = JSON.parse((await this.#read(request)).toString() || '{}')
       const user = `@${body.identifier?.user}:${this.serverName}`
       this.#tokens += 1

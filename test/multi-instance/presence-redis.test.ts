@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { RedisChannel } from '../../src/cluster/redis-channel.ts'
@@ -25,7 +26,7 @@ describeWithRedis('presence over Redis', () => {
   afterAll(() => redis[Symbol.asyncDispose]())
 
   async function start(name: string, times = TIMES): Promise<Instance<RedisChannel>> {
-    const channel = new RedisChannel({ url: redis.url, topic: TOPIC, logger: silent })
+    const channel = new RedisChannel({ url: redis.url, instance: randomUUID(), topic: TOPIC, logger: silent })
     const instance = new Instance(`${name} ${Math.random()}`, channel, times)
     instances.push(instance)
     await until(() => channel.isConnected, 'the channel is connected')

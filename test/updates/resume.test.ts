@@ -25,16 +25,14 @@ describeEachDatabase('a device that lost its connection', kind => {
   /** Connects and subscribes; takes and acknowledges `limit` updates, and the one after only in part. */
   async function connect(device: Device, limit?: number): Promise<void> {
     device.received.length = 0
-    const before = env.app.subscribers(device.address)
     await device.connect(env.app.rpcUrl)
-    void device.listen(limit)
-    await until(() => env.app.subscribers(device.address) > before, 'the subscription is open')
+    await env.opened(device.address, () => void device.listen(limit))
   }
 
   async function lose(device: Device): Promise<void> {
-    const before = env.app.subscribers(device.address)
+    const before = await env.openStreams()
     device.terminate()
-    await until(() => env.app.subscribers(device.address) < before, 'the service notices the loss')
+    await until(async () => (await env.openStreams()) < before, 'the service notices the loss')
   }
 
   const actionsOf = (device: Device): string[] =>

@@ -6,9 +6,8 @@ import { FRIENDSHIP_ACTIONS } from '../../domain/friendship.ts'
 import type { Friendships } from '../../friendships/friendships.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession } from '../authentication.ts'
-import { matrixToken } from '../bearer.ts'
-import { readAnyBodyAsJson } from '../json-body.ts'
+import { matrixToken, requireSession } from '../auth.ts'
+import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers, WITH_TOKEN } from '../schemas.ts'
 
 interface FriendshipStateDeps {

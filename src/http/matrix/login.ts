@@ -6,7 +6,7 @@ import { SocialError } from '../../domain/errors.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import { MatrixError } from '../../matrix/client/matrix-error.ts'
 import type { LoginSessions } from '../../sessions/authenticator.ts'
-import { readAnyBodyAsJson } from '../json-body.ts'
+import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers } from '../schemas.ts'
 
 interface LoginRoutesDeps {

@@ -6,8 +6,7 @@ import { SocialError } from '../../domain/errors.ts'
 import { type Page, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession } from '../authentication.ts'
-import { socialToken } from '../bearer.ts'
+import { requireSession, socialToken } from '../auth.ts'
 import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
 
 interface FriendshipRoutesDeps {

@@ -1,6 +1,7 @@
-import type { Registry } from 'prom-client'
 import type { Backoff } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
+import type { MetricRegistry } from '../../observability/metric-registry.ts'
+import { outboxMetrics } from '../../observability/outbox-metrics.ts'
 import type { Database } from '../../storage/db/database.ts'
 import { AccountDataLeases, MatrixAccountStore } from '../../storage/matrix-accounts.ts'
 import { OutboxStore } from '../../storage/outbox.ts'
@@ -9,7 +10,6 @@ import type { HomeserverClient } from '../client/client.ts'
 import { PairRooms, type RoomCalls } from '../rooms/pair-rooms.ts'
 import { DirectRooms } from './direct-rooms.ts'
 import { HomeserverWatch } from './homeserver-watch.ts'
-import { OutboxMetrics } from './metrics.ts'
 import { PairFollower } from './pair-follower.ts'
 import { type Check, OutboxWorker } from './worker.ts'
 
@@ -36,7 +36,7 @@ interface OutboxDeps {
   readonly db: Database
   /** What makes the room of a pair. */
   readonly roomOn: 'request' | 'accept'
-  readonly registry: Registry
+  readonly registry: MetricRegistry
   readonly logger: Logger
   /** Unix milliseconds. */
   readonly now: () => number
@@ -67,7 +67,7 @@ export function createOutbox(deps: OutboxDeps): OutboxWorker {
     store,
     watch,
     logger,
-    metrics: new OutboxMetrics({ registry, stats, isPaused: () => watch.isPaused, now }),
+    metrics: outboxMetrics(registry, { stats, isPaused: () => watch.isPaused, now }),
     follow: (event, attempts, check) => {
       const calls = checked(homeserver, check)
       const rooms = new PairRooms(calls, accounts, attempts < PATIENCE)

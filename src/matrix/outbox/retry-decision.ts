@@ -1,9 +1,9 @@
 import { SocialError } from '../../domain/errors.ts'
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
+import type { Outcome } from '../../observability/outbox-metrics.ts'
 import type { Retry } from '../../storage/outbox.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
-import type { Outcome } from './metrics.ts'
 
 /** Tries of what can succeed later: about a day, once they are five minutes apart. */
 const MAX_ATTEMPTS = 300

@@ -2,10 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PairEvent } from '../../domain/events.ts'
 import type { Backoff } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
+import type { OutboxMetrics } from '../../observability/outbox-metrics.ts'
 import type { LeasedEvent, OutboxStore } from '../../storage/outbox.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
-import type { OutboxMetrics } from './metrics.ts'
 import { classifyFailure, isDatabaseAway } from './retry-decision.ts'
 
 /** Makes sure that calls may go on. @throws Interrupted */

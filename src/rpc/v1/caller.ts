@@ -1,7 +1,8 @@
 import type { SessionHolder } from '../../sessions/authenticator.ts'
 import type { Subscriber } from '../../subscriptions/subscription.ts'
 import type { Boundary } from '../boundary.ts'
-import { type Call, underway } from '../engine/service.ts'
+import { CLOSE } from '../engine/close-codes.ts'
+import { type Call, progressOf } from '../engine/service.ts'
 import type { SocketUsers } from '../socket-users.ts'
 import { tokenOf } from './codec.ts'
 import type { V1Deps } from './deps.ts'
@@ -21,10 +22,21 @@ export async function authenticate(
   call: Call<V1Context>
 ): Promise<SessionHolder> {
   const session = await sessions.authenticate(tokenOf(token))
-  call.connection.authenticated()
-  call.connection.context.users.seen(session.address, session.tokenHash)
+  showUser(session, call)
   limits.call(session.address)
   return session
+}
+
+/** @throws SocialError `too_many_requests`; the socket is closed then, unless it serves another user */
+function showUser({ address, tokenHash }: SessionHolder, call: Call<V1Context>): void {
+  const { users } = call.connection.context
+  try {
+    users.add(address, tokenHash)
+  } catch (error) {
+    if (users.isEmpty) call.closeAfter = CLOSE.userFull
+    throw error
+  }
+  call.connection.authenticated()
 }
 
 /** Who subscribes by a call. @throws as {@link authenticate} */
@@ -34,5 +46,5 @@ export async function authenticateSubscriber(
   call: Call<V1Context>
 ): Promise<Subscriber & { readonly tokenHash: string }> {
   const { address, tokenHash } = await authenticate(deps, token, call)
-  return { address, tokenHash: tokenHash.toString('hex'), ...underway(call) }
+  return { address, tokenHash: tokenHash.toString('hex'), ...progressOf(call) }
 }

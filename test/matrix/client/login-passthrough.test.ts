@@ -139,10 +139,9 @@ test('streams end with their session, also those whose token is remembered no mo
   const { env, rest } = matrix
   const client = await PresenceClient.connect(env.app, alice, 'token-of-alice')
   env.onStop(() => client.disconnect())
-  const sightings = client.observe()
-  await until(() => env.app.subscribers(alice.address) > 0, 'the subscription is open')
+  const observations = await env.opened(alice.address, () => client.observe())
   expect((await rest.as('token-of-bob').get('/v1/friendships/me')).status).toBe(200)
   expect((await rest.as('another-of-alice').post(`${CLIENT}/logout/all`)).status).toBe(200)
-  await until(() => sightings.ended !== null, 'the stream ends')
-  expect(sightings.ended).toBe('unauthorizedError')
+  await until(() => observations.ended !== null, 'the stream ends')
+  expect(observations.ended).toBe('unauthorizedError')
 })

@@ -1,4 +1,3 @@
-import { Registry } from 'prom-client'
 import { type Address, orderedPair } from '../../../src/domain/address.ts'
 import type { PairEvent } from '../../../src/domain/events.ts'
 import { decide, type PairAction } from '../../../src/domain/friendship.ts'
@@ -6,6 +5,7 @@ import { HomeserverClient } from '../../../src/matrix/client/client.ts'
 import type { RoomId } from '../../../src/matrix/client/ids.ts'
 import { createOutbox, type OutboxPace } from '../../../src/matrix/outbox/outbox.ts'
 import type { OutboxWorker } from '../../../src/matrix/outbox/worker.ts'
+import { MetricRegistry } from '../../../src/observability/metric-registry.ts'
 import { Database } from '../../../src/storage/db/database.ts'
 import { migrate } from '../../../src/storage/db/migrator.ts'
 import { EventLog } from '../../../src/storage/event-log.ts'
@@ -13,6 +13,7 @@ import { FriendshipStore } from '../../../src/storage/friendships.ts'
 import { MIGRATIONS } from '../../../src/storage/migrations/index.ts'
 import { OutboxStore } from '../../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase, postgresUrl, silent } from '../../env/databases.ts'
+import { valueIn } from '../../env/metric.ts'
 import { paced } from '../../env/pace.ts'
 import type { SynapseAccess } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
@@ -42,7 +43,7 @@ interface WorkerOptions {
 /** A worker with what it counts. */
 export interface Worker {
   readonly outbox: OutboxWorker
-  readonly registry: Registry
+  readonly registry: MetricRegistry
   stop(): Promise<void>
 }
 
@@ -108,7 +109,7 @@ export class OutboxWorld implements AsyncDisposable {
     const all = { ...QUICK, ...pace }
     const db = isOther ? await Database.open(this.#fresh.options, silent) : this.db
     const homeserver = this.#client(url ?? this.#access.url, token, all.callMs)
-    const registry = new Registry()
+    const registry = new MetricRegistry()
     const outbox = createOutbox({
       ...{ homeserver, db, registry, roomOn: this.#roomOn, logger: silent, pace: all },
       asToken: token,
@@ -154,8 +155,9 @@ export async function counted(
   name: string,
   labels: Record<string, string> = {}
 ): Promise<number> {
-  const metric = await registry.getSingleMetric(name)?.get()
-  const value = metric?.values.find(it => Object.entries(labels).every(([key, label]) => it.labels[key] === label))
-  if (value === undefined) throw new Error(`Nothing is counted as ${name}`)
-  return value.value
+  const values = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+  const series = values.length > 0 ? `${name}{${values}}` : name
+  const value = valueIn(await registry.render(), series)
+  if (Number.isNaN(value)) throw new Error(`Nothing is counted as ${series}`)
+  return value
 }

@@ -4,7 +4,7 @@ import { matrixProxy } from '../../../src/matrix/proxy/proxy.ts'
 import { ROUTES } from '../../../src/matrix/proxy/routes.ts'
 import { Upstream } from '../../../src/matrix/proxy/upstream.ts'
 import { FakeHomeserver } from '../../env/fake-homeserver.ts'
-import { startRouter } from '../../env/rest.ts'
+import { startHttpServer } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
 import { newAddress } from '../homeserver.ts'
 
@@ -13,13 +13,13 @@ const GRACE_MS = 300
 /** The proxy by itself, with less patience than that of the service. */
 let homeserver: FakeHomeserver
 let upstream: Upstream
-let app: Awaited<ReturnType<typeof startRouter>>
+let app: Awaited<ReturnType<typeof startHttpServer>>
 
 beforeAll(async () => {
   homeserver = await FakeHomeserver.start()
   upstream = new Upstream({ url: homeserver.url, connectTimeoutMs: 10_000, onChange: () => {} })
   const holder = { tokenHash: Buffer.from('hash'), address: newAddress(), deviceId: 'D' }
-  app = await startRouter()
+  app = await startHttpServer()
   await app.register(matrixProxy, {
     routes: ROUTES,
     rules: {},

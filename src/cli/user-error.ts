@@ -3,13 +3,13 @@ import { SocialError } from '../domain/errors.ts'
 import { DataInUseError } from '../storage/db/data-lock.ts'
 import { SchemaError } from '../storage/db/migrator.ts'
 
-/** What went wrong, in words that tell whoever gave the command what to do. */
+/** What went wrong, in words that say what to do to the person who gave the command. */
 export class UserError extends Error {
-  override readonly name = 'Advice'
+  override readonly name = 'UserError'
 }
 
 /**
- * Does work that may fail for a reason that whoever gave the command can mend, and then tells them what it is.
+ * Does work that may fail for a reason that the person who gave the command can remove, and then says what it is.
  * @returns what the work returns, or null when it failed in such a way
  * @throws what nobody foresaw
  */
@@ -17,14 +17,14 @@ export async function reportUserError<Result>(work: () => Promise<Result>): Prom
   try {
     return await work()
   } catch (error) {
-    const advice = adviceOn(error)
-    if (advice === null) throw error
-    console.error(advice)
+    const message = userMessageOf(error)
+    if (message === null) throw error
+    console.error(message)
     return null
   }
 }
 
-function adviceOn(error: unknown): string | null {
+function userMessageOf(error: unknown): string | null {
   for (const kind of [UserError, ConfigError, DataInUseError, SchemaError]) {
     if (error instanceof kind) return error.message
   }

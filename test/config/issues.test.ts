@@ -13,7 +13,7 @@ function messageOf(env: Record<string, string>): string {
   throw new Error('The configuration was taken')
 }
 
-describe('mistakes', () => {
+describe('issues', () => {
   test.each([
     ['CORS_ORIGINS', 'https://a.org/path'],
     ['CORS_ORIGINS', '*, https://a.org'],
@@ -57,7 +57,7 @@ describe('mistakes', () => {
     ])
   })
 
-  test('what is set but mistaken is not reported as missing too', () => {
+  test('what is set but not valid is not reported as missing too', () => {
     expect(messageOf({ MATRIX_MODE: 'passthrough', SYNAPSE_URL: 'nonsense' }).split('\n')).toEqual([
       'The configuration cannot be used:',
       expect.stringMatching(/^ {2}SYNAPSE_URL must be a URL .*, but is "nonsense"$/)
