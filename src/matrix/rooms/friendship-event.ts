@@ -1,3 +1,4 @@
+import { visibleAction } from '../../domain/block-view.ts'
 import type { PairEvent } from '../../domain/events.ts'
 import type { JsonObject } from '../client/http.ts'
 
@@ -5,11 +6,10 @@ import type { JsonObject } from '../client/http.ts'
 export const FRIENDSHIP_TYPE = 'org.decentraland.friendship'
 
 /**
- * What of an event of a pair is seen in their room, or null for nothing. That somebody is blocked is nobody's business:
- * a block that ended something looks like the end of a friendship, and any other like nothing at all.
+ * What of an event of a pair is seen in their room, or null for nothing: a block looks like the ordinary end of what it
+ * ended, and any other like nothing at all.
  */
-export function friendshipContent({ action, previous, message }: PairEvent): JsonObject | null {
-  if (action === 'unblock') return null
-  if (action !== 'block') return { type: action, ...(message !== null && { message }) }
-  return previous === 'requested' || previous === 'accepted' ? { type: 'delete' } : null
+export function friendshipContent(event: PairEvent): JsonObject | null {
+  const type = visibleAction(event)
+  return type && { type, ...(event.message !== null && { message: event.message }) }
 }

@@ -52,7 +52,7 @@ describeWithSynapse('the homeserver follows', () => {
     await isInStep()
   })
 
-  test('a block as the end of a friendship or a request, and nothing else of blocks', async () => {
+  test('a block as the ordinary end of what it ends, and nothing else of blocks', async () => {
     const [alice, bob] = newPair()
     await world.befriend(alice, bob)
     await world.act(bob, 'block', alice)
@@ -62,7 +62,10 @@ describeWithSynapse('the homeserver follows', () => {
     await world.act(carol, 'request', dave)
     await world.act(dave, 'block', carol)
     const [erin, frank] = newPair()
+    await world.act(erin, 'request', frank)
     await world.act(erin, 'block', frank)
+    const [grace, heidi] = newPair()
+    await world.act(grace, 'block', heidi)
     await isInStep()
   })
 

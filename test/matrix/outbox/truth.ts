@@ -87,16 +87,18 @@ export class OutboxTruth {
     const memberships: Record<string, string> = {}
     const friendship: Told[] = []
     const messages: string[] = []
-    for (const { actor, target, action, previous, message } of events) {
+    for (const { actor, target, action, previous, previousActor, message } of events) {
       const [sender, other] = [this.#homeserver.ids.userId(actor), this.#homeserver.ids.userId(target)]
       const makesRoom = action === 'accept' || (action === 'request' && this.#roomOn === 'request')
       if (!makesRoom && Object.keys(memberships).length === 0) continue
-      const endsSomething = previous === 'requested' || previous === 'accepted'
-      if (action === 'unblock' || (action === 'block' && !endsSomething)) continue
+      const endOfRequest = previousActor === actor ? 'cancel' : 'reject'
+      const ended = { requested: endOfRequest, accepted: 'delete' }[previous as string]
+      if (action === 'unblock' || (action === 'block' && ended === undefined)) continue
       memberships[sender] = 'join'
       if (action === 'accept') memberships[other] = 'join'
       else memberships[other] ??= 'invite'
-      friendship.push({ sender, type: action === 'block' ? 'delete' : action, ...(message !== null && { message }) })
+      const type = (action === 'block' && ended) || action
+      friendship.push({ sender, type, ...(message !== null && { message }) })
       if (message && this.#roomOn === 'request') messages.push(`${sender} ${message}`)
     }
     const last = friendship.at(-1)
