@@ -1,11 +1,11 @@
 import type { Address } from '../../domain/address.ts'
 import type { PairEvent } from '../../domain/events.ts'
+import { FRIENDSHIP_TYPE, friendshipContent } from '../../friendships/state-event.ts'
 import type { Accounts } from '../client/accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { HomeserverError, ifFailedAs } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
-import { FRIENDSHIP_TYPE, friendshipContent } from '../rooms/friendship-event.ts'
 import type { PairRooms } from '../rooms/pair-rooms.ts'
 import type { DirectRooms } from './direct-rooms.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { orderedPair } from '../../../src/domain/address.ts'
-import { friendshipContent } from '../../../src/matrix/rooms/friendship-event.ts'
+import { friendshipContent } from '../../../src/friendships/state-event.ts'
 import { postgresUrl } from '../../env/databases.ts'
 import { FaultProxy } from '../../env/fault-proxy.ts'
 import { describeWithSynapse, sharedSynapse, startSynapse } from '../../env/synapse.ts'

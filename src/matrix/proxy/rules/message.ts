@@ -1,4 +1,4 @@
-import { FRIENDSHIP_TYPE } from '../../rooms/friendship-event.ts'
+import { FRIENDSHIP_TYPE } from '../../../friendships/state-event.ts'
 import type { Policy } from './policy.ts'
 import type { RoomAccess } from './room-access.ts'
 import { FORWARD, forbidden, type Rule } from './rule.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { FRIENDSHIP_TYPE } from '../../../friendships/state-event.ts'
 import type { MatrixIds } from '../../client/ids.ts'
-import { FRIENDSHIP_TYPE } from '../../rooms/friendship-event.ts'
 import { DELAYS } from '../routes.ts'
 import type { FriendshipRule } from './friendship.ts'
 import type { MembershipRules } from './membership.ts'

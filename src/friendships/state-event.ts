@@ -1,6 +1,6 @@
-import { visibleAction } from '../../domain/block-view.ts'
-import type { PairEvent } from '../../domain/events.ts'
-import type { JsonObject } from '../client/http.ts'
+import { visibleAction } from '../domain/block-view.ts'
+import type { PairEvent } from '../domain/events.ts'
+import type { JsonObject } from '../matrix/client/http.ts'
 
 /** The state event by which clients of the Matrix API see and change a friendship (ADR-189). */
 export const FRIENDSHIP_TYPE = 'org.decentraland.friendship'
