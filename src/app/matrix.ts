@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { TokenSeal } from '../auth/token-seal.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
+import { FriendshipStateEvents } from '../friendships/state-event.ts'
 import { friendshipStateRoutes } from '../http/matrix/friendship-state.ts'
 import { loginRoutes } from '../http/matrix/login.ts'
 import { sessionRoutes } from '../http/matrix/session.ts'
@@ -64,7 +65,8 @@ function standalone({ config, social }: MatrixDeps): Matrix {
       await app.register(versionRoutes)
       await app.register(loginRoutes, { sessions, ids, prefixes })
       await app.register(sessionRoutes, { sessions, ids, prefixes })
-      await app.register(friendshipStateRoutes, { friends, sessions, ids })
+      const stateEvents = new FriendshipStateEvents(friends, ids)
+      await app.register(friendshipStateRoutes, { stateEvents, sessions, ids })
     }
   }
 }

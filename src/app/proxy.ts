@@ -5,7 +5,7 @@ import { HomeserverHttp } from '../matrix/client/http.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'
 import type { ProxyDeps } from '../matrix/proxy/proxy.ts'
 import type { PairRooms } from '../matrix/proxy/rules/create-room.ts'
-import { DirectEvents, FollowedEvents } from '../matrix/proxy/rules/friendship-events.ts'
+import { DirectEventWriter, OutboxEventWriter } from '../matrix/proxy/rules/friendship-events.ts'
 import { Rooms } from '../matrix/proxy/rules/rooms.ts'
 import { createRules, mediaRule } from '../matrix/proxy/rules/rules.ts'
 import { Upstream } from '../matrix/proxy/upstream.ts'
@@ -50,7 +50,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<Pro
       channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
       allowPrivateRooms: matrix.allowPrivateRooms,
       pairRooms,
-      friendshipEvents: pairRooms ? new FollowedEvents(rooms, ids) : new DirectEvents(rooms)
+      friendshipEvents: pairRooms ? new OutboxEventWriter(rooms, ids) : new DirectEventWriter(rooms)
     }),
     publicRules: { media: mediaRule(ids) },
     upstream,

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Env } from '../../env/app.ts'
 import { act, type LoggedIn, Rest, startService, statePath } from '../../env/rest.ts'
+import { expectSequence, SEQUENCES } from '../../matrix/friendship-puts.ts'
 
 let env: Env
 let rest: Rest
 let alice: LoggedIn
 let bob: LoggedIn
+let passed = 0
 beforeAll(async () => {
-  env = await startService({ MAX_PENDING_REQUESTS: '3' })
+  env = await startService({ MAX_PENDING_REQUESTS: '3' }, { now: () => Date.now() + passed })
   rest = new Rest(env.app.httpUrl)
 })
 afterAll(() => env.stop())
@@ -83,6 +85,22 @@ describe('the same event, sent again', () => {
     const first = await send()
     expect(first).toEqual(EVENT)
     expect(await Promise.all([send(), send(), send()])).toEqual([first, first, first])
+  })
+})
+
+describe('the same content, put again', () => {
+  afterAll(() => {
+    passed = 0
+  })
+
+  it.each(SEQUENCES)('$title', async sequence => {
+    passed = 0
+    await two()
+    const path = statePath(alice.address, bob.address)
+    const pass = (ms: number): void => {
+      passed += ms
+    }
+    await expectSequence(sequence, { alice, bob, path, userId: ({ address }) => `@${address}:localhost`, pass })
   })
 })
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CLIENT, MatrixEnv, type MatrixUser, part } from '../../env/matrix.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { loginV2 } from '../../env/v2.ts'
+import { expectSequence, SEQUENCES } from '../friendship-puts.ts'
 
 const TYPE = 'org.decentraland.friendship'
 
@@ -15,9 +16,10 @@ interface StateEvent {
 
 describeWithSynapse('the state event of a friendship', () => {
   let env: MatrixEnv
+  let passed = 0
 
   beforeAll(async () => {
-    env = await MatrixEnv.start(await sharedSynapse())
+    env = await MatrixEnv.start(await sharedSynapse(), {}, { now: () => Date.now() + passed })
   })
   afterAll(() => env[Symbol.asyncDispose]())
 
@@ -138,6 +140,16 @@ describeWithSynapse('the state event of a friendship', () => {
     await client.blockUser(alice.address)
     expect(await act(alice, roomId, 'request')).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
     expect(await eventsIn(alice, roomId)).toEqual([])
+  })
+
+  test.each(SEQUENCES)('put again $title', async sequence => {
+    passed = 0
+    const { alice, bob, roomId } = await env.pair()
+    const path = `${CLIENT}/rooms/${part(roomId)}/state/${TYPE}`
+    const pass = (ms: number): void => {
+      passed += ms
+    }
+    await expectSequence(sequence, { alice, bob, path, userId: ({ address }) => env.userId(address), pass })
   })
 
   test('asked for again after a lost answer is answered the same', async () => {

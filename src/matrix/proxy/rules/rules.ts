@@ -1,12 +1,14 @@
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
 import type { Friendships } from '../../../friendships/friendships.ts'
 import type { Settings } from '../../../friendships/settings.ts'
+import { FriendshipStateEvents } from '../../../friendships/state-event.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
 import type { RuleName } from '../routes.ts'
 import { type ChannelLimits, Channels } from './channels.ts'
 import { CreateRoomRule, type PairRooms } from './create-room.ts'
-import { type FriendshipEvents, FriendshipRule } from './friendship.ts'
+import { FriendshipRule } from './friendship.ts'
+import type { FriendshipEventWriter } from './friendship-events.ts'
 import { MembershipRules } from './membership.ts'
 import { MessageRule } from './message.ts'
 import { Policy } from './policy.ts'
@@ -27,7 +29,7 @@ interface RulesDeps {
   readonly allowPrivateRooms: boolean
   /** Null where clients make the rooms of pairs themselves. */
   readonly pairRooms: PairRooms | null
-  readonly friendshipEvents: FriendshipEvents
+  readonly friendshipEvents: FriendshipEventWriter
 }
 
 export type RoomRuleName = Exclude<RuleName, 'login' | 'logout' | 'logoutAll'>
@@ -39,7 +41,8 @@ export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule
   const access = new RoomAccess(rooms, deps.allowPrivateRooms)
   const channels = new Channels(rooms, ids, deps.channelLimits)
   const membership = new MembershipRules({ ids, rooms, access, policy, channels })
-  const friendship = new FriendshipRule({ ids, access, friends, events: deps.friendshipEvents })
+  const stateEvents = new FriendshipStateEvents(friends, ids)
+  const friendship = new FriendshipRule({ access, stateEvents, writer: deps.friendshipEvents })
   const presence = new PresenceRules(ids, policy)
 
   return {
