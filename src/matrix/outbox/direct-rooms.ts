@@ -1,15 +1,13 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Address } from '../../domain/address.ts'
+import { poll } from '../../lib/poll.ts'
 import type { UserHolds } from '../../storage/user-holds.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
 
-/** Longest wait for a user whom somebody else has, in milliseconds. */
-const WAIT_MS = 10_000
-/** Between two tries to have a user whom somebody else has, in milliseconds. */
-const STEP_MS = 20
+/** Longest wait for a user whom somebody else has. */
+const WAIT = { withinMs: 10_000, backoff: { firstMs: 40, maxMs: 40 } }
 
 /**
  * `m.direct`, by which a user's clients know which room is the conversation with whom. Clients and we write it as a
@@ -57,12 +55,8 @@ export class DirectRooms {
   }
 
   async #take(owner: Address): Promise<number> {
-    const deadline = performance.now() + WAIT_MS
-    for (;;) {
-      const hold = await this.#holds.take(owner, this.#holdMs)
-      if (hold !== null) return hold
-      if (performance.now() > deadline) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
-      await wait(STEP_MS * (1 + Math.random()))
-    }
+    const hold = await poll(async () => (await this.#holds.take(owner, this.#holdMs)) ?? undefined, WAIT)
+    if (hold === undefined) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
+    return hold
   }
 }

@@ -51,7 +51,7 @@ const CALLS_OF_STEP = 3
 const CALLS_OF_HOLD = 3
 
 /** Tries after which a room that is not complete will not be any more: by then they are a minute apart. */
-const PATIENCE = 8
+const MAX_CREATION_ATTEMPTS = 8
 
 /** A worker that keeps the homeserver in step with what is committed, not started yet. */
 export function createOutbox(deps: OutboxDeps): OutboxWorker {
@@ -71,7 +71,7 @@ export function createOutbox(deps: OutboxDeps): OutboxWorker {
     metrics: new OutboxMetrics({ registry, stats, isPaused: () => watch.isPaused, now }),
     follow: (event, attempts, check) => {
       const calls = checked(homeserver, check)
-      const rooms = new PairRooms(calls, accounts, attempts < PATIENCE)
+      const rooms = new PairRooms(calls, accounts, { waitForCreation: attempts < MAX_CREATION_ATTEMPTS })
       const directRooms = new DirectRooms(calls, holds, CALLS_OF_HOLD * callMs)
       return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
     },

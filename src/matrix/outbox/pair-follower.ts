@@ -74,7 +74,7 @@ export class PairFollower {
       false,
       put().then(() => true)
     )
-    if (!isInRoom && (await rooms.takeUpInvite(roomId, actor))) await put()
+    if (!isInRoom && (await rooms.acceptInvite(roomId, actor))) await put()
   }
 
   #putState(roomId: RoomId, actor: Address, content: JsonObject): Promise<unknown> {

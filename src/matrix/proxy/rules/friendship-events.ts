@@ -1,8 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { SocialError } from '../../../domain/errors.ts'
 import { type AcceptedStateEvent, FRIENDSHIP_TYPE } from '../../../friendships/state-event.ts'
+import { poll } from '../../../lib/poll.ts'
 import type { EventId, MatrixIds } from '../../client/ids.ts'
-import type { Rooms, StateEvent } from './rooms.ts'
+import type { Rooms } from './rooms.ts'
 import type { RuleCall } from './rule.ts'
 
 /** Brings what was done to a friendship into the room, where it is a state event. */
@@ -16,10 +16,8 @@ export interface FriendshipEventWriter {
   write(call: RuleCall, roomId: string, event: AcceptedStateEvent, older: EventId | null): Promise<EventId>
 }
 
-/** How long a client waits for the event of what it did, in milliseconds. */
-const MAX_WAIT_MS = 10_000
-const FIRST_STEP_MS = 10
-const MAX_STEP_MS = 250
+/** How long a client waits for the event of what it did. */
+const WAIT = { withinMs: 10_000, backoff: { firstMs: 20, maxMs: 250 } }
 
 /** Writes the events in the name of the user: where nobody else writes them. */
 export class DirectEventWriter implements FriendshipEventWriter {
@@ -65,14 +63,12 @@ export class OutboxEventWriter implements FriendshipEventWriter {
   ): Promise<EventId> {
     if (stateKey !== '') return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
     const sender = this.#ids.userId(actor)
-    const isIt = (event: StateEvent | null): event is StateEvent =>
-      event?.sender === sender && event.content['type'] === content.type && event.event_id !== older
-    const deadline = performance.now() + MAX_WAIT_MS
-    for (let step = FIRST_STEP_MS; performance.now() < deadline; step = Math.min(2 * step, MAX_STEP_MS)) {
+    const eventId = await poll(async () => {
       const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', token)
-      if (isIt(event)) return event.event_id
-      await wait(step)
-    }
+      const isIt = event?.sender === sender && event.content['type'] === content.type && event.event_id !== older
+      return isIt ? event.event_id : undefined
+    }, WAIT)
+    if (eventId !== undefined) return eventId
     throw new SocialError('unavailable', 'It is done, but the homeserver does not have it yet')
   }
 }
