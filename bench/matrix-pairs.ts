@@ -105,7 +105,9 @@ export class Pairs implements AsyncDisposable {
   #worker(): OutboxWorker {
     const [homeserver, db, { asToken }] = [this.#homeserver, this.#db, this.#access]
     const registry = new Registry()
-    return createOutbox({ homeserver, asToken, db, roomOn: 'request', registry, logger, now: Date.now, pace: PACE })
+    const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
+    const roomOn = 'request'
+    return createOutbox({ homeserver, accounts, asToken, db, roomOn, registry, logger, now: Date.now, pace: PACE })
   }
 
   async #befriend([asks, asked]: UserPair): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
+import type { Accounts } from '../matrix/client/accounts.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
 import { createOutbox, type OutboxPace } from '../matrix/outbox/outbox.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -14,6 +15,8 @@ interface OutboxDeps {
   readonly metrics: Metrics
   readonly db: Database
   readonly bus: Bus
+  /** Null without an application service. */
+  readonly accounts: Accounts | null
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -32,8 +35,8 @@ const CALLS_OF_PAIR = 3
 
 /** Keeps a homeserver that knows this service as its application service in step with what is committed. */
 export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): Promise<void> {
-  const { config, logger, metrics, db, bus, now } = deps
-  if (config.matrix?.mode !== 'appservice') return
+  const { config, logger, metrics, db, bus, accounts, now } = deps
+  if (config.matrix?.mode !== 'appservice' || accounts === null) return
   const { homeserverUrl, asToken, roomOn } = config.matrix
   await new OutboxStore(db).begin()
   // Connections of its own, so that a long outbox never stands in the way of a login.
@@ -46,8 +49,14 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
   })
   cleanups.add('homeserver of the outbox', homeserver, it => it.close())
   const worker = createOutbox({
-    ...{ homeserver, asToken, db, roomOn, logger, now },
+    homeserver,
+    accounts,
+    asToken,
+    db,
+    roomOn,
     registry: metrics.registry,
+    logger,
+    now,
     pace: PACE
   })
   cleanups.add('outbox', worker, it => it.stop(config.shutdownGraceMs))

@@ -23,6 +23,7 @@ import type { Database } from '../storage/db/database.ts'
 import { MatrixAccountStore } from '../storage/matrix-accounts.ts'
 import { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { Cleanups } from './cleanups.ts'
+import { PACE } from './matrix-outbox.ts'
 import { createProxy } from './proxy.ts'
 import type { Social } from './social.ts'
 
@@ -38,6 +39,8 @@ interface MatrixDeps {
 export interface Matrix {
   /** Knows whose access tokens they are. */
   readonly authenticator: Authenticator
+  /** Of users on the homeserver; null where this service cannot create any. */
+  readonly accounts: Accounts | null
   /** Adds the routes under `/_matrix`. */
   register(app: FastifyInstance): Promise<void>
 }
@@ -60,6 +63,7 @@ function standalone({ config, social }: MatrixDeps): Matrix {
   const ids = new MatrixIds(config.serverName)
   return {
     authenticator: sessions,
+    accounts: null,
     register: async app => {
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
@@ -75,7 +79,7 @@ function standalone({ config, social }: MatrixDeps): Matrix {
 function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
   const { config, logger, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
-  const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
+  const accounts = createAccounts(deps, matrix, cleanups)
   const sessions = new AppserviceSessions({
     sessions: social.sessions,
     store: new MatrixSessionStore(db),
@@ -91,6 +95,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
   const proxy = createProxy({ ...deps, matrix, pairRooms: new PairRoomCreator(homeserver, accounts) }, cleanups)
   return {
     authenticator: sessions,
+    accounts,
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, ids, prefixes })
@@ -115,6 +120,7 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
   const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
   return {
     authenticator: sessions,
+    accounts: null,
     register: async app => {
       await app.register(matrixProxy, {
         ...proxy,
@@ -127,10 +133,18 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
   }
 }
 
+/** With connections of their own, and calls that are over before a lease of the outbox is. */
+function createAccounts({ config, db }: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Accounts {
+  const { homeserverUrl, asToken } = matrix
+  const timeoutMs = Math.min(matrix.timeoutMs, PACE.callMs)
+  const homeserver = createClient(config, asToken, { homeserverUrl, timeoutMs }, cleanups)
+  return new Accounts(homeserver, new MatrixAccountStore(db))
+}
+
 function createClient(
   { serverName }: Config,
   asToken: string | null,
-  { homeserverUrl, timeoutMs }: NonNullable<Config['matrix']>,
+  { homeserverUrl, timeoutMs }: Pick<NonNullable<Config['matrix']>, 'homeserverUrl' | 'timeoutMs'>,
   cleanups: Cleanups
 ): HomeserverClient {
   const options = { url: homeserverUrl, timeoutMs, connections: CONNECTIONS, serverName, asToken }

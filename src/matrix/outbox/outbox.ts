@@ -2,10 +2,9 @@ import type { Registry } from 'prom-client'
 import type { Backoff } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
 import type { Database } from '../../storage/db/database.ts'
-import { MatrixAccountStore } from '../../storage/matrix-accounts.ts'
 import { OutboxStore } from '../../storage/outbox.ts'
 import { UserHolds } from '../../storage/user-holds.ts'
-import { Accounts } from '../client/accounts.ts'
+import type { Accounts } from '../client/accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { PairRooms, type RoomCalls } from '../rooms/pair-rooms.ts'
 import { DirectRooms } from './direct-rooms.ts'
@@ -32,6 +31,7 @@ export interface OutboxPace {
 
 interface OutboxDeps {
   readonly homeserver: HomeserverClient
+  readonly accounts: Accounts
   /** With which this service shows itself to the homeserver. */
   readonly asToken: string
   readonly db: Database
@@ -55,10 +55,9 @@ const MAX_CREATION_ATTEMPTS = 8
 
 /** A worker that keeps the homeserver in step with what is committed, not started yet. */
 export function createOutbox(deps: OutboxDeps): OutboxWorker {
-  const { homeserver, asToken, db, roomOn, registry, logger, now, pace } = deps
+  const { homeserver, accounts, asToken, db, roomOn, registry, logger, now, pace } = deps
   const { callMs, pairBackoff, awayBackoff, ...times } = pace
   const store = new OutboxStore(db)
-  const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
   const holds = new UserHolds(db)
   // Asks for what needs no pair and no user, and shows that our token is known.
   const ping = (): Promise<unknown> => homeserver.whoami(asToken)

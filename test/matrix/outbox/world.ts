@@ -2,6 +2,7 @@ import { Registry } from 'prom-client'
 import { type Address, orderedPair } from '../../../src/domain/address.ts'
 import type { PairEvent } from '../../../src/domain/events.ts'
 import { decide, type PairAction } from '../../../src/domain/friendship.ts'
+import { Accounts } from '../../../src/matrix/client/accounts.ts'
 import { HomeserverClient } from '../../../src/matrix/client/client.ts'
 import type { RoomId } from '../../../src/matrix/client/ids.ts'
 import { createOutbox, type OutboxPace } from '../../../src/matrix/outbox/outbox.ts'
@@ -10,6 +11,7 @@ import { Database } from '../../../src/storage/db/database.ts'
 import { migrate } from '../../../src/storage/db/migrator.ts'
 import { EventLog } from '../../../src/storage/event-log.ts'
 import { FriendshipStore } from '../../../src/storage/friendships.ts'
+import { MatrixAccountStore } from '../../../src/storage/matrix-accounts.ts'
 import { MIGRATIONS } from '../../../src/storage/migrations/index.ts'
 import { OutboxStore } from '../../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase, postgresUrl, silent } from '../../env/databases.ts'
@@ -108,7 +110,13 @@ export class OutboxWorld implements AsyncDisposable {
     const homeserver = this.#client(url ?? this.#access.url, token, all.callMs)
     const registry = new Registry()
     const outbox = createOutbox({
-      ...{ homeserver, db, registry, roomOn: this.#roomOn, logger: silent, pace: all },
+      homeserver,
+      accounts: new Accounts(homeserver, new MatrixAccountStore(db)),
+      db,
+      registry,
+      roomOn: this.#roomOn,
+      logger: silent,
+      pace: all,
       asToken: token,
       now: now ?? Date.now
     })
