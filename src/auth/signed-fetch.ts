@@ -20,10 +20,8 @@ const SCENE_SIGNER = 'decentraland-kernel-scene'
 export interface SignedFetch {
   readonly address: Address
   readonly signer: Address
-  readonly signatureId: string
   /** When the delegation ends, in unix milliseconds. */
   readonly expiresAt: number | null
-  readonly metadata: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -50,8 +48,8 @@ export async function verifySignedFetch(
   if (isOfScene(rawMetadata, metadata)) throw new SocialError('unauthorized', 'Scenes cannot sign in')
 
   const payload = [method, path, timestamp, rawMetadata].join(':').toLowerCase()
-  const { owner, signer, signatureId, expiresAt } = await verifier.verify(chain, payload, now)
-  return { address: owner, signer, signatureId, expiresAt, metadata }
+  const { owner, signer, expiresAt } = await verifier.verify(chain, payload, now)
+  return { address: owner, signer, expiresAt }
 }
 
 /** The headers of the scheme under their lower-case names. */

@@ -101,7 +101,7 @@ export class LocalSessions implements LoginSessions {
     const now = this.#deps.now()
     const signedAt = Number(timestamp)
     if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
-    const { owner, signatureId } = await verifier.verify(authChain, timestamp, now)
+    const { owner, signer } = await verifier.verify(authChain, timestamp, now)
     if (owner !== user) throw new SocialError('forbidden', 'The auth chain is not of this user')
 
     const { token, tokenHash } = createToken()
@@ -113,7 +113,8 @@ export class LocalSessions implements LoginSessions {
       expiresAt: now + tokenLifetimeMs
     }
     const proof = {
-      id: createHash('sha256').update(`${owner}:${timestamp}:${signatureId}`).digest(),
+      // Not of the signature, which anyone can respell: (r, s, v) is as good as (r, n - s, the other v).
+      id: createHash('sha256').update(`${owner}:${signer}:${timestamp}`).digest(),
       // For longer than the login is current: another instance, whose clock may be ahead, sweeps too.
       expiresAt: signedAt + 2 * LOGIN_WINDOW_MS
     }

@@ -85,17 +85,6 @@ describe('a contract wallet', () => {
     expect(await verify(delegated)).toMatchObject(expected)
   })
 
-  it('has one id for whatever bytes it confirms of a payload', async () => {
-    onCall = () => ({ result: MAGIC })
-    const [owner, link] = simple as [AuthChain[0], AuthChain[0]]
-    const { signatureId } = await verify(simple)
-    expect((await verify([owner, { ...link, signature: `${SIGNATURE}00` }])).signatureId).toBe(signatureId)
-
-    const other = new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs: 5_000 })
-    const payload = '1905336000000'
-    expect((await other.verify([owner, { ...link, payload }], payload, now)).signatureId).not.toBe(signatureId)
-  })
-
   it.each<[string, object]>([
     ['answers another value', { result: `0x${'f'.repeat(64)}` }],
     ['reverts', { error: { code: 3, message: 'execution reverted' } }],
