@@ -2,7 +2,7 @@ import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
 import type { Accounts } from '../matrix/client/accounts.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
-import { createOutbox, type OutboxPace } from '../matrix/outbox/outbox.ts'
+import { createOutbox, type OutboxOptions } from '../matrix/outbox/outbox.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
@@ -21,7 +21,7 @@ interface OutboxDeps {
   readonly now: () => number
 }
 
-export const PACE: OutboxPace = {
+export const OUTBOX_OPTIONS: OutboxOptions = {
   // More would get more done, but whoever chats meanwhile waits longer for the homeserver.
   lanes: 8,
   pollMs: 1_000,
@@ -44,21 +44,12 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
     url: homeserverUrl,
     serverName: config.serverName,
     asToken,
-    timeoutMs: PACE.callMs,
-    connections: PACE.lanes * CALLS_OF_PAIR
+    timeoutMs: OUTBOX_OPTIONS.callMs,
+    connections: OUTBOX_OPTIONS.lanes * CALLS_OF_PAIR
   })
   cleanups.add('homeserver of the outbox', homeserver, it => it.close())
-  const worker = createOutbox({
-    homeserver,
-    accounts,
-    asToken,
-    db,
-    roomOn,
-    registry: metrics.registry,
-    logger,
-    now,
-    pace: PACE
-  })
+  const { registry } = metrics
+  const worker = createOutbox({ homeserver, accounts, asToken, db, roomOn, registry, logger, now }, OUTBOX_OPTIONS)
   cleanups.add('outbox', worker, it => it.stop(config.shutdownGraceMs))
   bus.subscribe(event => {
     if (event.kind === 'pair') worker.wake()

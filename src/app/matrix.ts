@@ -23,7 +23,7 @@ import type { Database } from '../storage/db/database.ts'
 import { MatrixAccountStore } from '../storage/matrix-accounts.ts'
 import { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { Cleanups } from './cleanups.ts'
-import { PACE } from './matrix-outbox.ts'
+import { OUTBOX_OPTIONS } from './matrix-outbox.ts'
 import { createProxy } from './proxy.ts'
 import type { Social } from './social.ts'
 
@@ -136,7 +136,7 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
 /** With connections of their own, and calls that are over before a lease of the outbox is. */
 function createAccounts({ config, db }: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Accounts {
   const { homeserverUrl, asToken } = matrix
-  const timeoutMs = Math.min(matrix.timeoutMs, PACE.callMs)
+  const timeoutMs = Math.min(matrix.timeoutMs, OUTBOX_OPTIONS.callMs)
   const homeserver = createClient(config, asToken, { homeserverUrl, timeoutMs }, cleanups)
   return new Accounts(homeserver, new MatrixAccountStore(db))
 }

@@ -6,7 +6,7 @@ import { HomeserverError } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
 
-/** Longest wait for a user whom somebody else has. */
+/** Longest wait for a user whom another worker holds. */
 const WAIT = { withinMs: 10_000, backoff: { firstMs: 40, maxMs: 40 } }
 
 /**
@@ -18,7 +18,7 @@ export class DirectRooms {
   readonly #holds: UserHolds
   readonly #holdMs: number
 
-  /** @param holdMs how long one may have a user at most, in milliseconds: longer than the two calls that it is for */
+  /** @param holdMs how long one may hold a user at most, in milliseconds: longer than the two calls that it is for */
   constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, holds: UserHolds, holdMs: number) {
     this.#homeserver = homeserver
     this.#holds = holds
@@ -27,10 +27,10 @@ export class DirectRooms {
 
   /** Makes a room the first of the owner's rooms with a friend, unless it is one of them. @throws HomeserverError */
   async add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
-    const hold = await this.#take(owner)
+    const hold = await this.#acquire(owner)
     let mayStillBeWritten = false
     try {
-      const direct = await this.#directWith(owner, friend, roomId)
+      const direct = await this.#withRoom(owner, friend, roomId)
       if (direct === null) return
       await this.#homeserver
         .as(owner)
@@ -46,7 +46,7 @@ export class DirectRooms {
   }
 
   /** What is to be written; null when the room is there already. */
-  async #directWith(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
+  async #withRoom(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
     const friendId = this.#homeserver.ids.userId(friend)
     const direct = (await this.#homeserver.as(owner).getAccountData('m.direct')) ?? {}
     const present = direct[friendId]
@@ -54,7 +54,7 @@ export class DirectRooms {
     return rooms.includes(roomId) ? null : { ...direct, [friendId]: [roomId, ...rooms] }
   }
 
-  async #take(owner: Address): Promise<number> {
+  async #acquire(owner: Address): Promise<number> {
     const hold = await poll(async () => (await this.#holds.take(owner, this.#holdMs)) ?? undefined, WAIT)
     if (hold === undefined) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
     return hold

@@ -42,7 +42,7 @@ export async function classifyFailure(
     return { ...away, holdMs }
   }
   const mayBeAway = kind === 'unavailable' || kind === 'misconfigured'
-  if (mayBeAway && !(await watch.ask())) return { ...away, holdMs: 0 }
+  if (mayBeAway && !(await watch.probe())) return { ...away, holdMs: 0 }
   return failed(attempts + 1, error.retryable ? MAX_ATTEMPTS : MAX_REFUSALS, message, backoff)
 }
 

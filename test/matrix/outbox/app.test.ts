@@ -9,9 +9,9 @@ import { Env } from '../../env/app.ts'
 import { freshPostgres, LIMITS, postgresUrl, silent } from '../../env/databases.ts'
 import { FaultProxy } from '../../env/fault-proxy.ts'
 import { describeWithSynapse, type SynapseAccess, sharedSynapse } from '../../env/synapse.ts'
+import { until } from '../../env/until.ts'
 import { LogReader } from '../../faults/log-reader.ts'
-import { OutboxTruth } from './truth.ts'
-import { within } from './world.ts'
+import { LogComparison } from './log-comparison.ts'
 
 const METRICS_TOKEN = 'metrics'
 
@@ -51,13 +51,13 @@ describeWithSynapse('instances of the service with one homeserver', () => {
       const homeserver = new HomeserverClient({ ...access, timeoutMs: 20_000, connections: 4 })
       try {
         const outbox = new OutboxStore(db)
-        await within(80_000, 'the homeserver has everything', async () => (await outbox.stats()).depth === 0)
+        await until(async () => (await outbox.stats()).depth === 0, 'the homeserver has everything', 80_000)
         await alice.client.removeFriend(bob.address)
         await bob.client.requestFriendship(alice.address, 'Once more?')
-        await within(20_000, 'the homeserver has everything', async () => (await outbox.stats()).depth === 0)
+        await until(async () => (await outbox.stats()).depth === 0, 'the homeserver has everything')
         const { events } = await new EventLog(db).after(0, [], 100)
         expect(events).toHaveLength(4)
-        expect(await new OutboxTruth(access, homeserver, 'request').differences(events)).toEqual([])
+        expect(await new LogComparison(access, homeserver, 'request').differences(events)).toEqual([])
       } finally {
         await homeserver.close()
         await db.close()
@@ -84,7 +84,7 @@ describeWithSynapse('instances of the service with one homeserver', () => {
       await using env = await Env.start(together)
       await using log = await LogReader.open(database)
       const depth = async () => (await new OutboxStore(log.db).stats()).depth
-      await within(80_000, 'the homeserver has everything', async () => (await depth()) === 0)
+      await until(async () => (await depth()) === 0, 'the homeserver has everything', 80_000)
 
       const homeserver = new HomeserverClient({ ...access, timeoutMs: 20_000, connections: 4 })
       env.onStop(() => homeserver.close())
@@ -92,7 +92,7 @@ describeWithSynapse('instances of the service with one homeserver', () => {
       expect(await homeserver.resolveAlias(ids.pairAlias(orderedPair(alice.address, bob.address)))).toBeNull()
       const [, ofCarol] = await log.all()
       expect(ofCarol?.target).toBe(carol.address)
-      expect(await new OutboxTruth(access, homeserver, 'request').differences([ofCarol!])).toEqual([])
+      expect(await new LogComparison(access, homeserver, 'request').differences([ofCarol!])).toEqual([])
     },
     150_000
   )
