@@ -13,7 +13,7 @@ import { MatrixIds } from '../matrix/client/ids.ts'
 import { matrixProxy } from '../matrix/proxy/proxy.ts'
 import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
 import { SessionRules } from '../matrix/proxy/rules/sessions.ts'
-import { passingAuth, swappingAuth } from '../matrix/proxy/upstream-auth.ts'
+import { appserviceAuth, passthroughAuth } from '../matrix/proxy/upstream-auth.ts'
 import { PairRoomCreator } from '../matrix/rooms/pair-room-creator.ts'
 import type { Logger } from '../observability/logger.ts'
 import { AppserviceSessions } from '../sessions/appservice-sessions.ts'
@@ -100,7 +100,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, ids, prefixes })
       await app.register(sessionRoutes, { sessions, ids, prefixes })
-      await app.register(matrixProxy, { ...proxy, gate: swappingAuth(sessions), routes: ROUTES })
+      await app.register(matrixProxy, { ...proxy, auth: appserviceAuth(sessions), routes: ROUTES })
     }
   }
 }
@@ -114,7 +114,7 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
     bus,
     tokenKey: matrix.tokenKey,
     cacheSize: config.tokens.cacheSize,
-    live: social.liveSessions
+    activeSessions: social.liveSessions
   })
   const proxy = createProxy({ ...deps, matrix, pairRooms: null }, cleanups)
   const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
@@ -124,7 +124,7 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
     register: async app => {
       await app.register(matrixProxy, {
         ...proxy,
-        gate: passingAuth(sessions),
+        auth: passthroughAuth(sessions),
         routes: [...SESSION_ROUTES, ...ROUTES],
         rules: { ...proxy.rules, logout, logoutAll },
         publicRules: { ...proxy.publicRules, login }

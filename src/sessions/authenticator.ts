@@ -3,7 +3,7 @@ import type { Address } from '../domain/address.ts'
 
 /** A session, as far as anyone needs it who has its token. */
 export interface SessionHolder {
-  /** What the session is known by: no token is ever kept or told. */
+  /** What the session is known by: no token is ever stored or sent. */
   readonly tokenHash: Buffer
   readonly address: Address
   readonly deviceId: string

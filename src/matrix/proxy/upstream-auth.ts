@@ -2,7 +2,7 @@ import type { AppserviceSessions } from '../../sessions/appservice-sessions.ts'
 import type { Authenticator, SessionHolder } from '../../sessions/authenticator.ts'
 import type { PassthroughSessions } from '../../sessions/passthrough-sessions.ts'
 
-/** Who may pass, and with which token of the homeserver. */
+/** Who may send requests to the homeserver, and with which token of it. */
 export interface UpstreamAuth extends Authenticator {
   /** @param token as the client has it. @throws SocialError, HomeserverError */
   tokenOf(holder: SessionHolder, token: string): Promise<string>
@@ -10,25 +10,25 @@ export interface UpstreamAuth extends Authenticator {
    * Called when the homeserver does not let a token in.
    * @returns another to try with; null when the session is over
    */
-  renewedTokenOf(holder: SessionHolder, refused: string): Promise<string | null>
+  renewToken(holder: SessionHolder, refused: string): Promise<string | null>
 }
 
 /** Clients have tokens of this service, which stand for tokens of the homeserver that they never see. */
-export function swappingAuth(sessions: AppserviceSessions): UpstreamAuth {
+export function appserviceAuth(sessions: AppserviceSessions): UpstreamAuth {
   return {
     authenticate: token => sessions.authenticate(token),
     tokenOf: holder => sessions.tokenOf(holder),
-    renewedTokenOf: (holder, refused) => sessions.renewedTokenOf(holder, refused)
+    renewToken: (holder, refused) => sessions.renewToken(holder, refused)
   }
 }
 
 /** Clients have tokens of the homeserver. */
-export function passingAuth(sessions: PassthroughSessions): UpstreamAuth {
+export function passthroughAuth(sessions: PassthroughSessions): UpstreamAuth {
   return {
     authenticate: token => sessions.authenticate(token),
     tokenOf: async (_, token) => token,
-    renewedTokenOf: async holder => {
-      sessions.ended(holder)
+    renewToken: async holder => {
+      sessions.announceEnd(holder)
       return null
     }
   }

@@ -9,7 +9,7 @@ export interface UpstreamRequest {
   readonly path: string
   readonly headers: Record<string, string>
   readonly body: AsyncIterable<Buffer> | Buffer | null
-  /** Ends the exchange, also while the answer is on its way. */
+  /** Ends the request, also while the answer is on its way. */
   readonly signal: AbortSignal
 }
 
@@ -24,7 +24,7 @@ interface UpstreamOptions {
   readonly url: string
   /** Longest time for a connection, in milliseconds. */
   readonly connectTimeoutMs: number
-  /** Told when it cannot be reached any more, and when it can again. */
+  /** Called when it cannot be reached any more, and when it can again. */
   readonly onChange: (isAway: boolean) => void
 }
 
@@ -50,7 +50,7 @@ export class Upstream {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { timeout: connectTimeoutMs },
-      // Deadlines come with the signal, which covers a whole exchange; these start anew with each part of it.
+      // Deadlines come with the signal, which covers a whole request; these start anew with each part of it.
       headersTimeout: 0,
       bodyTimeout: 0
     })
@@ -68,21 +68,21 @@ export class Upstream {
         signal,
         body: watched as Dispatcher.RequestOptions['body'] & {}
       })
-      this.#turn(false)
+      this.#setAway(false)
       return { status: answer.statusCode, headers: answer.headers, body: answer.body }
     } catch (error) {
       if (failureOfBody !== undefined) throw failureOfBody
-      if (isUnreachable(error)) this.#turn(true)
+      if (isUnreachable(error)) this.#setAway(true)
       throw new SocialError('unavailable', 'The homeserver does not answer, try again')
     }
   }
 
-  /** Ends the connections; exchanges under way fail. */
+  /** Ends the connections; requests under way fail. */
   async close(): Promise<void> {
     await this.#pool.destroy()
   }
 
-  #turn(isAway: boolean): void {
+  #setAway(isAway: boolean): void {
     if (this.#isAway === isAway) return
     this.#isAway = isAway
     this.#onChange(isAway)
