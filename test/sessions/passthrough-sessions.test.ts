@@ -35,7 +35,7 @@ function instances(count: number) {
   return { sessions, users, lookups, bus }
 }
 
-test('a session that ends on one instance is over on all', async () => {
+test('ends a session on all instances', async () => {
   const { sessions, users } = instances(2)
   const [here, there] = sessions as [PassthroughSessions, PassthroughSessions]
   for (const instance of sessions) {
@@ -51,7 +51,7 @@ test('a session that ends on one instance is over on all', async () => {
   }
 })
 
-test('all sessions of a user end on all instances, also those that one of them never saw', async () => {
+test('ends all sessions of a user on all instances, also those that one of them never saw', async () => {
   const { sessions, users, lookups, bus } = instances(2)
   const [here, there] = sessions as [PassthroughSessions, PassthroughSessions]
   const { address } = await here.authenticate('alice-1')
@@ -72,7 +72,7 @@ test('all sessions of a user end on all instances, also those that one of them n
   expect(lookups).toEqual([])
 })
 
-test('what the homeserver said before the end is not believed after it', async () => {
+test('forgets at the end of a session what the homeserver said before', async () => {
   const { sessions, users, lookups } = instances(1)
   const [only] = sessions as [PassthroughSessions]
   const pending = only.authenticate('alice-1')

@@ -76,7 +76,7 @@ describeWithSynapse('against a real homeserver', () => {
       await expect(client.as(newAddress()).getAccountData('m.direct')).rejects.toMatchObject({ kind: 'forbidden' })
     })
 
-    test('a user who is locked or gone is told apart from an unknown token', async () => {
+    test('a user who is locked or gone is distinguished from an unknown token', async () => {
       const [locked, gone] = await Promise.all([homeserver.newUser(), homeserver.newUser()])
       const { token } = await client.loginAs(locked, 'DEVICE')
       await homeserver.changeAccount(locked, { locked: true })

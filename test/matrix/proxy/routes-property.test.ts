@@ -10,7 +10,7 @@ import { newAddress } from '../homeserver.ts'
 
 const PREFIXES = ['r0', 'v3', 'v1', 'unstable', 'api/v1'].map(version => `/_matrix/client/${version}`)
 
-describe('whatever is asked for', () => {
+describe('a request, whatever it is', () => {
   let homeserver: FakeHomeserver
   let env: MatrixEnv
   let alice: MatrixUser
@@ -165,7 +165,7 @@ describe('whatever is asked for', () => {
     text => `x/%2e%2e/${text}`
   )
 
-  test('it is on the list and its rule was asked, or nothing reaches the homeserver', {
+  test('reaches the homeserver only when it is on the list and its rule was called', {
     timeout: 120_000
   }, async () => {
     let reached = 0
@@ -185,9 +185,9 @@ describe('whatever is asked for', () => {
           if (all.length === 0) {
             expect(status).toSatisfy((it: number) => (it >= 400 && it < 500) || isServedHere(path))
           } else {
-            const [{ method: asked, url } = { method: '', url: '' }] = all
+            const [{ method: received, url } = { method: '', url: '' }] = all
             expect(all).toHaveLength(1)
-            expect(asked).toBe(method)
+            expect(received).toBe(method)
             expect(isOpen(method, url), url).toBe(true)
             reached += 1
           }
@@ -202,7 +202,7 @@ describe('whatever is asked for', () => {
   /** What the service answers by itself, and how `HEAD` and the documentation come about. */
   const isServedHere = (path: string): boolean => /login|logout|whoami|^\/(docs|health|openapi)/i.test(decodeURI(path))
 
-  test('a rule is asked under every prefix, with and without a transaction id', async () => {
+  test('has its rule called under every prefix, with and without a transaction id', async () => {
     const paths = [
       ['PUT', 'rooms/!r:localhost/send/m.room.message/t'],
       ['POST', 'rooms/!r:localhost/send/m.room.message'],
