@@ -13,7 +13,6 @@ import { MatrixIds } from '../matrix/client/ids.ts'
 import { matrixProxy } from '../matrix/proxy/proxy.ts'
 import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
 import { SessionRules } from '../matrix/proxy/rules/sessions.ts'
-import { appserviceAuth, passthroughAuth } from '../matrix/proxy/upstream-auth.ts'
 import { PairRoomCreator } from '../matrix/rooms/pair-room-creator.ts'
 import type { Logger } from '../observability/logger.ts'
 import { AppserviceSessions } from '../sessions/appservice-sessions.ts'
@@ -100,7 +99,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, ids, prefixes })
       await app.register(sessionRoutes, { sessions, ids, prefixes })
-      await app.register(matrixProxy, { ...proxy, auth: appserviceAuth(sessions), routes: ROUTES })
+      await app.register(matrixProxy, { ...proxy, auth: sessions, routes: ROUTES })
     }
   }
 }
@@ -124,7 +123,7 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
     register: async app => {
       await app.register(matrixProxy, {
         ...proxy,
-        auth: passthroughAuth(sessions),
+        auth: sessions,
         routes: [...SESSION_ROUTES, ...ROUTES],
         rules: { ...proxy.rules, logout, logoutAll },
         publicRules: { ...proxy.publicRules, login }

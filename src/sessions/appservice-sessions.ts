@@ -10,7 +10,7 @@ import { ifFailedAs } from '../matrix/client/errors.ts'
 import { SERVICE_DEVICE_ID } from '../matrix/client/user.ts'
 import type { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { Session } from '../storage/sessions.ts'
-import type { LoginRequest, LoginSessions, SessionHolder } from './authenticator.ts'
+import type { LoginRequest, LoginSessions, SessionHolder, UpstreamAuth } from './authenticator.ts'
 import type { LocalSessions } from './local-sessions.ts'
 
 interface AppserviceSessionsDeps {
@@ -30,10 +30,10 @@ interface AppserviceSessionsDeps {
 const WAIT_MS = 3_000
 
 /**
- * Sessions of ours, each with one of its own on the homeserver whose token never leaves the service. That one is made
+ * Sessions of ours, each with one of its own on the homeserver whose token never leaves the service. That one is created
  * at the login, or on first use when the homeserver was away by then; it has the same device, and ends with ours.
  */
-export class AppserviceSessions implements LoginSessions {
+export class AppserviceSessions implements LoginSessions, UpstreamAuth {
   readonly #deps: AppserviceSessionsDeps
   readonly #tokens: TokenCache<string>
 
@@ -62,7 +62,7 @@ export class AppserviceSessions implements LoginSessions {
 
   /**
    * The token of the homeserver that belongs to a session of ours.
-   * @throws SocialError `unauthorized` when the session is over; HomeserverError when it cannot be made now
+   * @throws SocialError `unauthorized` when the session is over; HomeserverError when it cannot be created now
    */
   async tokenOf(session: SessionHolder): Promise<string> {
     const key = session.tokenHash.toString('hex')

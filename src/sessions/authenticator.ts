@@ -11,8 +11,19 @@ export interface SessionHolder {
 
 /** Knows whose access token it is: those of this service, or those of a homeserver that checks logins itself. */
 export interface Authenticator {
-  /** @throws SocialError `unauthorized`; `unavailable` when nobody can tell now */
+  /** @throws SocialError `unauthorized`; `unavailable` when that cannot be found out now */
   authenticate(token: string): Promise<SessionHolder>
+}
+
+/** Also knows with which token of the homeserver a request of a user goes on. */
+export interface UpstreamAuth extends Authenticator {
+  /** @param token as the client has it. @throws SocialError, HomeserverError */
+  tokenOf(session: SessionHolder, token: string): Promise<string>
+  /**
+   * Called when the homeserver does not accept a token.
+   * @returns another to try with; null when the session is over
+   */
+  renewToken(session: SessionHolder, refused: string): Promise<string | null>
 }
 
 /** What a client shows to log in: a chain of signatures whose last one signs the timestamp. */

@@ -6,12 +6,12 @@ import type { SessionsEnded } from '../domain/events.ts'
 import { TokenCache } from '../lib/token-cache.ts'
 import type { HomeserverClient } from '../matrix/client/client.ts'
 import { HomeserverError } from '../matrix/client/errors.ts'
-import type { Authenticator, SessionHolder } from './authenticator.ts'
+import type { SessionHolder, UpstreamAuth } from './authenticator.ts'
 
 interface PassthroughSessionsDeps {
   readonly homeserver: Pick<HomeserverClient, 'whoami' | 'ids'>
   readonly bus: Bus
-  /** The same on every instance, so that one can tell the others which session ended; null for a single instance. */
+  /** The same on every instance, so that one can name to the others which session ended; null for a single instance. */
   readonly tokenKey: string | null
   /** Sessions held in memory. */
   readonly cacheSize: number
@@ -23,7 +23,7 @@ interface PassthroughSessionsDeps {
 const MAX_CACHE_MS = 30 * 60_000
 
 /** Sessions of a homeserver that checks logins itself: whose a token is, it alone knows. */
-export class PassthroughSessions implements Authenticator {
+export class PassthroughSessions implements UpstreamAuth {
   readonly #deps: PassthroughSessionsDeps
   readonly #key: string | Buffer
   readonly #cache: TokenCache<SessionHolder>
@@ -41,6 +41,16 @@ export class PassthroughSessions implements Authenticator {
   async authenticate(token: string): Promise<SessionHolder> {
     const tokenHash = createHmac('sha256', this.#key).update(token).digest()
     return this.#cache.getOrLoad(tokenHash.toString('hex'), () => this.#load(token, tokenHash))
+  }
+
+  /** Clients have tokens of the homeserver itself. */
+  async tokenOf(_session: SessionHolder, token: string): Promise<string> {
+    return token
+  }
+
+  async renewToken(session: SessionHolder): Promise<null> {
+    this.announceEnd(session)
+    return null
   }
 
   /** Announces to every instance that a session is over on the homeserver. */

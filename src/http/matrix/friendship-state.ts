@@ -23,14 +23,17 @@ const STATE_KEY = { stateKey: z.string().describe('Nothing, or your own user id'
 const DONE = z.object({ event_id: z.string() })
 
 /**
- * `PUT …/rooms/{roomId}/state/org.decentraland.friendship`: what a user does to a friendship, told as a state event of
+ * `PUT …/rooms/{roomId}/state/org.decentraland.friendship`: what a user does to a friendship, as a state event of
  * the pair's room. Without a homeserver there are no rooms; then the alias that the room would have stands for it.
  */
 export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateDeps> = async (app, deps) => {
   const { stateEvents, sessions, ids } = deps
   readAnyBodyAsJson(app)
   const sessionOf = requireSession(app, sessions, matrixToken)
-  const response = matrixAnswers('The id of the event: the same again when a lost answer is asked for again', DONE)
+  const response = matrixAnswers(
+    'The id of the event: the same again when the event is sent again after a lost answer',
+    DONE
+  )
   const schema = {
     summary: 'Request, cancel, accept, reject or delete a friendship',
     tags: ['friendships'],

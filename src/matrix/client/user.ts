@@ -123,7 +123,7 @@ export class HomeserverUser {
 
   /**
    * Sends a message, once however often it is tried.
-   * @param txnId different for each message of the whole service: the homeserver does not tell our users apart by it
+   * @param txnId different for each message of the whole service: the homeserver does not distinguish our users by it
    */
   async sendMessage(roomId: RoomId, txnId: string, content: JsonObject): Promise<EventId> {
     const call = {

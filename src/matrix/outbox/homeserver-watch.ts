@@ -36,7 +36,7 @@ export class HomeserverWatch {
     return this.#deps.now() >= this.#pausedUntil && this.probe()
   }
 
-  /** Leaves the homeserver alone for so many milliseconds, because it asked for it. */
+  /** Leaves the homeserver alone for so many milliseconds, because it wants that. */
   pause(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#deps.now() + ms)
   }

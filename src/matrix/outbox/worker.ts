@@ -140,7 +140,7 @@ export class OutboxWorker {
     const { store, follow, metrics } = this.#deps
     const { leaseMs, stepMs } = this.#options
     const { event } = leased
-    // Counted from before the lease was asked for, so that it never ends later than the database says.
+    // Counted from before the lease was requested, so that it never ends later than the database says.
     const lastCallAt = leasedAt + leaseMs - stepMs
     const checkLease = (): void => {
       if (this.#isStopping || performance.now() > lastCallAt) throw new InterruptedError()

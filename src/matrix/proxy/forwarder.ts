@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { SocialError } from '../../domain/errors.ts'
-import type { SessionHolder } from '../../sessions/authenticator.ts'
+import type { SessionHolder, UpstreamAuth } from '../../sessions/authenticator.ts'
 import { CONTENT } from '../client/answers.ts'
 import type { JsonObject } from '../client/http.ts'
 import { passingBody, readBody } from './body.ts'
@@ -10,7 +10,6 @@ import type { RequestLifetime } from './request-lifetime.ts'
 import type { Match, Route } from './route.ts'
 import type { RuleResult } from './rules/rule.ts'
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
-import type { UpstreamAuth } from './upstream-auth.ts'
 
 /** Who sent a request. */
 export interface Requester {

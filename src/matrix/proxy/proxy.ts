@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
+import type { UpstreamAuth } from '../../sessions/authenticator.ts'
 import { HomeserverError, type HomeserverErrorKind } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import { MatrixError } from '../client/matrix-error.ts'
@@ -11,7 +12,6 @@ import { RequestLifetime } from './request-lifetime.ts'
 import { forwardedQuery, matchRoute, type Route, type RuleName } from './route.ts'
 import { FORWARD, type PublicRule, type Rule, type RuleResult } from './rules/rule.ts'
 import type { Upstream } from './upstream.ts'
-import type { UpstreamAuth } from './upstream-auth.ts'
 
 export interface ProxyDeps {
   readonly routes: readonly Route[]

@@ -13,7 +13,7 @@ export interface UpstreamRequest {
   readonly signal: AbortSignal
 }
 
-/** What the homeserver answers; who asked for it reads the body to its end, or destroys it. */
+/** What the homeserver answers; its receiver reads the body to its end, or destroys it. */
 export interface UpstreamAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -33,7 +33,7 @@ const KEEP_ALIVE_MS = 10_000
 
 /**
  * The homeserver, as far as requests of clients go through to it. It has as many connections as there are requests:
- * long polls hold theirs for minutes, and nothing may wait behind them. Whoever calls bounds how many there are.
+ * long polls hold theirs for minutes, and nothing may wait behind them. The caller bounds how many there are.
  */
 export class Upstream {
   readonly #pool: Pool

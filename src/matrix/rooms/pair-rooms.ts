@@ -73,7 +73,7 @@ export class PairRooms {
     return joined
   }
 
-  /** The room of two users, whoever is in it; null when there is none. */
+  /** The room of two users, also when neither is in it; null when there is none. */
   find(a: Address, b: Address): Promise<RoomId | null> {
     return this.#homeserver.resolveAlias(this.#aliasOf(a, b))
   }

@@ -91,7 +91,7 @@ export class CreateRoomRule {
    */
   #requestedPair(actor: Address, { room_alias_name, invite = [] }: NewRoom): OrderedPair | null {
     const { ids } = this.#deps
-    // Whoever is named twice is one, and the actor is in it anyway.
+    // A user who is named twice is one, and the actor is in it anyway.
     const others = [...new Set(invite.map(userId => ids.addressOf(userId)))].filter(address => address !== actor)
     const [first] = others
     const both = others.length === 1 && first ? orderedPair(actor, first) : null

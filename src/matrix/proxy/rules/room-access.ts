@@ -21,7 +21,7 @@ export class RoomAccess {
 
   /**
    * The room, if the actor is one of those whom it is for. Whether they are in it, the homeserver sees to.
-   * @throws MatrixError; HomeserverError when the homeserver cannot be asked
+   * @throws MatrixError; HomeserverError when the homeserver does not answer
    */
   async authorize({ actor, token }: RuleCall, roomId: string): Promise<AccessibleRoom> {
     const room = await this.#rooms.kindOf(roomId, token)

@@ -36,7 +36,7 @@ export interface StateEvent {
   readonly content: JsonObject
 }
 
-/** What a user sees of rooms, asked for with that user's own token of the homeserver. */
+/** What a user sees of rooms, read with that user's own token of the homeserver. */
 export class Rooms {
   readonly #http: HomeserverHttp
   readonly #ids: MatrixIds
@@ -60,7 +60,7 @@ export class Rooms {
     return summary && this.#remember(roomId, this.#kindBy(summary))
   }
 
-  /** Says what a room is that was just made. */
+  /** Remembers the kind of a room that was just created. */
   rememberPair(roomId: RoomId, pair: OrderedPair): void {
     this.#remember(roomId, { kind: 'pair', pair })
   }
