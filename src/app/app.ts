@@ -72,7 +72,8 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   cleanups.add('sweeper', sweeper, clearInterval)
 
   const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)
-  await startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
+  const { accounts } = matrix
+  await startMatrixOutbox({ config, logger, metrics, db, bus, accounts, now }, cleanups)
 
   const state = { isStarted: false }
   const http = await createHttp({

@@ -117,7 +117,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   /** Ends what lives by a session that is over, by an event that was lost or by its age. In passthrough they are the homeserver's. */
   const checkSessions = async (): Promise<void> => {
     if (config.matrix?.mode === 'passthrough') return
-    await sessions.checkAgain(liveSessions())
+    await sessions.revalidate(liveSessions())
   }
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { type ContractWalletOptions, ContractWallets } from './contract-wallet.ts'
-import { contractSignatureId, recoverSignature } from './ethereum-signature.ts'
+import { recoverSigner } from './ethereum-signature.ts'
 
 const LINK_TYPES = [
   'SIGNER',
@@ -30,8 +30,6 @@ export interface VerifiedChain {
   readonly owner: Address
   /** Whose key made the last signature: that of the last delegation, or the owner's in a chain without one. */
   readonly signer: Address
-  /** The same for every spelling of the last signature, so that it can be accepted once. */
-  readonly signatureId: string
 }
 
 /**
@@ -54,11 +52,11 @@ export class AuthChainVerifier {
   async verify(chain: AuthChain, finalAuthority: string, now: number): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
     // What costs nothing was checked first, signatures come next, and the network is called last.
-    const last = steps.map(step => (step.byContract ? contractSigner(step) : recoveredSigner(step))).at(-1)
-    if (last === undefined) throw refused('The auth chain has no signature')
+    const signer = steps.map(step => (step.byContract ? contractSigner(step) : keySigner(step))).at(-1)
+    if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
     if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now))) throw refused()
-    return { owner, ...last }
+    return { owner, signer }
   }
 }
 
@@ -117,19 +115,16 @@ function readDelegation(payload: string): Pick<Step, 'message' | 'expiresAt' | '
   return { message, expiresAt, nextAuthority: delegate.slice(DELEGATE.length) }
 }
 
-/** Who signed a link of a chain, and the id of the signature. */
-type LinkSigner = Pick<VerifiedChain, 'signer' | 'signatureId'>
-
-function recoveredSigner({ authority, message, signature }: Step): LinkSigner {
-  const recovered = recoverSignature(message, signature)
-  if (recovered === null || recovered.signer !== authority.toLowerCase()) throw refused()
-  return { signer: recovered.signer, signatureId: recovered.id }
+function keySigner({ authority, message, signature }: Step): Address {
+  const signer = recoverSigner(message, signature)
+  if (signer === null || signer !== authority.toLowerCase()) throw refused()
+  return signer
 }
 
-function contractSigner({ authority, message }: Step): LinkSigner {
+function contractSigner({ authority }: Step): Address {
   const signer = parseAddress(authority)
   if (signer === null) throw refused()
-  return { signer, signatureId: contractSignatureId(signer, message) }
+  return signer
 }
 
 function refused(message = 'Invalid auth chain'): SocialError {

@@ -1,15 +1,13 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Address } from '../../domain/address.ts'
+import { poll } from '../../lib/poll.ts'
 import type { AccountDataLeases } from '../../storage/matrix-accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
 
-/** Longest wait for account data that another instance has leased, in milliseconds. */
-const WAIT_MS = 10_000
-/** Between two tries to lease it, in milliseconds. */
-const STEP_MS = 20
+/** Longest wait for account data that another worker has leased. */
+const WAIT = { withinMs: 10_000, backoff: { firstMs: 40, maxMs: 40 } }
 
 /**
  * `m.direct`, by which a user's clients know which room is the conversation with whom. Clients and we write it as a
@@ -32,7 +30,7 @@ export class DirectRooms {
     const lease = await this.#lease(owner)
     let mayStillBeWritten = false
     try {
-      const direct = await this.#directWith(owner, friend, roomId)
+      const direct = await this.#withRoom(owner, friend, roomId)
       if (direct === null) return
       await this.#homeserver
         .as(owner)
@@ -48,7 +46,7 @@ export class DirectRooms {
   }
 
   /** What is to be written; null when the room is there already. */
-  async #directWith(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
+  async #withRoom(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
     const friendId = this.#homeserver.ids.userId(friend)
     const direct = (await this.#homeserver.as(owner).getAccountData('m.direct')) ?? {}
     const present = direct[friendId]
@@ -57,12 +55,8 @@ export class DirectRooms {
   }
 
   async #lease(owner: Address): Promise<number> {
-    const deadline = performance.now() + WAIT_MS
-    for (;;) {
-      const lease = await this.#leases.acquire(owner, this.#leaseMs)
-      if (lease !== null) return lease
-      if (performance.now() > deadline) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
-      await wait(STEP_MS * (1 + Math.random()))
-    }
+    const lease = await poll(async () => (await this.#leases.acquire(owner, this.#leaseMs)) ?? undefined, WAIT)
+    if (lease === undefined) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
+    return lease
   }
 }

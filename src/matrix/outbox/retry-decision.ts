@@ -42,7 +42,7 @@ export async function classifyFailure(
     return { ...away, delayMs }
   }
   const mayBeAway = kind === 'unavailable' || kind === 'misconfigured'
-  if (mayBeAway && !(await watch.ask())) return { ...away, delayMs: 0 }
+  if (mayBeAway && !(await watch.probe())) return { ...away, delayMs: 0 }
   return failed(attempts + 1, error.retryable ? MAX_ATTEMPTS : MAX_REFUSALS, message, backoff)
 }
 

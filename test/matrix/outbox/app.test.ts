@@ -12,7 +12,7 @@ import { paced } from '../../env/pace.ts'
 import { describeWithSynapse, type SynapseAccess, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 import { LogReader } from '../../faults/log-reader.ts'
-import { OutboxTruth } from './truth.ts'
+import { LogComparison } from './log-comparison.ts'
 
 const METRICS_TOKEN = 'metrics'
 
@@ -56,7 +56,7 @@ describeWithSynapse('instances of the service with one homeserver', () => {
       await until(async () => (await outbox.stats()).depth === 0, 'the homeserver has everything')
       const { events } = await new EventLog(db).after(0, [], 100)
       expect(events).toHaveLength(4)
-      expect(await new OutboxTruth(access, homeserver, 'request').differences(events)).toEqual([])
+      expect(await new LogComparison(access, homeserver, 'request').differences(events)).toEqual([])
     } finally {
       await homeserver.close()
       await db.close()
@@ -89,7 +89,7 @@ describeWithSynapse('instances of the service with one homeserver', () => {
       expect(await homeserver.resolveAlias(ids.pairAlias(orderedPair(alice.address, bob.address)))).toBeNull()
       const [, ofCarol] = await log.all()
       expect(ofCarol?.target).toBe(carol.address)
-      expect(await new OutboxTruth(access, homeserver, 'request').differences([ofCarol!])).toEqual([])
+      expect(await new LogComparison(access, homeserver, 'request').differences([ofCarol!])).toEqual([])
     }
   )
 })

@@ -24,15 +24,15 @@ beforeAll(async () => {
     routes: ROUTES,
     rules: {},
     publicRules: {},
-    gate: {
+    auth: {
       authenticate: async () => holder,
       tokenOf: async () => 'token',
-      renewedTokenOf: async () => null
+      renewToken: async () => null
     },
     upstream,
-    slots: new ConcurrencyLimit({ total: 10, perKey: 10 }),
+    concurrency: new ConcurrencyLimit({ total: 10, perKey: 10 }),
     limits: { bodyBytes: { read: 1_000, json: 1_000, media: 1_000 }, timeoutMs: 100, pollGraceMs: GRACE_MS },
-    tokenOf: () => 'token'
+    readToken: () => 'token'
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
 })

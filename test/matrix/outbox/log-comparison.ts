@@ -7,22 +7,22 @@ import type { SynapseAccess } from '../../env/synapse.ts'
 
 export type RoomOn = 'request' | 'accept'
 
-/** What somebody did to a friendship, as the state events of a room tell it. */
-interface Told {
+/** A state event by which a friendship changed. */
+interface FriendshipEvent {
   readonly sender: string
   readonly type: string
   readonly message?: string
 }
 
-/** What there is to be of a pair on the homeserver, or what there is. */
-interface PairThere {
+/** The room of a pair on the homeserver, as it is or as it should be. */
+interface PairRoom {
   readonly memberships: Readonly<Record<string, string>>
   /** The state events of the friendship, oldest first. */
-  readonly friendship: readonly Told[]
+  readonly friendship: readonly FriendshipEvent[]
   /** Each message with its sender, oldest first. */
   readonly messages: readonly string[]
   /** The last of the state events, which counts. */
-  readonly state: Omit<Told, 'sender'> | null
+  readonly state: Omit<FriendshipEvent, 'sender'> | null
 }
 
 interface TimelineEvent {
@@ -32,8 +32,8 @@ interface TimelineEvent {
   readonly content: { readonly type?: string; readonly message?: string; readonly body?: string }
 }
 
-/** Compares a homeserver with the log of the service, by all that the log says. */
-export class OutboxTruth {
+/** Compares a homeserver with the log of the service, in all that the log says. */
+export class LogComparison {
   readonly #access: SynapseAccess
   readonly #homeserver: HomeserverClient
   readonly #roomOn: RoomOn
@@ -49,12 +49,12 @@ export class OutboxTruth {
    * @param users those of whom the log is complete; all unless given
    */
   async differences(log: readonly PairEvent[], users?: readonly Address[]): Promise<string[]> {
-    const found: string[] = []
-    const rooms = new Map<string, { readonly roomId: RoomId; readonly there: PairThere }>()
+    const differences: string[] = []
+    const rooms = new Map<string, { readonly roomId: RoomId; readonly expected: PairRoom }>()
     const direct = new Map<Address, Record<string, RoomId[]>>()
     const compare = (what: string, actual: unknown, expected: unknown): void => {
       if (isDeepStrictEqual(actual, expected)) return
-      found.push(`${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`)
+      differences.push(`${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`)
     }
     for (const [name, events] of byPair(log)) {
       const expected = this.#expected(events)
@@ -64,8 +64,8 @@ export class OutboxTruth {
         compare(`room of ${name}`, roomId, expected && 'one')
         continue
       }
-      rooms.set(name, { roomId, there: expected })
-      compare(`pair ${name}`, await this.#there(roomId, expected), expected)
+      rooms.set(name, { roomId, expected })
+      compare(`pair ${name}`, await this.#actual(roomId, expected), expected)
       for (const user of [actor, target]) {
         const friend = this.#homeserver.ids.userId(user === actor ? target : actor)
         const wereFriends = events.some(({ action }) => action === 'accept')
@@ -76,27 +76,29 @@ export class OutboxTruth {
       if (users && !users.includes(user)) continue
       compare(`m.direct of ${user}`, (await this.#homeserver.as(user).getAccountData('m.direct')) ?? {}, entries)
       const userId = this.#homeserver.ids.userId(user)
-      const own = [...rooms.values()].filter(({ there }) => there.memberships[userId] === 'join')
+      const own = [...rooms.values()].filter(({ expected }) => expected.memberships[userId] === 'join')
       compare(`rooms of ${user}`, await this.#joined(user), own.map(({ roomId }) => roomId).toSorted())
     }
-    return found
+    return differences
   }
 
-  /** Null when there is to be no room. */
-  #expected(events: readonly PairEvent[]): PairThere | null {
+  /** Null when there should be no room. */
+  #expected(events: readonly PairEvent[]): PairRoom | null {
     const memberships: Record<string, string> = {}
-    const friendship: Told[] = []
+    const friendship: FriendshipEvent[] = []
     const messages: string[] = []
-    for (const { actor, target, action, previous, message } of events) {
+    for (const { actor, target, action, previous, previousActor, message } of events) {
       const [sender, other] = [this.#homeserver.ids.userId(actor), this.#homeserver.ids.userId(target)]
       const makesRoom = action === 'accept' || (action === 'request' && this.#roomOn === 'request')
       if (!makesRoom && Object.keys(memberships).length === 0) continue
-      const endsSomething = previous === 'requested' || previous === 'accepted'
-      if (action === 'unblock' || (action === 'block' && !endsSomething)) continue
+      const endOfRequest = previousActor === actor ? 'cancel' : 'reject'
+      const ended = { requested: endOfRequest, accepted: 'delete' }[previous as string]
+      if (action === 'unblock' || (action === 'block' && ended === undefined)) continue
       memberships[sender] = 'join'
       if (action === 'accept') memberships[other] = 'join'
       else memberships[other] ??= 'invite'
-      friendship.push({ sender, type: action === 'block' ? 'delete' : action, ...(message !== null && { message }) })
+      const type = (action === 'block' && ended) || action
+      friendship.push({ sender, type, ...(message !== null && { message }) })
       if (message && this.#roomOn === 'request') messages.push(`${sender} ${message}`)
     }
     const last = friendship.at(-1)
@@ -105,15 +107,15 @@ export class OutboxTruth {
     return { memberships: sorted(memberships), friendship, messages, state }
   }
 
-  async #there(roomId: RoomId, { memberships }: PairThere): Promise<PairThere> {
+  async #actual(roomId: RoomId, { memberships }: PairRoom): Promise<PairRoom> {
     const inside = this.#homeserver.ids.addressOf(Object.keys(memberships).find(id => memberships[id] === 'join'))
-    if (!inside) throw new Error('Nobody is to be in the room')
+    if (!inside) throw new Error('Nobody should be in the room')
     const timeline = await this.#timeline(inside, roomId)
-    const told = timeline.filter(({ type, state_key }) => type === 'org.decentraland.friendship' && state_key === '')
+    const events = timeline.filter(({ type, state_key }) => type === 'org.decentraland.friendship' && state_key === '')
     const messages = timeline.filter(({ type }) => type === 'm.room.message')
     return {
       memberships: sorted(Object.fromEntries(await this.#homeserver.as(inside).memberships(roomId))),
-      friendship: told.map(({ sender, content: { type = '', message } }) => ({
+      friendship: events.map(({ sender, content: { type = '', message } }) => ({
         sender,
         type,
         ...(message !== undefined && { message })
@@ -121,7 +123,7 @@ export class OutboxTruth {
       messages: messages.map(({ sender, content }) => `${sender} ${content.body}`),
       state: (await this.#homeserver
         .as(inside)
-        .getState(roomId, 'org.decentraland.friendship', '')) as PairThere['state']
+        .getState(roomId, 'org.decentraland.friendship', '')) as PairRoom['state']
     }
   }
 

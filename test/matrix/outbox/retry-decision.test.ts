@@ -11,7 +11,7 @@ const watch = (ping: () => Promise<unknown>) =>
 const WELL = watch(async () => {})
 const AWAY = watch(() => Promise.reject(new Error('away')))
 
-test('a database that is away is no fault of the event', async () => {
+test('counts nothing against an event while the database is away', async () => {
   const error = new SocialError('unavailable', 'The database is not available, try again')
   for (const attempts of [0, 2, 299]) {
     expect(await classifyFailure(error, attempts, WELL, BACKOFF)).toMatchObject({
@@ -27,12 +27,12 @@ test.each([
   ['a refusal', new HomeserverError({ kind: 'forbidden', operation: 'x', status: 403, code: 'M_FORBIDDEN' }), 2],
   ['a fault in the code', new TypeError('x'), 2],
   ['a call that fails again and again', new HomeserverError({ kind: 'unavailable', operation: 'x' }), 299]
-])('%s parks an event after a number of tries, and not before', async (_, error, tries) => {
+])('parks an event by %s after a number of tries, and not before', async (_, error, tries) => {
   expect(await classifyFailure(error, tries - 1, WELL, BACKOFF)).toMatchObject({ outcome: 'retried', attempts: tries })
   expect(await classifyFailure(error, tries, WELL, BACKOFF)).toMatchObject({ outcome: 'parked', attempts: tries + 1 })
 })
 
-test('what fails while the homeserver is away parks nothing, however often', async () => {
+test('parks nothing while the homeserver is away, however often it fails', async () => {
   const error = new HomeserverError({ kind: 'unavailable', operation: 'x' })
   expect(await classifyFailure(error, 1_000, AWAY, BACKOFF)).toMatchObject({
     outcome: 'away',
@@ -41,7 +41,7 @@ test('what fails while the homeserver is away parks nothing, however often', asy
   })
 })
 
-test('what is kept of a fault for operators is not its text', async () => {
+test('shows operators no text of an unforeseen error', async () => {
   const { error } = await classifyFailure(new Error('token abc of alice'), 0, WELL, BACKOFF)
   expect(error).toBe('Unforeseen error')
 })

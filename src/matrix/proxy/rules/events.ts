@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { FRIENDSHIP_TYPE } from '../../../friendships/state-event.ts'
 import type { MatrixIds } from '../../client/ids.ts'
-import { FRIENDSHIP_TYPE } from '../../rooms/friendship-event.ts'
 import { DELAYS } from '../routes.ts'
 import type { FriendshipRule } from './friendship.ts'
 import type { MembershipRules } from './membership.ts'
+import type { Policy } from './policy.ts'
 import type { RoomAccess } from './room-access.ts'
-import { checked, FORWARD, forbidden, type Rule, type RuleCall, type RuleResult } from './rule.ts'
+import { FORWARD, forbidden, parseBody, type Rule, type RuleCall, type RuleResult } from './rule.ts'
 
 interface StateDeps {
   readonly ids: MatrixIds
@@ -15,7 +16,7 @@ interface StateDeps {
 }
 
 /** How a room looks. All else that is state says who may do what in it, and what kind of room it is. */
-const LOOKS: ReadonlySet<string> = new Set(['m.room.name', 'm.room.topic', 'm.room.avatar'])
+const APPEARANCE: ReadonlySet<string> = new Set(['m.room.name', 'm.room.topic', 'm.room.avatar'])
 
 const MEMBER = z.object({
   membership: z.enum(['join', 'invite', 'leave', 'ban', 'knock']),
@@ -38,18 +39,18 @@ export class StateRule {
     const { roomId = '', eventType = '', stateKey = '' } = call.params
     if (eventType === FRIENDSHIP_TYPE) return this.#deps.friendship.change(call, roomId, stateKey)
     if (eventType === 'm.room.member') return this.#member(call, roomId, stateKey)
-    const room = await this.#deps.access.enter(call, roomId)
-    const isLook = stateKey === '' && LOOKS.has(eventType)
-    if (room.kind === 'pair' || !isLook) throw forbidden('This state is not yours to set')
+    const room = await this.#deps.access.authorize(call, roomId)
+    const isAppearance = stateKey === '' && APPEARANCE.has(eventType)
+    if (room.kind === 'pair' || !isAppearance) throw forbidden('This state is not yours to set')
     return FORWARD
   }
 
   /** Being in a room is state too: what has calls of its own is possible here under the same rules. */
   async #member(call: RuleCall, roomId: string, userId: string): Promise<RuleResult> {
-    const body = checked(MEMBER, call.body)
+    const body = parseBody(MEMBER, call.body)
     const isOwn = userId === this.#deps.ids.userId(call.actor)
     if (body.membership === 'join' && isOwn) {
-      return { kind: 'forward', body, done: await this.#deps.membership.checkJoin(call, roomId) }
+      return { kind: 'forward', body, onResponse: await this.#deps.membership.checkJoin(call, roomId) }
     }
     if (body.membership === 'invite' && !isOwn) {
       const invited = await this.#deps.membership.checkInvite(call, roomId, userId)
@@ -60,7 +61,36 @@ export class StateRule {
   }
 }
 
+/** `POST /rooms/{roomId}/send/{eventType}`, and `PUT` with a transaction id behind it. */
+export class MessageRule {
+  readonly #access: RoomAccess
+  readonly #policy: Policy
+
+  constructor(access: RoomAccess, policy: Policy) {
+    this.#access = access
+    this.#policy = policy
+  }
+
+  readonly send: Rule = async call => {
+    refuseDelay(call)
+    const { roomId = '', eventType = '' } = call.params
+    if (!isMessage(eventType)) throw forbidden('Events of this type cannot be sent')
+    const room = await this.#access.authorize(call, roomId)
+    if (room.kind === 'pair') await this.#policy.checkMessage(call.actor, room.other)
+    return FORWARD
+  }
+}
+
+/**
+ * Whether an event only says something. Others of `m.room.` are the state of a room, or take back what is in it
+ * (`m.room.redaction`): in a room for two each has the power to empty what the other said, and the room's alias too.
+ * A friendship is changed by its state event, and what looks like one must not be made up beside it.
+ */
+function isMessage(eventType: string): boolean {
+  return eventType === 'm.room.message' || !(eventType.startsWith('m.room.') || eventType === FRIENDSHIP_TYPE)
+}
+
 /** An event that is sent later would be checked by what holds now (MSC4140). */
-export function refuseDelay({ query }: RuleCall): void {
+function refuseDelay({ query }: RuleCall): void {
   if (DELAYS.some(name => query.has(name))) throw forbidden('Events cannot be sent later')
 }

@@ -1,15 +1,17 @@
 import { type Address, orderedPair } from '../../../src/domain/address.ts'
 import type { PairEvent } from '../../../src/domain/events.ts'
 import { decide, type PairAction } from '../../../src/domain/friendship.ts'
+import { Accounts } from '../../../src/matrix/client/accounts.ts'
 import { HomeserverClient } from '../../../src/matrix/client/client.ts'
 import type { RoomId } from '../../../src/matrix/client/ids.ts'
-import { createOutbox, type OutboxPace } from '../../../src/matrix/outbox/outbox.ts'
+import { createOutbox, type OutboxOptions } from '../../../src/matrix/outbox/outbox.ts'
 import type { OutboxWorker } from '../../../src/matrix/outbox/worker.ts'
 import { MetricRegistry } from '../../../src/observability/metric-registry.ts'
 import { Database } from '../../../src/storage/db/database.ts'
 import { migrate } from '../../../src/storage/db/migrator.ts'
 import { EventLog } from '../../../src/storage/event-log.ts'
 import { FriendshipStore } from '../../../src/storage/friendships.ts'
+import { MatrixAccountStore } from '../../../src/storage/matrix-accounts.ts'
 import { MIGRATIONS } from '../../../src/storage/migrations/index.ts'
 import { OutboxStore } from '../../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase, postgresUrl, silent } from '../../env/databases.ts'
@@ -17,10 +19,10 @@ import { valueIn } from '../../env/metric.ts'
 import { paced } from '../../env/pace.ts'
 import type { SynapseAccess } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
-import { OutboxTruth, type RoomOn } from './truth.ts'
+import { LogComparison, type RoomOn } from './log-comparison.ts'
 
 /** Of a homeserver that is near, and tests that do not wait for long. */
-export const QUICK: OutboxPace = {
+export const QUICK: OutboxOptions = {
   lanes: 4,
   pollMs: 20,
   leaseMs: paced(60_000),
@@ -33,7 +35,7 @@ const GRACE_MS = paced(10_000)
 interface WorkerOptions {
   /** Where the worker finds the homeserver, if that is not where it is. */
   readonly url?: string
-  readonly pace?: Partial<OutboxPace>
+  readonly options?: Partial<OutboxOptions>
   /** Whether it is another instance, with a connection of its own to the database. */
   readonly isOther?: boolean
   readonly now?: () => number
@@ -48,14 +50,14 @@ export interface Worker {
 }
 
 /** Friendships on a database of their own, with the workers that a test wants, and a view of the homeserver. */
-export class OutboxWorld implements AsyncDisposable {
+export class OutboxEnv implements AsyncDisposable {
   readonly store: OutboxStore
   readonly homeserver: HomeserverClient
   readonly db: Database
   readonly #fresh: FreshDatabase
   readonly #access: SynapseAccess
   readonly #roomOn: RoomOn
-  readonly #truth: OutboxTruth
+  readonly #comparison: LogComparison
   readonly #opened: (() => Promise<void>)[] = []
 
   private constructor(fresh: FreshDatabase, access: SynapseAccess, roomOn: RoomOn) {
@@ -65,15 +67,15 @@ export class OutboxWorld implements AsyncDisposable {
     this.#access = access
     this.#roomOn = roomOn
     this.homeserver = this.#client(access.url, access.asToken, paced(20_000))
-    this.#truth = new OutboxTruth(access, this.homeserver, roomOn)
+    this.#comparison = new LogComparison(access, this.homeserver, roomOn)
   }
 
-  static async open(access: SynapseAccess, roomOn: RoomOn = 'request'): Promise<OutboxWorld> {
+  static async open(access: SynapseAccess, roomOn: RoomOn = 'request'): Promise<OutboxEnv> {
     const fresh = await freshDatabase(postgresUrl === null ? 'embedded' : 'postgres', { poolSize: 10 })
     await migrate(fresh.db, MIGRATIONS)
-    const world = new OutboxWorld(fresh, access, roomOn)
-    await world.store.begin()
-    return world
+    const env = new OutboxEnv(fresh, access, roomOn)
+    await env.store.begin()
+    return env
   }
 
   /** Where the database is, which must be PostgreSQL. */
@@ -82,7 +84,7 @@ export class OutboxWorld implements AsyncDisposable {
     return this.#fresh.options.url
   }
 
-  /** Does one thing, which is committed when this resolves. */
+  /** Does something to a friendship, which is committed when this resolves. */
   async act(actor: Address, action: PairAction, target: Address, message: string | null = null): Promise<PairEvent> {
     const store = new FriendshipStore(this.db, { friends: 1_000_000, outgoing: 1_000_000 })
     const intent = { actor, target, action, message }
@@ -104,17 +106,23 @@ export class OutboxWorld implements AsyncDisposable {
   }
 
   /** Starts a worker. */
-  async work({ url, pace, isOther, now, asToken }: WorkerOptions = {}): Promise<Worker> {
+  async work({ url, options, isOther, now, asToken }: WorkerOptions = {}): Promise<Worker> {
     const token = asToken ?? this.#access.asToken
-    const all = { ...QUICK, ...pace }
+    const all = { ...QUICK, ...options }
     const db = isOther ? await Database.open(this.#fresh.options, silent) : this.db
     const homeserver = this.#client(url ?? this.#access.url, token, all.callMs)
     const registry = new MetricRegistry()
-    const outbox = createOutbox({
-      ...{ homeserver, db, registry, roomOn: this.#roomOn, logger: silent, pace: all },
+    const deps = {
+      homeserver,
+      accounts: new Accounts(homeserver, new MatrixAccountStore(db)),
+      db,
+      registry,
+      roomOn: this.#roomOn,
+      logger: silent,
       asToken: token,
       now: now ?? Date.now
-    })
+    }
+    const outbox = createOutbox(deps, all)
     let stopped: Promise<void> | undefined
     const stop = (): Promise<void> => {
       stopped ??= outbox.stop(GRACE_MS).finally(() => (isOther ? db.close() : undefined))
@@ -134,7 +142,7 @@ export class OutboxWorld implements AsyncDisposable {
   async differences(users?: readonly Address[]): Promise<string[]> {
     const { events } = await new EventLog(this.db).after(0, [], 1_000_000)
     const isOf = ({ actor, target }: PairEvent) => !users || users.includes(actor) || users.includes(target)
-    return this.#truth.differences(events.filter(isOf), users)
+    return this.#comparison.differences(events.filter(isOf), users)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

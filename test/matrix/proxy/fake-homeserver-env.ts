@@ -3,7 +3,7 @@ import { FakeHomeserver, type Received, sendJson } from '../../env/fake-homeserv
 import { MatrixEnv, type MatrixUser } from '../../env/matrix.ts'
 
 /** The service in front of a stand-in, for one file of tests. */
-interface InFront {
+interface FakeHomeserverEnv {
   readonly homeserver: FakeHomeserver
   readonly env: MatrixEnv
   readonly alice: MatrixUser
@@ -11,8 +11,8 @@ interface InFront {
   received(): Received
 }
 
-/** Each test begins with a homeserver that has heard nothing, and answers everything with `{"well":true}`. */
-export async function inFront(settings: Record<string, string> = {}): Promise<InFront> {
+/** Each test begins with a homeserver that has received nothing, and answers everything with `{"well":true}`. */
+export async function startWithFakeHomeserver(settings: Record<string, string> = {}): Promise<FakeHomeserverEnv> {
   const homeserver = await FakeHomeserver.start()
   const env = await MatrixEnv.start(homeserver, settings)
   afterAll(async () => {
@@ -31,7 +31,7 @@ export async function inFront(settings: Record<string, string> = {}): Promise<In
 }
 
 /** Limits that a test can reach. */
-export const NARROW = {
+export const SMALL_LIMITS = {
   MATRIX_TIMEOUT: '500ms',
   MATRIX_BODY_LIMIT: '10kb',
   MATRIX_MEDIA_LIMIT: '6mb',
