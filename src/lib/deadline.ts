@@ -25,7 +25,8 @@ export class Deadline {
 /** As {@link Deadline.settled}, within so many milliseconds from now. */
 export function settledWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise(resolve => {
-    const timer = setTimeout(() => resolve(false), ms)
+    // A timer may be up to a millisecond early.
+    const timer = setTimeout(() => resolve(false), ms + 1)
     const done = (): void => {
       clearTimeout(timer)
       resolve(true)

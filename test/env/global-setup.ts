@@ -23,8 +23,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const runFolder = fileURLToPath(new URL(`../../.cache/run-${process.pid}`, import.meta.url))
   await mkdir(runFolder, { recursive: true })
   project.provide('runFolder', runFolder)
-  const postgres = postgresPrograms() ? await PostgresServer.start({ durable: false }) : null
-  project.provide('postgresUrl', postgres?.url ?? null)
+  // A server that somebody keeps, to look at what tests leave in it.
+  const kept = process.env['TEST_POSTGRES_URL']
+  const postgres = !kept && postgresPrograms() ? await PostgresServer.start({ durable: false }) : null
+  project.provide('postgresUrl', kept ?? postgres?.url ?? null)
   project.provide('hasRedis', redisProgram() !== null)
   return async () => {
     await postgres?.[Symbol.asyncDispose]()
