@@ -122,7 +122,7 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
   }
 
   async next(): Promise<IteratorResult<readonly WorldPosition[]>> {
-    // Whoever comes back for more has sent what was handed over.
+    // A consumer that comes back for more has sent what was handed over.
     if (this.#isInFlight) this.#sentAt = performance.now()
     this.#isInFlight = false
     while (!this.#isOver) {

@@ -143,7 +143,7 @@ function replaceSignature({ type, payload }: Link, signature: string | null | un
   return signature === undefined ? { type, payload } : { type, payload, signature }
 }
 
-/** With `again`, whoever had signed signs the changed payload: only what the payload says can then be wrong. */
+/** With `again`, the same key signs the changed payload: only what the payload says can then be wrong. */
 const changePayload = fc
   .tuple(fc.constantFrom(...PAYLOAD_CHANGES), fc.nat(), fc.nat(), fc.boolean())
   .map(([change, where, random, again]) => ({ chain, finalAuthority }: Case): Case => {

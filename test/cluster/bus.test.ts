@@ -17,7 +17,7 @@ const NEVER_MS = 3_600_000
 /** Makes a bus as one instance has it, over a log that all of them share; its failures go to `errors`. */
 type CreateBus = (stores: Stores, errors: unknown[]) => Promise<Bus>
 
-/** What every bus does, whoever is at its other end. */
+/** What every bus does, over any channel. */
 function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateBus): void {
   let stores: Stores
   const errors: unknown[] = []

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { isAlive } from './lock.ts'
 
 /**
- * Ports that most systems do not give to whoever asks for any: none of them is taken while the server that is to have
+ * Ports that most systems do not give to a process that asks for any: none of them is taken while the server that is to have
  * it starts. `fetch` refuses 10080 and many ports below 10000, which other systems do give away.
  */
 const [FIRST_PORT, LAST_PORT] = [10_081, 32_000]

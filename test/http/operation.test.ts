@@ -25,7 +25,7 @@ async function countOf(series: string): Promise<number | undefined> {
 }
 
 describe('health', () => {
-  it('is told to whoever asks', async () => {
+  it('is answered without a token', async () => {
     const live = await rest.get('/health/live')
     expect([live.status, live.headers.get('content-type'), live.text]).toEqual([
       200,
