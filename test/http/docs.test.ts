@@ -10,7 +10,7 @@ let env: Env
 let rest: Rest
 let document: Document
 beforeAll(async () => {
-  env = await startService({ METRICS_TOKEN: TOKEN })
+  env = await startService({ METRICS_TOKEN: TOKEN, HTTP_PORT: '0' })
   rest = new Rest(env.app.httpUrl)
   document = (await rest.get('/openapi.json')).body
 })

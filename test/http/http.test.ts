@@ -5,7 +5,7 @@ import { type Answer, Rest, startService } from '../env/rest.ts'
 let env: Env
 let rest: Rest
 beforeAll(async () => {
-  env = await startService({ HTTP_BODY_LIMIT: '2kb' })
+  env = await startService({ HTTP_BODY_LIMIT: '2kb', METRICS_TOKEN: '' })
   rest = new Rest(env.app.httpUrl)
 })
 afterAll(() => env.stop())

@@ -150,7 +150,7 @@ const hasIPv6 = Object.values(networkInterfaces()).some(addresses =>
 )
 
 it.each(['0.0.0.0', ...(hasIPv6 ? ['::', '::1'] : [])])('what listens on %s says how it is reached', async host => {
-  await using env = await Env.start({ HOST: host })
+  await using env = await Env.start({ HOST: host, HTTP_PORT: '0', RPC_PORT: '0' })
   for (const url of [env.app.httpUrl, env.app.rpcUrl.replace('ws:', 'http:')]) {
     expect((await new Rest(url).get('/health/live')).text).toBe('"alive"')
   }
