@@ -57,7 +57,8 @@ describeWithPostgres('Concurrent transactions', () => {
         await tx.rows(ADD, [second])
       })
     await Promise.all([crossing(2, 3), crossing(3, 2)])
-    expect(attempts).toBe(3)
+    // Perhaps more than once: on a busy machine the one that tries again can be back before the other goes on.
+    expect(attempts).toBeGreaterThanOrEqual(3)
     expect([await db.rows(READ, [2]), await db.rows(READ, [3])]).toEqual([[[2]], [[2]]])
   })
 
