@@ -14,10 +14,10 @@ export async function connectBare(url: string): Promise<Client> {
 
 type Rows = (statement: Statement, values: readonly unknown[]) => Promise<unknown[][]>
 
-/** A database for the storage classes that does with their statements what `rows` does, and nothing around it. */
+/** A database for the storage classes that does with their statements what `rows` and `retryableRows` do, and nothing around it. */
 export function databaseOf(rows: Rows): Database {
   // The stores that are used here call nothing else.
-  return { rows } as unknown as Database
+  return { rows, retryableRows: rows } as unknown as Database
 }
 
 /** The least that a statement can cost: one named statement on one connection, without pool, deadline or retry. */
