@@ -25,6 +25,14 @@ interface Body {
 /** News of different users may overtake each other, those of one never do. */
 const byActor = (news: readonly News[]): News[] => [...news].sort(([a = ''], [b = '']) => Number(a > b) - Number(a < b))
 
+interface MemberOptions {
+  readonly v1: V1User
+  readonly v2: V2Device
+  readonly rest: LoggedIn
+  readonly toV1: Inbox
+  readonly toV2: ReceivedUpdates<FriendshipUpdate>
+}
+
 /** A user who speaks all protocols at once. */
 export class Member {
   readonly address: Address
@@ -36,7 +44,7 @@ export class Member {
   readonly #toV1: Inbox
   readonly #toV2: ReceivedUpdates<FriendshipUpdate>
 
-  private constructor(v1: V1User, v2: V2Device, rest: LoggedIn, toV1: Inbox, toV2: ReceivedUpdates<FriendshipUpdate>) {
+  private constructor({ v1, v2, rest, toV1, toV2 }: MemberOptions) {
     this.address = v1.address
     this.#v1 = v1
     this.#v2 = v2
@@ -50,7 +58,7 @@ export class Member {
     const v2 = await connectV2(env, v1)
     const rest = await new Rest(env.app.httpUrl).login(v1)
     const toV2 = await listen(env, v1.address, v2.service.subscribeToFriendshipUpdates({}))
-    return new Member(v1, v2, rest, await env.updates(v1), toV2)
+    return new Member({ v1, v2, rest, toV1: await env.updates(v1), toV2 })
   }
 
   leave(): void {

@@ -65,7 +65,7 @@ export class DirectEventWriter implements FriendshipEventWriter {
   }
 
   write({ token }: RuleCall, roomId: string, { stateKey, content }: AcceptedStateEvent): Promise<EventId> {
-    return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
+    return this.#rooms.putState({ roomId, type: FRIENDSHIP_TYPE, stateKey, content }, token)
   }
 }
 
@@ -94,7 +94,7 @@ export class OutboxEventWriter implements FriendshipEventWriter {
     { stateKey, content }: AcceptedStateEvent,
     older: EventId | null
   ): Promise<EventId> {
-    if (stateKey !== '') return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
+    if (stateKey !== '') return this.#rooms.putState({ roomId, type: FRIENDSHIP_TYPE, stateKey, content }, token)
     const sender = this.#ids.userId(actor)
     const eventId = await poll(async () => {
       const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', token)

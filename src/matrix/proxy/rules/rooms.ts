@@ -36,6 +36,14 @@ export interface StateEvent {
   readonly content: JsonObject
 }
 
+/** A state event that is to be set. */
+interface NewState {
+  readonly roomId: string
+  readonly type: string
+  readonly stateKey: string
+  readonly content: JsonObject
+}
+
 /** What a user sees of rooms, read with that user's own token of the homeserver. */
 export class Rooms {
   readonly #http: HomeserverHttp
@@ -88,7 +96,7 @@ export class Rooms {
   }
 
   /** Sets a state event as the user. @throws HomeserverError */
-  async putState(roomId: string, type: string, stateKey: string, content: JsonObject, token: string): Promise<EventId> {
+  async putState({ roomId, type, stateKey, content }: NewState, token: string): Promise<EventId> {
     const path = ['rooms', roomId, 'state', type, stateKey]
     const call = { operation: 'putState', method: 'PUT', path, body: content, token, asService: false } as const
     return this.#http.call(call, EVENT_ID)
