@@ -23,7 +23,8 @@ describe('the documentation', () => {
 
   it('names every folder of the sources in the tree of the architecture', () => {
     const tree = textOf('docs/architecture.md')
-    const folders = readdirSync(`${ROOT}src`, { withFileTypes: true }).filter(entry => entry.isDirectory())
-    expect(folders.map(({ name }) => `src/${name}/`).filter(name => !tree.includes(`\`${name}\``))).toEqual([])
+    const files = readdirSync(`${ROOT}src`, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
+    const folders = new Set(files.filter(path => path.includes('/')).map(path => `src/${path.split('/')[0]}/`))
+    expect([...folders].filter(name => !tree.includes(`\`${name}\``))).toEqual([])
   })
 })
