@@ -80,6 +80,11 @@ export class Service implements AsyncDisposable {
     return service
   }
 
+  /** Whether its process is over, for whatever reason. */
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const ended = once(this.#process, 'exit')
