@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Job, Measurement } from './job.ts'
-import type { WorkloadName } from './load/workloads.ts'
+import type { Job, Measurement, WorkloadName } from './job.ts'
 import type { Options } from './options.ts'
 import { queryPlans } from './plans.ts'
 import { perform, Service } from './processes.ts'

@@ -1,8 +1,26 @@
 import type { Watched } from './cpu.ts'
-import type { WorkloadName } from './load/workloads.ts'
 import type { WorldSize } from './world.ts'
 
-/** One measurement, as the process that raises the load is told of it. */
+/** Everything that can be measured. */
+export type WorkloadName =
+  | 'v1-updates'
+  | 'v1-friends'
+  | 'v1-mutual-friends'
+  | 'v1-arrivals'
+  | 'idle-sockets'
+  | 'rest-friends'
+  | 'rest-logins'
+  | 'v2-handshakes'
+  | 'v2-friends'
+  | 'v2-updates'
+  | 'v2-pushes'
+  | 'raw-updates'
+  | 'raw-friends'
+  | 'raw-mutual-friends'
+  | 'raw-logins'
+  | 'raw-token-checks'
+
+/** One measurement, as the process that raises the load gets it. */
 export interface Job {
   readonly workload: WorkloadName
   readonly seconds: number

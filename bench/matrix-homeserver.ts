@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listenOnFreePort } from '../test/env/ports.ts'
 
 /** Something in place of a homeserver that does nothing and says at once that it did: what is left is our own cost. */
 export async function startQuickHomeserver(): Promise<{ url: string } & AsyncDisposable> {
@@ -18,10 +17,10 @@ export async function startQuickHomeserver(): Promise<{ url: string } & AsyncDis
       const answer = answerTo(request.method ?? '', (request.url ?? '').split('?', 1)[0]!)
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
     })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  })
+  const port = await listenOnFreePort(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       server.close()
       server.closeAllConnections()

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Registry } from 'prom-client'
-import { PACE } from '../src/app/matrix-outbox.ts'
+import { OUTBOX_OPTIONS } from '../src/app/matrix-outbox.ts'
 import { type Address, parseAddress } from '../src/domain/address.ts'
 import { decide, type PairAction } from '../src/domain/friendship.ts'
 import { Accounts } from '../src/matrix/client/accounts.ts'
@@ -9,6 +8,7 @@ import { HomeserverClient } from '../src/matrix/client/client.ts'
 import { createOutbox } from '../src/matrix/outbox/outbox.ts'
 import type { OutboxWorker } from '../src/matrix/outbox/worker.ts'
 import { createLogger } from '../src/observability/logger.ts'
+import { MetricRegistry } from '../src/observability/metric-registry.ts'
 import { Database } from '../src/storage/db/database.ts'
 import { migrate } from '../src/storage/db/migrator.ts'
 import { FriendshipStore } from '../src/storage/friendships.ts'
@@ -44,7 +44,11 @@ export class Pairs implements AsyncDisposable {
   private constructor(db: Database, access: Access) {
     this.#db = db
     this.#access = access
-    this.#homeserver = new HomeserverClient({ ...access, timeoutMs: PACE.callMs, connections: 3 * PACE.lanes })
+    this.#homeserver = new HomeserverClient({
+      ...access,
+      timeoutMs: OUTBOX_OPTIONS.callMs,
+      connections: 3 * OUTBOX_OPTIONS.lanes
+    })
   }
 
   /** @param databaseUrl of an empty database */
@@ -75,7 +79,7 @@ export class Pairs implements AsyncDisposable {
     for (const pair of newPairs(count)) await this.#befriend(pair)
     const worker = this.#worker()
     worker.start()
-    return { [Symbol.asyncDispose]: () => worker.stop(PACE.callMs) }
+    return { [Symbol.asyncDispose]: () => worker.stop(OUTBOX_OPTIONS.callMs) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,7 +96,7 @@ export class Pairs implements AsyncDisposable {
     try {
       while ((await store.stats()).depth > 0) await wait(POLL_MS)
     } finally {
-      await worker.stop(PACE.callMs)
+      await worker.stop(OUTBOX_OPTIONS.callMs)
     }
     const { user, system } = process.cpuUsage(cpuFrom)
     return {
@@ -104,8 +108,10 @@ export class Pairs implements AsyncDisposable {
 
   #worker(): OutboxWorker {
     const [homeserver, db, { asToken }] = [this.#homeserver, this.#db, this.#access]
-    const registry = new Registry()
-    return createOutbox({ homeserver, asToken, db, roomOn: 'request', registry, logger, now: Date.now, pace: PACE })
+    const registry = new MetricRegistry()
+    const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
+    const roomOn = 'request'
+    return createOutbox({ homeserver, accounts, asToken, db, roomOn, registry, logger, now: Date.now }, OUTBOX_OPTIONS)
   }
 
   async #befriend([asks, asked]: UserPair): Promise<void> {

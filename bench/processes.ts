@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../test/env/server-process.ts'
+import { freePort } from '../test/env/ports.ts'
 import { until } from '../test/env/until.ts'
 import type { Job, Measurement, Report } from './job.ts'
 
@@ -109,7 +109,7 @@ export function perform(job: Job, signal: AbortSignal): Promise<Measurement> {
 }
 
 /**
- * Has a job done by a program of its own, which calls `doJob`.
+ * Has a job done by a program of its own, which calls `runJob`.
  * @throws Error with what went wrong there; AbortError
  */
 export async function performBy<Result>(
@@ -121,8 +121,8 @@ export async function performBy<Result>(
   try {
     child.send(job)
     const ended = once(child, 'exit', { signal }).then(([code]) => ({ error: `It ended with ${code}` }))
-    const told = once(child, 'message', { signal }).then(([report]) => report as Report<Result>)
-    const report = await Promise.race([told, ended])
+    const reported = once(child, 'message', { signal }).then(([report]) => report as Report<Result>)
+    const report = await Promise.race([reported, ended])
     if ('error' in report) throw new Error(`${job.workload}: ${report.error}`)
     return report.result
   } finally {

@@ -1,4 +1,4 @@
-import type { WorkloadName } from './load/workloads.ts'
+import type { WorkloadName } from './job.ts'
 
 /** What a row of the table measures, and what it should come to. */
 export interface Scenario {

@@ -29,7 +29,7 @@ export async function chat(steps: Steps, closing: (() => Promise<void>)[]): Prom
   await steps.run('Alice asks Bob: "Shall we talk?"', () =>
     alice.client.requestFriendship(bob.address, 'Shall we talk?')
   )
-  await steps.run('Bob is told at once, and accepts', async () => {
+  await steps.run('Bob is notified at once, and accepts', async () => {
     await toBob.expect('request of Alice "Shall we talk?"')
     await bob.client.acceptFriendshipRequest(alice.address)
   })
@@ -80,10 +80,10 @@ const roomsOf = (client: SocialClient): string[] =>
 
 /** Lets one write, and waits until the other has read it. */
 async function say(from: SocialClient, to: SocialClient, room: string, text: string): Promise<void> {
-  const heard: string[] = []
+  const received: string[] = []
   to.onMessage((conversation, message) => {
-    if (conversation.id === room) heard.push(message.text)
+    if (conversation.id === room) received.push(message.text)
   })
   await from.sendMessageTo(room, text)
-  await until(() => heard.includes(text), FOLLOW_MS)
+  await until(() => received.includes(text), FOLLOW_MS)
 }

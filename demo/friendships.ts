@@ -1,7 +1,7 @@
 import { collect, expectFriends, listenOnV1, type Stage, type V1Person } from './stage.ts'
 import { expectSame, type Updates } from './updates.ts'
 
-/** Three wallets on v1 ask each other, accept, list, cancel, reject and part. @returns Alice, and what she is told */
+/** Three wallets on v1 ask each other, accept, list, cancel, reject and part. @returns Alice, and her updates */
 export async function friendships(stage: Stage): Promise<{ alice: V1Person; toAlice: Updates }> {
   const { steps } = stage
   const login = (name: string) => steps.run(`${name} logs in with a new wallet`, () => stage.login(name))
@@ -15,7 +15,7 @@ export async function friendships(stage: Stage): Promise<{ alice: V1Person; toAl
   )
   await steps.run('Bob sees the request at once', () => toBob.expect('request of Alice "Shall we build a world?"'))
   await steps.run('Bob accepts', () => bob.client.acceptFriendshipRequest(alice.address))
-  await steps.run('Alice is told', () => toAlice.expect('accept of Bob'))
+  await steps.run('Alice is notified', () => toAlice.expect('accept of Bob'))
   await steps.run('Both list each other', async () => {
     await expectFriends(alice, [bob])
     await expectFriends(bob, [alice])
@@ -33,7 +33,7 @@ export async function friendships(stage: Stage): Promise<{ alice: V1Person; toAl
     expectSame(await collect(alice.client.getMutualFriends(bob.address)), [carol.address])
   })
 
-  await steps.run('Carol ends her friendship with Bob, who is told', async () => {
+  await steps.run('Carol ends her friendship with Bob, who is notified', async () => {
     await carol.client.removeFriend(bob.address)
     await toBob.expect('delete of Carol')
     await expectFriends(bob, [alice])

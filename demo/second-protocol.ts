@@ -11,11 +11,11 @@ export async function secondProtocol(stage: Stage, alice: V1Person, toAlice: Upd
   const toDave = await steps.run('Dave subscribes to updates', () => listenOnV2(stage, dave))
   const comings = await steps.run('Dave subscribes to who is online', () => listenToComings(stage, dave))
 
-  await steps.run('Dave asks Alice, who is told by protocol v1', async () => {
+  await steps.run('Dave asks Alice, who is notified by protocol v1', async () => {
     await dave.client.requestFriendship(alice.address, 'Hello from v2')
     await toAlice.expect('request of Dave "Hello from v2"')
   })
-  await steps.run('Alice accepts; Dave is told, and sees her online', async () => {
+  await steps.run('Alice accepts; Dave is notified, and sees her online', async () => {
     await alice.client.acceptFriendshipRequest(dave.address)
     await toDave.expect('accept of Alice')
     await comings.expect('Alice is online')
@@ -49,7 +49,7 @@ export async function secondProtocol(stage: Stage, alice: V1Person, toAlice: Upd
 }
 
 function listenOnV2(stage: Stage, person: V2Person): Promise<Updates> {
-  return stage.listen(person, person.client.subscribeToFriendshipUpdates(), ({ request, ...others }) => {
+  return stage.listen(person.client.subscribeToFriendshipUpdates(), ({ request, ...others }) => {
     if (request) return `request of ${stage.nameOf(request.friend?.address)}`
     const [action, body] = Object.entries(others).find(([, value]) => value !== undefined) ?? []
     return `${action} of ${stage.nameOf(body?.user?.address)}`
@@ -58,7 +58,7 @@ function listenOnV2(stage: Stage, person: V2Person): Promise<Updates> {
 
 function listenToComings(stage: Stage, person: V2Person): Promise<Updates> {
   const stream = person.client.subscribeToFriendConnectivityUpdates()
-  return stage.listen(person, stream, ({ friend, status }) => {
+  return stage.listen(stream, ({ friend, status }) => {
     return `${stage.nameOf(friend?.address)} is ${status === ONLINE ? 'online' : 'offline'}`
   })
 }

@@ -29,10 +29,11 @@ const SETTINGS = {
   RPC_PORT: '0',
   LOG_LEVEL: 'error',
   // Whoever leaves is offline at once, so that nobody has to wait to see it.
-  PRESENCE_GRACE: '0s'
+  PRESENCE_GRACE: '0s',
+  METRICS_TOKEN: 'demonstration'
 }
 
-/** A running service, and the people who use it. */
+/** A running service, and its users. */
 export class Stage {
   readonly steps: Steps
   readonly #app: App
@@ -80,15 +81,11 @@ export class Stage {
     return this.#welcome({ name, address, identity, client })
   }
 
-  /** Listens to a stream of somebody, from when this resolves. */
-  async listen<Update>(
-    { address }: { readonly address: Address },
-    stream: AsyncIterable<Update>,
-    inWords: (update: Update) => string
-  ): Promise<Updates> {
-    const before = this.#app.subscribers(address)
+  /** Listens to a stream, from when this resolves. */
+  async listen<Update>(stream: AsyncIterable<Update>, inWords: (update: Update) => string): Promise<Updates> {
+    const others = await this.#openStreams()
     const updates = new Updates(translated(stream, inWords))
-    await until(() => this.#app.subscribers(address) > before)
+    await until(async () => (await this.#openStreams()) > others)
     return updates
   }
 
@@ -103,6 +100,14 @@ export class Stage {
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 
+  /** Streams that are open, by the metrics of the service. */
+  async #openStreams(): Promise<number> {
+    const headers = { authorization: `Bearer ${SETTINGS.METRICS_TOKEN}` }
+    const metrics = await (await fetch(`${this.#app.httpUrl}/metrics`, { headers })).text()
+    const counts = metrics.matchAll(/^social_streams_open\{.*\} (\d+)$/gm)
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
+  }
+
   #welcome<Client extends { disconnect(): void }>(person: Person<Client>): Person<Client> {
     this.#names.set(person.address, person.name)
     this.#leaving.push(() => person.client.disconnect())
@@ -110,7 +115,7 @@ export class Stage {
   }
 }
 
-/** Listens to what somebody on v1 is told of their friendships. */
+/** Listens to the friendship updates of somebody on v1. */
 export function listenOnV1(stage: Stage, person: V1Person): Promise<Updates> {
   const inWords = (event: V1Event): string => {
     const [action, body] = Object.entries(event).find(([, value]) => value !== undefined) ?? []
@@ -118,7 +123,7 @@ export function listenOnV1(stage: Stage, person: V1Person): Promise<Updates> {
     return `${action} of ${stage.nameOf(body?.user?.address)}${message}`
   }
   const stream = person.client.subscribeToFriendshipRequests()
-  return stage.listen(person, stream, events => events.map(inWords).join(', '))
+  return stage.listen(stream, events => events.map(inWords).join(', '))
 }
 
 export async function expectFriends({ client }: V1Person, friends: readonly { address: Address }[]): Promise<void> {

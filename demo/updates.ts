@@ -1,9 +1,9 @@
 /** How long a step may wait for an update, in milliseconds. */
 const DEADLINE_MS = 1000
 
-/** What one device has been told and nobody has looked at yet, in words. */
+/** What one device received and nobody has looked at yet, in words. */
 export class Updates {
-  readonly #told: string[] = []
+  readonly #received: string[] = []
 
   constructor(words: AsyncIterable<string>) {
     this.#listen(words).catch(() => undefined) // ends with the socket
@@ -11,20 +11,20 @@ export class Updates {
 
   /** Waits until the next update is this one. */
   async expect(update: string): Promise<void> {
-    await until(() => this.#told.length > 0)
-    const told = this.#told.shift()
-    if (told !== update) throw new Error(`expected "${update}", but was told "${told}"`)
+    await until(() => this.#received.length > 0)
+    const received = this.#received.shift()
+    if (received !== update) throw new Error(`expected "${update}", but received "${received}"`)
   }
 
   async #listen(words: AsyncIterable<string>): Promise<void> {
-    for await (const update of words) this.#told.push(update)
+    for await (const update of words) this.#received.push(update)
   }
 }
 
 /** Waits for a condition, and at most for so long, in milliseconds. */
-export async function until(condition: () => boolean, deadlineMs = DEADLINE_MS): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, deadlineMs = DEADLINE_MS): Promise<void> {
   const deadline = performance.now() + deadlineMs
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`nothing came within ${deadlineMs} ms`)
     await new Promise(resolve => setImmediate(resolve))
   }

@@ -7,8 +7,8 @@ const command = COMMANDS[name]
 if (command && rest.every(option => command.options?.includes(option))) {
   process.exitCode = await command.run(new Set(rest))
 } else {
-  const width = Math.max(...Object.keys(COMMANDS).map(word => word.length))
-  const list = Object.entries(COMMANDS).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`)
+  const width = Math.max(...Object.keys(COMMANDS).map(each => each.length))
+  const list = Object.entries(COMMANDS).map(([each, { summary }]) => `  ${each.padEnd(width)}  ${summary}`)
   console.error(['Usage: social-service [command]', '', ...list].join('\n'))
   process.exitCode = 2
 }

@@ -12,4 +12,4 @@ test('the README shows what the demonstration prints', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'demo/main.ts'])
   expect(stepsIn(stdout)).not.toEqual([])
   expect(stepsIn(shown)).toEqual(stepsIn(stdout))
-}, 120_000)
+})

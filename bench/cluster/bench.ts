@@ -5,11 +5,10 @@ import { RedisServer } from '../../test/env/redis.ts'
 import { postmasterOf } from '../cpu.ts'
 import { performBy, Service } from '../processes.ts'
 import { seed } from '../seed.ts'
-import type { ClusterJob, InstanceAccess, Line } from './job.ts'
+import type { ClusterJob, InstanceAccess, Line, WorkloadName } from './job.ts'
 import type { ClusterOptions } from './options.ts'
-import { worldOf } from './people.ts'
+import { worldOf } from './population.ts'
 import { METRICS_TOKEN } from './service-metrics.ts'
-import type { WorkloadName } from './workloads.ts'
 
 const LOAD = new URL('./load.ts', import.meta.url)
 /** Connections of each instance to PostgreSQL: the default of the service. */
@@ -48,7 +47,10 @@ async function run(workload: WorkloadName, servers: Servers, options: ClusterOpt
   const { seconds, clients, rate } = options
   const { postmaster, redis } = servers
   const job: ClusterJob = {
-    ...{ workload, seconds, clients, rate },
+    workload,
+    seconds,
+    clients,
+    rate,
     instances: [access(one), access(other)],
     watched: { instances: [one.pid, other.pid], postmaster, redis }
   }

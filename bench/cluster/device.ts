@@ -14,7 +14,7 @@ const STREAMS = {
 }
 
 /** How every element of both streams begins that is no error. */
-export const TOLD = caseOf(
+export const STREAM_ELEMENT = caseOf(
   SubscribeFriendshipEventsUpdatesResponse.encode({ response: { $case: 'events', events: { responses: [] } } })
 )
 

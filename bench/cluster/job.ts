@@ -1,5 +1,8 @@
 import type { Usage, Watched } from './usage.ts'
-import type { WorkloadName } from './workloads.ts'
+
+/** Everything that can be measured with two instances, in the order in which it is. */
+export const WORKLOAD_NAMES = ['push', 'return', 'return-login', 'sockets', 'presence'] as const
+export type WorkloadName = (typeof WORKLOAD_NAMES)[number]
 
 /** One instance of the service, as the process that raises the load sees it. */
 export interface InstanceAccess {
@@ -8,7 +11,7 @@ export interface InstanceAccess {
   readonly rpc: string
 }
 
-/** One measurement upon two instances, as the process that raises the load is told of it. */
+/** One measurement upon two instances, as the process that raises the load gets it. */
 export interface ClusterJob {
   readonly workload: WorkloadName
   /** Measured time, after a warm-up, where the work itself has no end. */

@@ -1,4 +1,4 @@
-import { doJob } from '../load/orders.ts'
+import { runJob } from '../load/job-process.ts'
 import type { ClusterJob } from './job.ts'
 import { WORKLOADS } from './workloads.ts'
 
@@ -6,4 +6,4 @@ import { WORKLOADS } from './workloads.ts'
  * The process that raises the load upon two instances.
  */
 
-await doJob((job: ClusterJob) => WORKLOADS[job.workload](job))
+await runJob((job: ClusterJob) => WORKLOADS[job.workload](job))

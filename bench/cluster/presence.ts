@@ -6,17 +6,18 @@ import { request } from '../load/frames.ts'
 import { authToken, type Connected } from '../load/v1.ts'
 import { verdict, whole } from '../markdown.ts'
 import type { User } from '../users.ts'
-import { listen, TOLD } from './device.ts'
+import { listen, STREAM_ELEMENT } from './device.ts'
 import type { ClusterJob, Line } from './job.ts'
-import { FRIENDS_OF_EACH, member } from './people.ts'
+import { FRIENDS_OF_EACH, member } from './population.ts'
 import { openSockets } from './sockets.ts'
-import { Meter, sum } from './usage.ts'
+import { sum } from './statistics.ts'
+import { Meter } from './usage.ts'
 
 /** Each user says where they are so often, in seconds (ADR-246). */
 const HEARTBEAT_S = 30
 const TARGET_CORES = 0.5
-/** What must have been told of all that was to be told: some is still to come when the measurement ends. */
-const TOLD_PART = 0.95
+/** What must have arrived of all that was to be sent: some is still to come when the measurement ends. */
+const RECEIVED_PART = 0.95
 const TICK_MS = 5
 
 /** Everybody goes from one place to the other with every heartbeat: texts of one length, so that elements can be counted. */
@@ -26,41 +27,41 @@ const PLACES = [
 ]
 const POSITION_BYTES = encodePosition(PLACES[0]!).length + 2
 
-/** Users who say where they are, and who are told where their friends are; every other one on the same instance. */
+/** Users who say where they are, and who receive where their friends are; every other one on the same instance. */
 export async function presence(job: ClusterJob): Promise<Line[]> {
   const { clients: count, seconds, watched } = job
-  const told = { messages: 0, positions: 0 }
-  const { line, clients } = await openSockets(
+  const received = { messages: 0, positions: 0 }
+  const { line, clients: connected } = await openSockets(
     job,
     'memory of one that is subscribed to presence too',
     async (it, user) => {
       await listen(it, 'updates', user, () => undefined)
       await listen(it, 'presence', user, payload => {
-        expectCase(payload, TOLD)
-        told.messages += 1
-        told.positions += Math.floor(payload.length / POSITION_BYTES)
+        expectCase(payload, STREAM_ELEMENT)
+        received.messages += 1
+        received.positions += Math.floor(payload.length / POSITION_BYTES)
       })
     }
   )
-  const hearts = clients.map((client, at) => new Heart(client, member(at))).sort(inNoOrder)
-  const pulse = new Pulse(hearts, count / HEARTBEAT_S)
+  const clients = connected.map((client, at) => new HeartbeatClient(client, member(at))).sort(inNoOrder)
+  const schedule = new HeartbeatSchedule(clients, count / HEARTBEAT_S)
   // Everybody has to have been somewhere before it can be another place.
-  await pulse.beatFor(HEARTBEAT_S + 5)
-  const before = { ...told }
+  await schedule.beatFor(HEARTBEAT_S + 5)
+  const before = { ...received }
   const meter = new Meter(watched)
-  const beats = await pulse.beatFor(Math.max(seconds, HEARTBEAT_S))
+  const beats = await schedule.beatFor(Math.max(seconds, HEARTBEAT_S))
   const usage = meter.read()
 
-  const positions = told.positions - before.positions
-  if (positions < TOLD_PART * beats * FRIENDS_OF_EACH) {
-    throw new Error(`Of ${beats} heartbeats only ${positions} positions were told`)
+  const positions = received.positions - before.positions
+  if (positions < RECEIVED_PART * beats * FRIENDS_OF_EACH) {
+    throw new Error(`Of ${beats} heartbeats only ${positions} positions arrived`)
   }
   const perSecond = (value: number): string => `${whole(value / usage.seconds)}/s`
   const cores = sum(usage.instances)
   return [
     {
       work: `presence of ${whole(count)} users with ${FRIENDS_OF_EACH} friends each`,
-      measured: `${cores.toFixed(2)} cores for ${perSecond(beats)} heartbeats, ${perSecond(positions)} positions told in ${perSecond(told.messages - before.messages)} messages`,
+      measured: `${cores.toFixed(2)} cores for ${perSecond(beats)} heartbeats, ${perSecond(positions)} positions told in ${perSecond(received.messages - before.messages)} messages`,
       target: verdict(cores <= TARGET_CORES, `≤ ${TARGET_CORES} cores in all instances`),
       usage
     },
@@ -69,13 +70,13 @@ export async function presence(job: ClusterJob): Promise<Line[]> {
 }
 
 /** Beats of one after the other, at a steady pace. */
-class Pulse {
-  readonly #hearts: readonly Heart[]
+class HeartbeatSchedule {
+  readonly #clients: readonly HeartbeatClient[]
   readonly #rate: number
   #next = 0
 
-  constructor(hearts: readonly Heart[], rate: number) {
-    this.#hearts = hearts
+  constructor(clients: readonly HeartbeatClient[], rate: number) {
+    this.#clients = clients
     this.#rate = rate
   }
 
@@ -85,7 +86,7 @@ class Pulse {
     const beats: Promise<void>[] = []
     while (performance.now() - from < seconds * 1000) {
       const due = ((performance.now() - from) / 1000) * this.#rate
-      while (beats.length < due) beats.push(this.#hearts[this.#next++ % this.#hearts.length]!.beat())
+      while (beats.length < due) beats.push(this.#clients[this.#next++ % this.#clients.length]!.beat())
       await wait(TICK_MS)
     }
     await Promise.all(beats)
@@ -94,11 +95,11 @@ class Pulse {
 }
 
 /** Friends stand side by side, and do not all move at the same moment. */
-function inNoOrder(one: Heart, other: Heart): number {
+function inNoOrder(one: HeartbeatClient, other: HeartbeatClient): number {
   return one.token < other.token ? -1 : 1
 }
 
-class Heart {
+class HeartbeatClient {
   readonly token: string
   readonly #socket: Connected['socket']
   readonly #requests: readonly Buffer[]
@@ -114,7 +115,7 @@ class Heart {
   async beat(): Promise<void> {
     const answer = await this.#socket.call(this.#requests[this.#beats++ % PLACES.length]!)
     // The position comes back, as field 1.
-    expectCase(answer, TOLD)
+    expectCase(answer, STREAM_ELEMENT)
   }
 }
 

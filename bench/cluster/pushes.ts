@@ -6,10 +6,11 @@ import type { RpcSocket } from '../load/rpc-socket.ts'
 import type { Step } from '../load/steps.ts'
 import { connect, update, updatePayload } from '../load/v1.ts'
 import { verdict, whole } from '../markdown.ts'
-import { listen, TOLD } from './device.ts'
-import { gather, percentile } from './gather.ts'
+import { createConcurrently } from './concurrent.ts'
+import { listen, STREAM_ELEMENT } from './device.ts'
 import type { ClusterJob, InstanceAccess, Line } from './job.ts'
-import { asked, asker, PAIRS } from './people.ts'
+import { asked, asker, PAIRS } from './population.ts'
+import { percentile } from './statistics.ts'
 import { Meter } from './usage.ts'
 
 const WARM_UP_SECONDS = 5
@@ -17,19 +18,19 @@ const WARM_UP_SECONDS = 5
 const LOST_MS = 10_000
 const TARGET_MS = 10
 
-/** An update that was sent to one instance and told by the other; all times by the monotonic clock, in milliseconds. */
-interface Told {
+/** An update that was sent to one instance and pushed by the other; all times by the monotonic clock, in milliseconds. */
+interface Push {
   readonly dueAt: number
   readonly answeredAt: number
-  readonly toldAt: number
+  readonly receivedAt: number
 }
 
 /**
  * Updates at a steady pace, whatever becomes of those before: everybody who acts is on one instance, everybody who is
- * told on the other.
+ * pushed by the other.
  */
 export async function pushes({ instances: [here, there], rate, seconds, watched }: ClusterJob): Promise<Line[]> {
-  const pairs = await gather(PAIRS, pair => Pair.open(pair, here, there))
+  const pairs = await createConcurrently(PAIRS, pair => Pair.open(pair, here, there))
   await pace(pairs, rate, WARM_UP_SECONDS)
   const meter = new Meter(watched)
   const all = await pace(pairs, rate, seconds)
@@ -37,8 +38,8 @@ export async function pushes({ instances: [here, there], rate, seconds, watched 
 
   const reached = whole((all.length * 1000) / (Math.max(...all.map(it => it.answeredAt)) - all[0]!.dueAt))
   // A push may come before the answer.
-  const afterAnswer = all.map(({ answeredAt, toldAt }) => Math.max(0, toldAt - answeredAt))
-  const afterSending = all.map(({ dueAt, toldAt }) => toldAt - dueAt)
+  const afterAnswer = all.map(({ answeredAt, receivedAt }) => Math.max(0, receivedAt - answeredAt))
+  const afterSending = all.map(({ dueAt, receivedAt }) => receivedAt - dueAt)
   const texts = (times: number[]): string =>
     `p50 ${percentile(times, 0.5).toFixed(1)} ms, p99 ${percentile(times, 0.99).toFixed(1)} ms`
   return [
@@ -52,27 +53,27 @@ export async function pushes({ instances: [here, there], rate, seconds, watched 
   ]
 }
 
-async function pace(pairs: readonly Pair[], rate: number, seconds: number): Promise<Told[]> {
+async function pace(pairs: readonly Pair[], rate: number, seconds: number): Promise<Push[]> {
   const next = cycle(pairs)
-  const told: Promise<Told>[] = []
+  const pushes: Promise<Push>[] = []
   const from = performance.now()
-  while (told.length < rate * seconds) {
+  while (pushes.length < rate * seconds) {
     const due = Math.min(rate * seconds, ((performance.now() - from) * rate) / 1000)
-    while (told.length < due) told.push(next().act(from + (told.length * 1000) / rate))
+    while (pushes.length < due) pushes.push(next().act(from + (pushes.length * 1000) / rate))
     await wait(1)
   }
   const lost = wait(LOST_MS, null)
-  const all = await Promise.race([Promise.all(told), lost])
-  if (!all) throw new Error('An update was never told')
+  const all = await Promise.race([Promise.all(pushes), lost])
+  if (!all) throw new Error('An update was never pushed')
   return all
 }
 
-/** One who asks and takes it back, again and again, and one who is told of it. */
+/** One who asks and takes it back, again and again, and one who receives it. */
 class Pair {
   readonly #actor: RpcSocket
   readonly #next: () => Buffer
-  /** Updates that the other is still to be told of, oldest first. */
-  readonly #untold: ((at: number) => void)[] = []
+  /** Updates that the other has still to receive, oldest first. */
+  readonly #pending: ((at: number) => void)[] = []
   /** A user does one thing after the other. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -90,24 +91,24 @@ class Pair {
       acting.socket,
       steps.map(step => request(id, updatePayload(step)))
     )
-    await listen(await connect(there.rpc), 'updates', target, payload => pair.#tell(payload))
+    await listen(await connect(there.rpc), 'updates', target, payload => pair.#onUpdate(payload))
     return pair
   }
 
   /** @param dueAt when it should be sent, by the monotonic clock in milliseconds */
-  async act(dueAt: number): Promise<Told> {
-    const told = new Promise<number>(resolve => this.#untold.push(resolve))
+  async act(dueAt: number): Promise<Push> {
+    const received = new Promise<number>(resolve => this.#pending.push(resolve))
     const answered = this.#turn.then(() => update(this.#actor, this.#next()))
     this.#turn = answered
     await answered
     const answeredAt = performance.now()
-    return { dueAt, answeredAt, toldAt: await told }
+    return { dueAt, answeredAt, receivedAt: await received }
   }
 
-  #tell(payload: Uint8Array): void {
-    expectCase(payload, TOLD)
-    const told = this.#untold.shift()
-    if (!told) throw new Error('Told of something that nobody did')
-    told(performance.now())
+  #onUpdate(payload: Uint8Array): void {
+    expectCase(payload, STREAM_ELEMENT)
+    const resolve = this.#pending.shift()
+    if (!resolve) throw new Error('An update of something that nobody did')
+    resolve(performance.now())
   }
 }

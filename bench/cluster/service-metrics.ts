@@ -6,7 +6,7 @@ export const METRICS_TOKEN = 'bench'
 const LOOK_MS = 50
 const DEADLINE_MS = 120_000
 
-/** How many update streams have begun so far on an instance: by then it has told the database, and tells the client. */
+/** How many update streams have begun so far on an instance: by then the database has it, and the client gets updates. */
 export async function streamsBegun({ http }: InstanceAccess): Promise<number> {
   const response = await fetch(`${http}/metrics`, { headers: { authorization: `Bearer ${METRICS_TOKEN}` } })
   if (!response.ok) throw new Error(`The metrics were answered with ${response.status}`)

@@ -1,19 +1,19 @@
-import { settledBytes } from '../load/settled.ts'
+import { idleMemoryBytes } from '../load/idle-memory.ts'
 import { type Connected, connect } from '../load/v1.ts'
 import { verdict } from '../markdown.ts'
 import type { User } from '../users.ts'
+import { createConcurrently } from './concurrent.ts'
 import { listen } from './device.ts'
-import { gather } from './gather.ts'
 import type { ClusterJob, Line } from './job.ts'
-import { member } from './people.ts'
+import { member } from './population.ts'
 
 /** Sockets that are opened and closed first, so that what an instance needs once for all is not counted. */
 const WARM_UP = 2_000
 const TARGET_BYTES = 20_480
 
-/** What is told that should not be. */
+/** For an update that should not come. */
 const unexpected = (): never => {
-  throw new Error('Told of something that nobody did')
+  throw new Error('An update of something that nobody did')
 }
 
 /** Memory for each socket of clients that listen to their updates. */
@@ -39,11 +39,11 @@ export async function openSockets(
     await subscribe(client, member(at), at)
     return client
   }
-  const warmUp = await gather(Math.min(WARM_UP, count), open)
+  const warmUp = await createConcurrently(Math.min(WARM_UP, count), open)
   for (const { socket } of warmUp) socket.end()
-  const before = await settledBytes(pids)
-  const clients = await gather(count, open)
-  const after = await settledBytes(pids)
+  const before = await idleMemoryBytes(pids)
+  const clients = await createConcurrently(count, open)
+  const after = await idleMemoryBytes(pids)
   for (const { socket } of clients) if (socket.failure) throw socket.failure
 
   const bytes = (after - before) / count

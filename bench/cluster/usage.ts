@@ -42,5 +42,3 @@ export class Meter {
     return [clusterTime(postmaster), ...[redis, process.pid, ...instances].map(processTime)]
   }
 }
-
-export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -1,16 +1,14 @@
-import type { ClusterJob, Line } from './job.ts'
+import type { ClusterJob, Line, WorkloadName } from './job.ts'
 import { presence } from './presence.ts'
 import { pushes } from './pushes.ts'
-import { returnsWithLogins, returnsWithTokens } from './returns.ts'
+import { reconnectWithLogins, reconnectWithTokens } from './reconnections.ts'
 import { updateSockets } from './sockets.ts'
 
-/** Everything that can be measured with two instances. */
-export const WORKLOADS = {
+/** How each of them is measured. */
+export const WORKLOADS: Record<WorkloadName, (job: ClusterJob) => Promise<Line[]>> = {
   push: pushes,
-  return: returnsWithTokens,
-  'return-login': returnsWithLogins,
+  return: reconnectWithTokens,
+  'return-login': reconnectWithLogins,
   sockets: updateSockets,
   presence
-} satisfies Record<string, (job: ClusterJob) => Promise<Line[]>>
-
-export type WorkloadName = keyof typeof WORKLOADS
+}

@@ -1,8 +1,8 @@
 import type { Job, Measurement } from '../job.ts'
 import { listener } from '../world.ts'
+import { idleMemoryBytes } from './idle-memory.ts'
 import { lanes, observe } from './lane.ts'
 import type { RpcSocket } from './rpc-socket.ts'
-import { settledBytes } from './settled.ts'
 import { subscribe } from './v1.ts'
 
 /** Sockets that are opened and closed first, so that what the server needs once for all is not counted. */
@@ -13,9 +13,9 @@ export async function idleSockets(job: Job): Promise<Measurement> {
   const { server } = job.watched
   const warmUp = await open(job, Math.min(WARM_UP, job.size.sockets))
   for (const socket of warmUp.sockets) socket.end()
-  const before = await settledBytes([server])
+  const before = await idleMemoryBytes([server])
   const { sockets, measurement } = await open(job, job.size.sockets)
-  const after = await settledBytes([server])
+  const after = await idleMemoryBytes([server])
   for (const { failure } of sockets) if (failure) throw failure
   return { ...measurement, bytesPerSocket: (after - before) / job.size.sockets }
 }

@@ -1,9 +1,9 @@
 import type { Job } from '../job.ts'
-import { doJob } from './orders.ts'
+import { runJob } from './job-process.ts'
 import { WORKLOADS } from './workloads.ts'
 
 /*
  * The process that raises the load upon one instance.
  */
 
-await doJob((job: Job) => WORKLOADS[job.workload](job))
+await runJob((job: Job) => WORKLOADS[job.workload](job))

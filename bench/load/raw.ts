@@ -38,7 +38,7 @@ export function updates(job: Job): Promise<Measurement> {
       const intent = { actor: actor.address, target: target.address, action, message }
       const pair = await store.read(intent.actor, intent.target)
       const decision = decide(pair, intent, Date.now())
-      if (decision.kind === 'keep') throw new Error('Nothing was to be done')
+      if (decision.kind === 'unchanged') throw new Error('Nothing was to be done')
       await store.swap(intent, pair, decision.next, decision.counts)
     })
   })

@@ -24,7 +24,7 @@ export class RpcSocket {
   readonly #wire: WireSocket
   #answer: Answer | null = null
   #elements: Uint8Array[] = []
-  /** Of each stream that goes on, by its number: what is told of an element. */
+  /** Of each stream that goes on, by its number: what is called with an element. */
   readonly #subscriptions = new Map<number, (payload: Uint8Array) => void>()
   #onFailure: (error: Error) => void = () => {}
   #failure: Error | null = null
@@ -72,7 +72,7 @@ export class RpcSocket {
     await this.#exchange(request)
   }
 
-  /** @param listener told once when the socket is over, unless this side ended it */
+  /** @param listener called once when the socket is over, unless this side ended it */
   onFailure(listener: (error: Error) => void): void {
     this.#onFailure = listener
     if (this.#failure) listener(this.#failure)

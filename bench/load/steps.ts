@@ -19,7 +19,7 @@ export function befriendings(workload: Workload, lane: number): Step[] {
   ])
 }
 
-/** Request and cancel, all by one side, so that the other is told of all. */
+/** Request and cancel, all by one side, so that the other receives all. */
 export function askings(workload: Workload, lane: number): Step[] {
   return couplesOf(workload, lane).flatMap(([asks, asked]): Step[] => [
     { actor: asks, target: asked, action: 'request' },

@@ -94,7 +94,7 @@ export async function subscribe(url: string, user: User): Promise<RpcSocket> {
   const payload = Payload.encode(authToken(user)).finish()
   const subscription = request(procedures.get('SubscribeFriendshipEventsUpdates')!, payload, SUBSCRIPTION)
   await socket.subscribe(subscription, SUBSCRIPTION, update => {
-    throw new Error(`Told of something: ${JSON.stringify(SubscribeFriendshipEventsUpdatesResponse.decode(update))}`)
+    throw new Error(`An unexpected update: ${JSON.stringify(SubscribeFriendshipEventsUpdatesResponse.decode(update))}`)
   })
   return socket
 }

@@ -86,7 +86,7 @@ function updater(step: Step, { socket, procedures }: Client): () => Promise<void
   return async () => expectCase(await socket.call(upsert), ACCEPTED)
 }
 
-/** Updates that a subscriber is told of. What counts is the time between the acknowledgement and the push. */
+/** Updates that a subscriber receives. What counts is the time between the acknowledgement and the push. */
 export async function pushes({ urls, size, seconds, watched }: Job): Promise<Measurement> {
   const all = await lanes(size.connections, lane => pushing(urls.rpc, askings('v2-push', lane)))
   return measure(all, seconds, watched)
@@ -101,7 +101,7 @@ async function pushing(url: string, steps: readonly Step[]): Promise<Lane> {
     url,
     steps.map(({ target }) => target)
   )
-  let told = (_: number): void => {}
+  let received = (_: number): void => {}
   for (const { socket, procedures } of targets.values()) {
     const subscription = request(
       procedures.get('SubscribeToFriendshipUpdates')!,
@@ -110,13 +110,13 @@ async function pushing(url: string, steps: readonly Step[]): Promise<Lane> {
     )
     await socket.subscribe(subscription, SUBSCRIPTION, update => {
       if (FriendshipUpdate.decode(update).update === undefined) throw new Error('An update of nothing')
-      told(performance.now())
+      received(performance.now())
     })
   }
   const next = cycle(steps.map(step => updater(step, actors.get(step.actor.name)!)))
   return async () => {
     const push = new Promise<number>(resolve => {
-      told = resolve
+      received = resolve
     })
     const acknowledged = next()().then(() => performance.now())
     // A push may come before the acknowledgement.

@@ -41,7 +41,7 @@ export class WireSocket {
   #upgraded = false
   #over = false
 
-  /** @param onEnd told once when it ends, unless this side ended it */
+  /** @param onEnd called once when it ends, unless this side ended it */
   constructor(url: string, onFrame: (payload: Buffer) => void, onEnd: (error: Error) => void) {
     const { hostname, port } = new URL(url)
     this.#onFrame = onFrame

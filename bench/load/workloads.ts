@@ -1,12 +1,12 @@
-import type { Job, Measurement } from '../job.ts'
+import type { Job, Measurement, WorkloadName } from '../job.ts'
 import { idleSockets } from './idle-sockets.ts'
 import * as raw from './raw.ts'
 import * as rest from './rest.ts'
 import * as v1 from './v1.ts'
 import * as v2 from './v2.ts'
 
-/** Everything that can be measured. */
-export const WORKLOADS = {
+/** How each of them is measured. */
+export const WORKLOADS: Record<WorkloadName, (job: Job) => Promise<Measurement>> = {
   'v1-updates': v1.updates,
   'v1-friends': v1.friends,
   'v1-mutual-friends': v1.mutualFriends,
@@ -23,6 +23,4 @@ export const WORKLOADS = {
   'raw-mutual-friends': raw.mutualFriends,
   'raw-logins': raw.logins,
   'raw-token-checks': raw.tokenChecks
-} satisfies Record<string, (job: Job) => Promise<Measurement>>
-
-export type WorkloadName = keyof typeof WORKLOADS
+}

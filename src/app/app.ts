@@ -1,11 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { type AddressInfo, isIPv6 } from 'node:net'
 import type { Config } from '../config/config.ts'
-import type { Address } from '../domain/address.ts'
-import { PAIR_ACTIONS } from '../domain/friendship.ts'
 import { createLogger, type Logger } from '../observability/logger.ts'
 import { createMetrics } from '../observability/metrics.ts'
+import { SOCKET_ENDS } from '../rpc/engine/close-codes.ts'
 import { BACKLOG } from '../rpc/engine/socket-server.ts'
-import { METRIC_CODES, SOCKET_ENDS } from '../rpc/observer.ts'
 import { migrate } from '../storage/db/migrator.ts'
 import { MIGRATIONS } from '../storage/migrations/index.ts'
 import { RESUME_OUTCOMES } from '../updates/updates.ts'
@@ -34,8 +33,6 @@ export interface Overrides {
 export interface App {
   readonly httpUrl: string
   readonly rpcUrl: string
-  /** Update streams that a user has open here. */
-  subscribers(address: Address): number
   /** Lets what is open finish, within the grace of the configuration, and closes everything. May be called again. */
   stop(): Promise<void>
 }
@@ -50,24 +47,23 @@ export async function createApp(config: Config, overrides: Overrides = {}): Prom
   try {
     return await start(config, overrides, logger, cleanups)
   } catch (error) {
-    await cleanups.run()
+    await cleanups.run(config.shutdownGraceMs)
     throw error
   }
 }
 
 async function start(config: Config, overrides: Overrides, logger: Logger, cleanups: Cleanups): Promise<App> {
   const now = overrides.now ?? Date.now
+  const instance = randomUUID()
   const metrics = createMetrics({
     procedures: PROCEDURES,
-    codes: METRIC_CODES,
-    events: PAIR_ACTIONS,
-    beginnings: RESUME_OUTCOMES,
-    ends: SOCKET_ENDS
+    socketEnds: SOCKET_ENDS,
+    resumeOutcomes: RESUME_OUTCOMES
   })
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
-  const { bus, log, channel, checks } = await createBus({ config, logger, metrics, db }, cleanups)
-  const social = createSocial({ config, logger, db, bus, log, channel, metrics, now }, cleanups)
+  const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
+  const social = createSocial({ instance, config, logger, db, bus, log, channel, metrics, now }, cleanups)
   await social.updates.start()
   const sweeper = setInterval(() => {
     const sweeps = [social.sessions.sweep(), social.checkSessions(), social.updates.sweep()]
@@ -76,43 +72,39 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   cleanups.add('sweeper', sweeper, clearInterval)
 
   const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)
-  await startMatrixOutbox({ config, logger, metrics, db, bus, now }, cleanups)
+  const { accounts } = matrix
+  await startMatrixOutbox({ config, logger, metrics, db, bus, accounts, now }, cleanups)
 
-  let serving = false
-  let stopBy = 0
+  const state = { isStarted: false }
   const http = await createHttp({
-    ...{ config, logger, metrics, social, matrix },
+    config,
+    logger,
+    metrics,
+    social,
+    matrix,
     checks: { database: () => db.ping(), ...checks },
-    isServing: () => serving,
-    graceMs: () => Math.max(0, stopBy - performance.now())
+    isServing: () => state.isStarted && !cleanups.isRunning,
+    graceMs: () => cleanups.leftMs
   })
   const rpc = createRpc({ config, logger, metrics, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
-  // Before HTTP, which says meanwhile that this instance is not ready; both within the same grace.
-  cleanups.add('RPC server', rpc, it => it.stop({ graceMs: config.shutdownGraceMs }))
+  // Before HTTP, which says meanwhile that this instance is not ready.
+  cleanups.add('RPC server', rpc, (it, deadline) => it.stop({ graceMs: deadline.leftMs }))
   const rpcPort = await rpc.listen()
   await http.listen({ host: config.host, port: config.httpPort, backlog: BACKLOG })
   const httpPort = (http.server.address() as AddressInfo).port
-  serving = true
+  state.isStarted = true
 
-  const host = nameOf(config.host)
+  const host = hostInUrl(config.host)
   return {
     httpUrl: config.publicHttpUrl ?? `http://${host}:${httpPort}`,
     rpcUrl: config.publicRpcUrl ?? `ws://${host}:${rpcPort}`,
-    subscribers: address => {
-      const { subscriptions, connectivity, friendPresence } = social
-      return subscriptions.sizeOf(address) + connectivity.sizeOf(address) + friendPresence.sizeOf(address)
-    },
-    stop: () => {
-      if (serving) stopBy = performance.now() + config.shutdownGraceMs
-      serving = false
-      return cleanups.run()
-    }
+    stop: () => cleanups.run(config.shutdownGraceMs)
   }
 }
 
 /** The host as a URL has it, by which the service can be reached on this machine. */
-function nameOf(host: string): string {
+function hostInUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost'
   return isIPv6(host) ? `[${host}]` : host
 }

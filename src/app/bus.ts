@@ -1,8 +1,8 @@
-import { Gauge } from 'prom-client'
 import { type Channel, SilentChannel } from '../cluster/channel.ts'
 import { RedisChannel } from '../cluster/redis-channel.ts'
 import type { Config } from '../config/config.ts'
 import type { HealthCheck } from '../http/health.ts'
+import { observeRedis } from '../observability/cluster-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
@@ -16,6 +16,8 @@ const POLL_MS = 1000
 const ALONE_POLL_MS = 10_000
 
 interface BusDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -30,34 +32,25 @@ interface BusParts {
 }
 
 /** Events come from the log of the database; Redis, where there is one, tells other instances at once to look at it. */
-export async function createBus({ config, logger, metrics, db }: BusDeps, cleanups: Cleanups): Promise<BusParts> {
-  const { channel, checks } = createChannel(config, logger, metrics)
+export async function createBus(deps: BusDeps, cleanups: Cleanups): Promise<BusParts> {
+  const { logger, db } = deps
+  const { channel, checks } = createChannel(deps)
   cleanups.add('channel', channel, it => it.close())
   const log = new EventLog(db)
-  const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be told')
+  const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be delivered')
   const pollMs = db.kind === 'embedded' ? ALONE_POLL_MS : POLL_MS
   const bus = cleanups.add('bus', await EventFeed.open({ log, channel, pollMs, onError }), it => it.close())
   return { bus, log, channel, checks }
 }
 
-function createChannel({ redisUrl, serverName }: Config, logger: Logger, metrics: Metrics) {
-  if (redisUrl === null) return { channel: new SilentChannel() satisfies Channel, checks: {} }
-  const channel = new RedisChannel({ url: redisUrl, topic: `social-service:${serverName}`, logger })
-  countConnected(metrics, channel)
+function createChannel({ instance, config, logger, metrics }: BusDeps): Pick<BusParts, 'channel' | 'checks'> {
+  const { redisUrl, serverName } = config
+  if (redisUrl === null) return { channel: new SilentChannel(), checks: {} }
+  const channel = new RedisChannel({ url: redisUrl, topic: `social-service:${serverName}`, instance, logger })
+  observeRedis(metrics.registry, () => channel.isConnected)
   // Once it was there, an instance serves without it: then it only hears of others a little later.
   const redis = async (): Promise<void> => {
     if (!channel.wasConnected) throw new Error('Redis was never reached')
   }
   return { channel, checks: { redis } }
-}
-
-function countConnected({ registry }: Metrics, channel: Channel): void {
-  new Gauge({
-    name: 'social_redis_connected',
-    help: '1 while messages flow to and from Redis, 0 while it is away',
-    registers: [registry],
-    collect() {
-      this.set(Number(channel.isConnected))
-    }
-  })
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { type HealthCheck, healthRoutes } from '../http/health.ts'
-import { createRouter } from '../http/server.ts'
+import { createHttpServer } from '../http/server.ts'
 import { accountRoutes } from '../http/v1/account.ts'
 import { friendshipRoutes } from '../http/v1/friendships.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -29,9 +29,9 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = deps
   const { friends, settings } = social
   const sessions = matrix.authenticator
-  const app = await createRouter({
+  const app = await createHttpServer({
     logger,
-    metrics,
+    metrics: metrics.http,
     publicUrl: config.publicHttpUrl ?? '/',
     bodyLimit: config.http.bodyLimitBytes,
     requestTimeoutMs: config.http.requestTimeoutMs,
@@ -40,7 +40,12 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     corsOrigins: config.http.corsOrigins,
     trustedProxies: config.trustedProxies
   })
-  await app.register(healthRoutes, { checks, isServing, metrics, metricsToken: config.metricsToken })
+  await app.register(healthRoutes, {
+    checks,
+    isServing,
+    metrics: metrics.registry,
+    metricsToken: config.metricsToken
+  })
   await matrix.register(app)
   await app.register(friendshipRoutes, { friends, sessions, maxPageSize: config.limits.maxListPage })
   await app.register(accountRoutes, { sessions, settings })

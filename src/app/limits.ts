@@ -1,12 +1,14 @@
 import type { Redis } from 'ioredis'
-import { Counter } from 'prom-client'
 import { RateLimit } from '../cluster/rate-limit.ts'
 import { connectRedis } from '../cluster/redis.ts'
 import type { Config } from '../config/config.ts'
 import { ActionLimits } from '../friendships/action-limits.ts'
+import { limitMetrics } from '../observability/cluster-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Cleanups } from './cleanups.ts'
+
+const LIMITS = ['user-actions', 'pair-actions', 'blocks', 'logins'] as const
 
 interface LimitsDeps {
   readonly config: Config
@@ -19,16 +21,9 @@ export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: 
   const { limits, redisUrl, serverName } = config
   const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
   if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())
-  const local = new Counter({
-    name: 'social_limits_local_total',
-    help: 'Uses of a shared limit that one instance counted for itself because Redis did not answer',
-    labelNames: ['limit'],
-    registers: [metrics.registry]
-  })
-  const limit = (name: string, perMinute: number): RateLimit => {
-    local.inc({ limit: name }, 0)
-    return new RateLimit({ name, scope: serverName, perMinute, redis, onLocal: of => local.inc({ limit: of }) })
-  }
+  const onLocal = limitMetrics(metrics.registry, LIMITS).countedLocally
+  const limit = (name: (typeof LIMITS)[number], perMinute: number): RateLimit =>
+    new RateLimit({ name, scope: serverName, perMinute, redis, onLocal })
   return {
     actions: new ActionLimits({
       ofUser: limit('user-actions', limits.actionsPerMinute),

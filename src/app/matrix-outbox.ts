@@ -1,7 +1,8 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
+import type { Accounts } from '../matrix/client/accounts.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
-import { createOutbox, type OutboxPace } from '../matrix/outbox/outbox.ts'
+import { createOutbox, type OutboxOptions } from '../matrix/outbox/outbox.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
@@ -14,12 +15,14 @@ interface OutboxDeps {
   readonly metrics: Metrics
   readonly db: Database
   readonly bus: Bus
+  /** Null without an application service. */
+  readonly accounts: Accounts | null
   /** Unix milliseconds. */
   readonly now: () => number
 }
 
-export const PACE: OutboxPace = {
-  // More would get more done, but whoever chats meanwhile waits longer for the homeserver.
+export const OUTBOX_OPTIONS: OutboxOptions = {
+  // More would get more done, but users who chat meanwhile wait longer for the homeserver.
   lanes: 8,
   pollMs: 1_000,
   leaseMs: 60_000,
@@ -32,8 +35,8 @@ const CALLS_OF_PAIR = 3
 
 /** Keeps a homeserver that knows this service as its application service in step with what is committed. */
 export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): Promise<void> {
-  const { config, logger, metrics, db, bus, now } = deps
-  if (config.matrix?.mode !== 'appservice') return
+  const { config, logger, metrics, db, bus, accounts, now } = deps
+  if (config.matrix?.mode !== 'appservice' || accounts === null) return
   const { homeserverUrl, asToken, roomOn } = config.matrix
   await new OutboxStore(db).begin()
   // Connections of its own, so that a long outbox never stands in the way of a login.
@@ -41,16 +44,14 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
     url: homeserverUrl,
     serverName: config.serverName,
     asToken,
-    timeoutMs: PACE.callMs,
-    connections: PACE.lanes * CALLS_OF_PAIR
+    timeoutMs: OUTBOX_OPTIONS.callMs,
+    connections: OUTBOX_OPTIONS.lanes * CALLS_OF_PAIR
   })
   cleanups.add('homeserver of the outbox', homeserver, it => it.close())
-  const worker = createOutbox({
-    ...{ homeserver, asToken, db, roomOn, logger, now },
-    registry: metrics.registry,
-    pace: PACE
-  })
-  cleanups.add('outbox', worker, it => it.stop(config.shutdownGraceMs))
+  const { registry } = metrics
+  const worker = createOutbox({ homeserver, accounts, asToken, db, roomOn, registry, logger, now }, OUTBOX_OPTIONS)
+  // At once, so that it takes on nothing new while others still end.
+  cleanups.addEarly('outbox', worker, (it, deadline) => it.stop(deadline.leftMs))
   bus.subscribe(event => {
     if (event.kind === 'pair') worker.wake()
   })

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import { TokenSeal } from '../auth/token-seal.ts'
+import { TokenSeal } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
+import { FriendshipStateEvents } from '../friendships/state-event.ts'
 import { friendshipStateRoutes } from '../http/matrix/friendship-state.ts'
 import { loginRoutes } from '../http/matrix/login.ts'
 import { sessionRoutes } from '../http/matrix/session.ts'
@@ -12,7 +13,6 @@ import { MatrixIds } from '../matrix/client/ids.ts'
 import { matrixProxy } from '../matrix/proxy/proxy.ts'
 import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
 import { SessionRules } from '../matrix/proxy/rules/sessions.ts'
-import { passingAuth, swappingAuth } from '../matrix/proxy/upstream-auth.ts'
 import { PairRoomCreator } from '../matrix/rooms/pair-room-creator.ts'
 import type { Logger } from '../observability/logger.ts'
 import { AppserviceSessions } from '../sessions/appservice-sessions.ts'
@@ -22,6 +22,7 @@ import type { Database } from '../storage/db/database.ts'
 import { MatrixAccountStore } from '../storage/matrix-accounts.ts'
 import { MatrixSessionStore } from '../storage/matrix-sessions.ts'
 import type { Cleanups } from './cleanups.ts'
+import { OUTBOX_OPTIONS } from './matrix-outbox.ts'
 import { createProxy } from './proxy.ts'
 import type { Social } from './social.ts'
 
@@ -37,6 +38,8 @@ interface MatrixDeps {
 export interface Matrix {
   /** Knows whose access tokens they are. */
   readonly authenticator: Authenticator
+  /** Of users on the homeserver; null where this service cannot create any. */
+  readonly accounts: Accounts | null
   /** Adds the routes under `/_matrix`. */
   register(app: FastifyInstance): Promise<void>
 }
@@ -59,12 +62,14 @@ function standalone({ config, social }: MatrixDeps): Matrix {
   const ids = new MatrixIds(config.serverName)
   return {
     authenticator: sessions,
+    accounts: null,
     register: async app => {
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
       await app.register(loginRoutes, { sessions, ids, prefixes })
       await app.register(sessionRoutes, { sessions, ids, prefixes })
-      await app.register(friendshipStateRoutes, { friends, sessions, ids })
+      const stateEvents = new FriendshipStateEvents(friends, ids)
+      await app.register(friendshipStateRoutes, { stateEvents, sessions, ids })
     }
   }
 }
@@ -73,7 +78,7 @@ function standalone({ config, social }: MatrixDeps): Matrix {
 function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
   const { config, logger, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
-  const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
+  const accounts = createAccounts(deps, matrix, cleanups)
   const sessions = new AppserviceSessions({
     sessions: social.sessions,
     store: new MatrixSessionStore(db),
@@ -89,11 +94,12 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
   const proxy = createProxy({ ...deps, matrix, pairRooms: new PairRoomCreator(homeserver, accounts) }, cleanups)
   return {
     authenticator: sessions,
+    accounts,
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, ids, prefixes })
       await app.register(sessionRoutes, { sessions, ids, prefixes })
-      await app.register(matrixProxy, { ...proxy, gate: swappingAuth(sessions), routes: ROUTES })
+      await app.register(matrixProxy, { ...proxy, auth: sessions, routes: ROUTES })
     }
   }
 }
@@ -107,16 +113,17 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
     bus,
     tokenKey: matrix.tokenKey,
     cacheSize: config.tokens.cacheSize,
-    live: social.liveSessions
+    activeSessions: social.liveSessions
   })
   const proxy = createProxy({ ...deps, matrix, pairRooms: null }, cleanups)
   const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
   return {
     authenticator: sessions,
+    accounts: null,
     register: async app => {
       await app.register(matrixProxy, {
         ...proxy,
-        gate: passingAuth(sessions),
+        auth: sessions,
         routes: [...SESSION_ROUTES, ...ROUTES],
         rules: { ...proxy.rules, logout, logoutAll },
         publicRules: { ...proxy.publicRules, login }
@@ -125,10 +132,18 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
   }
 }
 
+/** With connections of their own, and calls that are over before a lease of the outbox is. */
+function createAccounts({ config, db }: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Accounts {
+  const { homeserverUrl, asToken } = matrix
+  const timeoutMs = Math.min(matrix.timeoutMs, OUTBOX_OPTIONS.callMs)
+  const homeserver = createClient(config, asToken, { homeserverUrl, timeoutMs }, cleanups)
+  return new Accounts(homeserver, new MatrixAccountStore(db))
+}
+
 function createClient(
   { serverName }: Config,
   asToken: string | null,
-  { homeserverUrl, timeoutMs }: NonNullable<Config['matrix']>,
+  { homeserverUrl, timeoutMs }: Pick<NonNullable<Config['matrix']>, 'homeserverUrl' | 'timeoutMs'>,
   cleanups: Cleanups
 ): HomeserverClient {
   const options = { url: homeserverUrl, timeoutMs, connections: CONNECTIONS, serverName, asToken }

@@ -1,14 +1,13 @@
 import type { Config } from '../config/config.ts'
-import { matrixToken } from '../http/bearer.ts'
+import { matrixToken } from '../http/auth.ts'
 import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 import { HomeserverHttp } from '../matrix/client/http.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'
-import type { ProxyDeps } from '../matrix/proxy/proxy.ts'
-import type { PairRooms } from '../matrix/proxy/rules/create-room.ts'
-import { DirectEvents, FollowedEvents } from '../matrix/proxy/rules/friendship-events.ts'
+import { DirectEventWriter, OutboxEventWriter } from '../matrix/proxy/rules/friendship.ts'
 import { Rooms } from '../matrix/proxy/rules/rooms.ts'
 import { createRules, mediaRule } from '../matrix/proxy/rules/rules.ts'
 import { Upstream } from '../matrix/proxy/upstream.ts'
+import type { PairRoomCreator } from '../matrix/rooms/pair-room-creator.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Cleanups } from './cleanups.ts'
 import type { Social } from './social.ts'
@@ -19,16 +18,16 @@ interface CreateProxyDeps {
   readonly logger: Logger
   readonly social: Social
   /** Null where this service is no application service, and clients make these rooms themselves. */
-  readonly pairRooms: PairRooms | null
+  readonly pairRooms: PairRoomCreator | null
 }
 
-/** Connections for what rules have to ask the homeserver. */
+/** Connections for the calls that rules make. */
 const CONNECTIONS = 32
 /** With what a long poll may ask for, less than any server on the way waits in silence. In milliseconds. */
 const POLL_GRACE_MS = 45_000
 
 /** What every proxy in front of a homeserver has. */
-export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<ProxyDeps, 'gate' | 'routes'> {
+export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
   const { config, matrix, logger, social, pairRooms } = deps
   const { homeserverUrl: url, timeoutMs } = matrix
   const ids = new MatrixIds(config.serverName)
@@ -50,11 +49,11 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<Pro
       channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
       allowPrivateRooms: matrix.allowPrivateRooms,
       pairRooms,
-      friendshipEvents: pairRooms ? new FollowedEvents(rooms, ids) : new DirectEvents(rooms)
+      friendshipEvents: pairRooms ? new OutboxEventWriter(rooms, ids) : new DirectEventWriter(rooms)
     }),
     publicRules: { media: mediaRule(ids) },
     upstream,
-    slots: new ConcurrencyLimit({ total: config.proxy.maxRequests, perKey: config.proxy.maxRequestsPerUser }),
+    concurrency: new ConcurrencyLimit({ total: config.proxy.maxRequests, perKey: config.proxy.maxRequestsPerUser }),
     limits: {
       bodyBytes: {
         read: config.http.bodyLimitBytes,
@@ -64,6 +63,6 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups): Omit<Pro
       timeoutMs,
       pollGraceMs: POLL_GRACE_MS
     },
-    tokenOf: matrixToken
+    readToken: matrixToken
   }
 }

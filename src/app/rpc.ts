@@ -5,14 +5,15 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { RpcLimits } from '../rpc/engine/limits.ts'
 import type { ErrorReporter } from '../rpc/engine/service.ts'
 import { SocketServer } from '../rpc/engine/socket-server.ts'
-import { countingObserver } from '../rpc/observer.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
 import { UserLimits } from '../rpc/user-limits.ts'
+import type { V1Context } from '../rpc/v1/caller.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1/codec.ts'
-import { friendshipsService, type V1Context } from '../rpc/v1/friendships-service.ts'
+import { friendshipsService } from '../rpc/v1/friendships-service.ts'
 import { PRESENCE_METHODS } from '../rpc/v1/presence-codec.ts'
+import type { V2Context } from '../rpc/v2/caller.ts'
 import { METHODS as V2_METHODS } from '../rpc/v2/codec.ts'
-import { socialService, type V2Context } from '../rpc/v2/social-service.ts'
+import { socialService } from '../rpc/v2/social-service.ts'
 import type { Matrix } from './matrix.ts'
 import type { Social } from './social.ts'
 
@@ -34,7 +35,7 @@ export const PROCEDURES = [V1_METHODS, PRESENCE_METHODS, V2_METHODS]
 /** What a v2 client signs to open its socket. */
 const HANDSHAKE = { method: 'get', path: '/' }
 
-/** Messages kept of a client while its handshake is verified. */
+/** Messages of a client that may wait while its handshake is verified. */
 const PENDING_FRAMES = 16
 /** What may wait to be sent to one client, in frames of the largest size. */
 const BUFFERED_FRAMES = 16
@@ -42,15 +43,17 @@ const BUFFERED_FRAMES = 16
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const { config, logger, metrics, social, matrix, now } = deps
-  const { friends, friendPresence, presence, sockets, updates, verifier } = social
+  const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
-  const updateSent = metrics.updateSent
+  const { updateSent } = metrics.streams
   const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
     limits,
     friends,
-    friendPresence,
+    online,
+    locations,
+    friendLocations,
     sessions: matrix.authenticator,
     updates,
     streamPageSize: config.rpc.friendsPageSize,
@@ -59,13 +62,13 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
-  const users = () => new SocketUsers({ presence, limits, pulseMs: positionLifetimeMs, sockets })
+  const users = () => new SocketUsers({ presence, limits, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
     trustedProxies: config.trustedProxies,
     limits: rpcLimits(config.rpc),
-    observer: countingObserver(metrics),
+    observer: metrics.rpc,
     onError: report,
     openPlain: () => {
       const context = { users: users() }
@@ -74,8 +77,12 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     handshake: async headers => {
       const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
       const user = users()
-      const [begin, dispose] = [() => user.seen(address, null), () => user.dispose()]
-      return { services: [v2], context: { address, signer }, begin, dispose }
+      return {
+        services: [v2],
+        context: { address, signer },
+        begin: () => user.add(address, null),
+        dispose: () => user.dispose()
+      }
     }
   })
 }

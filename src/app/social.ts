@@ -8,7 +8,9 @@ import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { observeStreams } from '../observability/stream-metrics.ts'
 import { Connectivity } from '../presence/connectivity.ts'
+import { FriendIndex } from '../presence/friend-index.ts'
 import { FriendLocations } from '../presence/friend-locations.ts'
 import type { SocketUsers } from '../rpc/socket-users.ts'
 import { LocalSessions } from '../sessions/local-sessions.ts'
@@ -20,6 +22,7 @@ import { FriendshipStore } from '../storage/friendships.ts'
 import { SavedPositionStore } from '../storage/saved-positions.ts'
 import { SessionStore } from '../storage/sessions.ts'
 import { SettingsStore } from '../storage/settings.ts'
+import { OpenSubscriptions } from '../subscriptions/open-subscriptions.ts'
 import type { EventFeed } from '../updates/event-feed.ts'
 import { Hub } from '../updates/hub.ts'
 import { Updates } from '../updates/updates.ts'
@@ -29,6 +32,8 @@ import { createPresence } from './presence.ts'
 import { createProfiles } from './profiles.ts'
 
 interface SocialDeps {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
@@ -44,7 +49,7 @@ interface SocialDeps {
 export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
-  const { config, logger, db, bus, log, channel, metrics, now } = deps
+  const { instance, config, logger, db, bus, log, channel, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
@@ -56,6 +61,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
   const friends = new Friendships({
     friendships,
+    log,
     lists,
     settings,
     bus,
@@ -73,45 +79,58 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     now
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
-  const presence = createPresence({ config, channel, metrics }, cleanups)
-  const subscriptions = cleanups.add('subscriptions', new Hub(bus, rpc.streamQueueSize), it => it.close())
+  const presence = createPresence({ instance, config, channel, metrics }, cleanups)
+  const subscriptions = cleanups.add('subscriptions', new OpenSubscriptions(), it => it.close())
+  observeStreams(metrics.registry, () => ({
+    updates: subscriptions.size('updates'),
+    connectivity: subscriptions.size('connectivity'),
+    positions: subscriptions.size('positions')
+  }))
+  const queueSize = rpc.streamQueueSize
+  const hub = cleanups.add('hub', new Hub({ bus, subscriptions, queueSize }), it => it.close())
   const updates = new Updates({
-    subscriptions,
+    instance,
+    hub,
     log,
     positions: new SavedPositionStore(db),
-    settled: () => bus.lowWatermark,
+    lowWatermark: () => bus.lowWatermark,
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
     now,
-    onBegin: metrics.streamBegun,
-    onError: error => logger.warn({ err: error }, 'Positions of streams could not be kept')
+    onResume: metrics.streams.streamBegun,
+    onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')
   })
   cleanups.add('updates', updates, it => it.stop())
   const sockets = new Multimap<Address, SocketUsers>()
   bus.subscribe(event => {
+    if (event.kind === 'sessions-ended') subscriptions.endSessions(event)
+  })
+  bus.subscribe(event => {
     if (event.kind !== 'sessions-ended') return
     for (const socket of [...sockets.get(event.address)]) socket.sessionsEnded(event)
   })
-  /** The sessions by which streams live here, and users are online. */
+  /** The sessions by which subscriptions live here, and users are online. */
   const liveSessions = () => {
     const ofSockets = sockets.values().flatMap(socket => socket.sessions())
-    return [...subscriptions.sessions(), ...friendPresence.sessions(), ...ofSockets]
+    return [...subscriptions.sessions(), ...ofSockets]
   }
-  /** Ends what lives by a session that is over, unheard or by its age. In passthrough they are the homeserver's. */
+  /** Ends what lives by a session that is over, by an event that was lost or by its age. In passthrough they are the homeserver's. */
   const checkSessions = async (): Promise<void> => {
     if (config.matrix?.mode === 'passthrough') return
-    await sessions.checkAgain(liveSessions())
+    await sessions.revalidate(liveSessions())
   }
   bus.subscribe(event => {
     if (event.kind !== 'messages-lost') return
     checkSessions().catch(error => logger.warn({ err: error }, 'Sessions could not be checked again'))
   })
-  const { online, positions } = presence
-  const circles = { lists, friendships, bus, maxFriends: limits.maxFriends }
-  const connectivity = new Connectivity({ ...circles, presence: online, queueSize: rpc.streamQueueSize })
+  const { online, locations } = presence
+  const { maxFriends } = limits
+  const friendIndex = new FriendIndex({ lists, friendships, bus, maxFriends })
+  cleanups.add('friend index', friendIndex, it => it.close())
+  const connectivity = new Connectivity({ friendIndex, presence: online, subscriptions, queueSize, maxFriends })
   cleanups.add('connectivity', connectivity, it => it.close())
-  const friendPresence = new FriendLocations({ ...circles, presence: online, positions })
-  cleanups.add('friend presence', friendPresence, it => it.close())
+  const friendLocations = new FriendLocations({ friendIndex, presence: online, locations, subscriptions })
+  cleanups.add('friend locations', friendLocations, it => it.close())
   return {
     friends,
     limits: rates.actions,
@@ -119,9 +138,10 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     settings: new Settings(settings),
     blocks: new Blocks(new BlockLists(db), friends),
     connectivity,
-    friendPresence,
+    friendLocations,
     presence: presence.local,
     online,
+    locations,
     profiles,
     subscriptions,
     updates,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { type ContractWalletOptions, ContractWallets } from './contract-wallet.ts'
-import { contractSignatureId, recoverSignature } from './ethereum-signature.ts'
+import { recoverSigner } from './ethereum-signature.ts'
 
 const LINK_TYPES = [
   'SIGNER',
@@ -30,14 +30,10 @@ export interface VerifiedChain {
   readonly owner: Address
   /** Whose key made the last signature: that of the last delegation, or the owner's in a chain without one. */
   readonly signer: Address
-  /** The same for every spelling of the last signature, so that it can be taken once. */
-  readonly signatureId: string
-  /** When the first of the delegations ends, in unix milliseconds; null without one that ends. */
-  readonly expiresAt: number | null
 }
 
 /**
- * Verifies auth chains. The verdict is that of `Authenticator.validateSignature` of @dcl/crypto, but stricter where
+ * Verifies auth chains. The result is that of `Authenticator.validateSignature` of @dcl/crypto, but stricter where
  * that is lax: the owner and every contract are well-formed addresses, there is at least one signature, and a link of
  * unknown type refuses the chain.
  */
@@ -51,18 +47,16 @@ export class AuthChainVerifier {
   /**
    * @param finalAuthority what the last link must sign, to the letter
    * @param now unix milliseconds; a delegation that ends at it is over
-   * @throws SocialError `unauthorized`; `unavailable` when a contract wallet could not be asked
+   * @throws SocialError `unauthorized`; `unavailable` when a contract wallet could not be called
    */
   async verify(chain: AuthChain, finalAuthority: string, now: number): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
-    // What costs nothing was refused first, keys come next, and the network is asked last.
-    const last = steps.map(step => (step.byContract ? contractMaker(step) : plainMaker(step))).at(-1)
-    if (last === undefined) throw refused('The auth chain has no signature')
+    // What costs nothing was checked first, signatures come next, and the network is called last.
+    const signer = steps.map(step => (step.byContract ? contractSigner(step) : keySigner(step))).at(-1)
+    if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
     if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now))) throw refused()
-
-    const ends = steps.flatMap(step => step.expiresAt ?? [])
-    return { owner, ...last, expiresAt: ends.length > 0 ? Math.min(...ends) : null }
+    return { owner, signer }
   }
 }
 
@@ -121,19 +115,16 @@ function readDelegation(payload: string): Pick<Step, 'message' | 'expiresAt' | '
   return { message, expiresAt, nextAuthority: delegate.slice(DELEGATE.length) }
 }
 
-/** Who made a signature of a chain, and its id. */
-type Maker = Pick<VerifiedChain, 'signer' | 'signatureId'>
-
-function plainMaker({ authority, message, signature }: Step): Maker {
-  const recovered = recoverSignature(message, signature)
-  if (recovered === null || recovered.signer !== authority.toLowerCase()) throw refused()
-  return { signer: recovered.signer, signatureId: recovered.id }
+function keySigner({ authority, message, signature }: Step): Address {
+  const signer = recoverSigner(message, signature)
+  if (signer === null || signer !== authority.toLowerCase()) throw refused()
+  return signer
 }
 
-function contractMaker({ authority, message }: Step): Maker {
+function contractSigner({ authority }: Step): Address {
   const signer = parseAddress(authority)
   if (signer === null) throw refused()
-  return { signer, signatureId: contractSignatureId(signer, message) }
+  return signer
 }
 
 function refused(message = 'Invalid auth chain'): SocialError {

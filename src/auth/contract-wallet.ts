@@ -1,7 +1,7 @@
 import { SocialError } from '../domain/errors.ts'
 import { EthereumProvider } from './ethereum-provider.ts'
 
-/** What a contract wallet is asked to confirm. */
+/** A signature for a contract wallet to confirm. */
 interface ContractSignature {
   /** The contract's address as the chain spells it: mixed letter case must be its checksum (EIP-55). */
   readonly authority: string

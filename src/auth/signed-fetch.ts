@@ -17,13 +17,11 @@ const WINDOW_MS = 5 * 60_000
 /** How an explorer signs what a scene asks for, and not its user. */
 const SCENE_SIGNER = 'decentraland-kernel-scene'
 
+/** Who made a signed request. */
 export interface SignedFetch {
   readonly address: Address
+  /** Whose key signed: that of the last delegation. */
   readonly signer: Address
-  readonly signatureId: string
-  /** When the delegation ends, in unix milliseconds. */
-  readonly expiresAt: number | null
-  readonly metadata: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -50,8 +48,8 @@ export async function verifySignedFetch(
   if (isOfScene(rawMetadata, metadata)) throw new SocialError('unauthorized', 'Scenes cannot sign in')
 
   const payload = [method, path, timestamp, rawMetadata].join(':').toLowerCase()
-  const { owner, signer, signatureId, expiresAt } = await verifier.verify(chain, payload, now)
-  return { address: owner, signer, signatureId, expiresAt, metadata }
+  const { owner, signer } = await verifier.verify(chain, payload, now)
+  return { address: owner, signer }
 }
 
 /** The headers of the scheme under their lower-case names. */
@@ -97,7 +95,7 @@ function readMetadata(text: string): Record<string, unknown> {
 }
 
 /**
- * What was signed is lower case, so whoever forwards it is free to respell keys and values, and to send a key twice.
+ * What was signed is lower case, so anybody who forwards it is free to respell keys and values, and to send a key twice.
  * Nothing but a scene bears the name, so it is looked for everywhere: in the text, and with its escapes resolved.
  */
 function isOfScene(text: string, metadata: Record<string, unknown>): boolean {

@@ -4,13 +4,13 @@ import { serve } from './serve.ts'
 
 interface Command {
   readonly summary: string
-  /** What may follow the word; nothing unless there are some. */
+  /** What may follow the name; nothing unless there are some. */
   readonly options?: readonly string[]
   /** @returns the exit code */
   readonly run: (options: ReadonlySet<string>) => Promise<number>
 }
 
-/** What the program can be told to do, by the word that is said on the command line. */
+/** The commands of the program, by their names on the command line. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { summary: 'Runs the service until it is told to stop (the default)', run: serve },
   outbox: {

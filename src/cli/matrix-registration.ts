@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import { registrationYaml } from '../matrix/client/registration.ts'
-import { reportUserError, UserError } from './advice.ts'
+import { reportUserError, UserError } from './user-error.ts'
 
 const FILE = 'social-service.yaml'
 
@@ -30,8 +30,8 @@ export async function matrixRegistration(options: ReadonlySet<string>): Promise<
 async function write(registration: string): Promise<void> {
   const path = resolve(FILE)
   // Who can read it can act as any user.
-  await writeFile(path, registration, { mode: 0o600 }).catch(asAdvice)
-  await chmod(path, 0o600).catch(asAdvice)
+  await writeFile(path, registration, { mode: 0o600 }).catch(asUserError)
+  await chmod(path, 0o600).catch(asUserError)
   console.log(
     [
       `Written: ${path}`,
@@ -42,7 +42,7 @@ async function write(registration: string): Promise<void> {
   )
 }
 
-function asAdvice(error: NodeJS.ErrnoException): never {
+function asUserError(error: NodeJS.ErrnoException): never {
   const { code = '' } = error
   if (!['EACCES', 'EROFS', 'EISDIR'].includes(code)) throw error
   throw new UserError(`${resolve(FILE)} cannot be written (${code}): go elsewhere, or use "${PRINT}".`)

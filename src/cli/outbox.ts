@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
 import type { Database } from '../storage/db/database.ts'
 import { OutboxStore, type ParkedEvent } from '../storage/outbox.ts'
-import { reportUserError } from './advice.ts'
+import { reportUserError } from './user-error.ts'
 
 /** Events that are listed at most. */
 const MAX_LISTED = 1_000
@@ -31,7 +31,7 @@ export async function outbox(options: ReadonlySet<string>): Promise<number> {
 async function list(store: OutboxStore): Promise<void> {
   const { depth, oldestAt } = await store.stats()
   const parked = await store.parked(MAX_LISTED)
-  for (const one of parked) console.log(line(one))
+  for (const one of parked) console.log(describe(one))
   const oldest = oldestAt === null ? '' : ` (the oldest for ${age(oldestAt)})`
   console.log(`Waiting for the homeserver: ${depth}${oldest}. Parked: ${parked.length}.`)
   if (parked.length > 0) console.log(`"social-service outbox ${RETRY}" lets them be tried again.`)
@@ -41,7 +41,7 @@ async function retry(store: OutboxStore): Promise<void> {
   console.log(`To be tried again: ${await store.retryParked()}.`)
 }
 
-function line({ event, attempts, error, waiting }: ParkedEvent): string {
+function describe({ event, attempts, error, waiting }: ParkedEvent): string {
   const { actor, target, action, at } = event
   const others = waiting === 0 ? '' : `, ${waiting} more of the pair wait`
   return `${actor} ${action} ${target}  ${age(at)} ago, ${attempts} attempts${others}: ${error}`

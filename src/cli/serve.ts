@@ -2,17 +2,17 @@ import { resolve } from 'node:path'
 import { type App, createApp } from '../app/app.ts'
 import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
-import { reportUserError } from './advice.ts'
+import { reportUserError } from './user-error.ts'
 
 /**
  * Runs the service until SIGINT or SIGTERM, then lets what is open finish; a second signal ends it at once.
  * @returns the exit code: 0 after a clean end, 1 when it could not start
  */
 export async function serve(): Promise<number> {
-  const told = toldToStop()
+  const stopRequest = stopRequested()
   const app = await reportUserError(start)
   if (app === null) return 1
-  await told
+  await stopRequest
   await app.stop()
   return 0
 }
@@ -27,21 +27,21 @@ async function start(): Promise<App> {
 }
 
 /**
- * Of Ctrl-C the terminal tells this process and npm, which tells it again in the same moment: that is one signal, not
- * two. In milliseconds.
+ * With Ctrl-C the terminal signals this process and npm, which passes the signal on in the same moment: that is one
+ * signal, not two. In milliseconds.
  */
 const SAME_SIGNAL_MS = 300
 
 /** Resolves at the first signal, from now on; the second one ends the process at once, whatever it is waiting for. */
-function toldToStop(): Promise<void> {
+function stopRequested(): Promise<void> {
   return new Promise(resolve => {
     let firstAt: number | null = null
-    const hear = (): void => {
+    const onSignal = (): void => {
       firstAt ??= performance.now()
       if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1)
       resolve()
     }
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, hear)
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, onSignal)
   })
 }
 

@@ -3,7 +3,7 @@ import type { PairEvent, SessionsEnded, SocialEvent } from '../domain/events.ts'
 export type BusListener = (event: SocialEvent) => void
 
 /**
- * Tells every instance of the service, this one included, what was committed. The event log is the truth and the bus
+ * Brings every instance of the service, this one included, what was committed. The event log is the truth and the bus
  * only the wake-up: to publish never fails and is never waited for.
  */
 export interface Bus {

@@ -3,7 +3,7 @@ import type { ChannelMessage } from './messages.ts'
 
 export type { ChannelMessage }
 
-/** What a channel tells its listeners: what others sent, and when it has to be feared that something did not come. */
+/** Called with what other instances sent, and when messages may have been lost. */
 export type ChannelListener = (message: ChannelMessage | MessagesLost) => void
 
 /** Characters of a message as it travels: a longer one is not read. */
@@ -11,7 +11,7 @@ export const MAX_MESSAGE_LENGTH = 65_536
 
 /** Carries messages to all other instances, as well as it can: nothing may depend on any single one. */
 export interface Channel {
-  /** Whether messages flow, as far as is known. After they did not, listeners are told that messages were lost. */
+  /** Whether messages flow, as far as is known. When they flow again, listeners get `messages-lost`. */
   readonly isConnected: boolean
   send(message: ChannelMessage): void
   /** @returns how to stop listening */

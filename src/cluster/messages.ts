@@ -2,15 +2,15 @@ import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
 
-/** Users in one message: whoever has more to tell sends several. */
+/** Users in one message: who has more of them sends several. */
 export const MAX_USERS = 500
-/** Messages in which an instance tells of all its users. */
+/** Messages that make one snapshot. */
 const MAX_PARTS = 20_000
 
-/** Who says something about their users, and after how many changes: so a loss is noticed. */
+/** Of which instance a message is, and after how many changes: so a loss is noticed. */
 interface FromInstance {
   readonly instance: string
-  /** How many changes the instance has told of. */
+  /** How many changes the instance has sent. */
   readonly version: number
 }
 
@@ -23,7 +23,7 @@ export interface PresenceChange extends FromInstance {
 
 /** Everybody who is on an instance, in parts that follow directly upon each other. */
 export interface PresenceSnapshot extends FromInstance {
-  readonly kind: 'presence-whole'
+  readonly kind: 'presence-snapshot'
   readonly part: number
   readonly parts: number
   readonly online: readonly Address[]
@@ -34,15 +34,15 @@ interface PresenceBeat extends FromInstance {
   readonly kind: 'presence-beat'
 }
 
-/** The last word of an instance that ends in good order. */
+/** The last message of an instance that ends in good order. */
 interface PresenceLeave {
-  readonly kind: 'presence-bye'
+  readonly kind: 'presence-leave'
   readonly instance: string
 }
 
-/** Asks an instance, or with null every one, to tell all that it knows of its users. */
+/** Asks an instance, or with null every one, for a snapshot of its users. */
 interface PresenceSnapshotRequest {
-  readonly kind: 'presence-wanted'
+  readonly kind: 'presence-snapshot-request'
   readonly of: string | null
 }
 
@@ -54,7 +54,7 @@ export interface WorldPosition {
 }
 
 /** Where users of an instance are, as each of them said `ageMs` milliseconds ago. */
-export interface PositionsTold {
+export interface PositionsMessage {
   readonly kind: 'positions'
   readonly positions: readonly {
     readonly user: Address
@@ -63,7 +63,7 @@ export interface PositionsTold {
   }[]
 }
 
-/** What instances say to each other beside the log: to look at it, and what is not in it. */
+/** What instances say to each other beside the log: to read it, and what is not in it. */
 export type ChannelMessage =
   | { readonly kind: 'wake' }
   | SessionsEnded
@@ -72,7 +72,7 @@ export type ChannelMessage =
   | PresenceBeat
   | PresenceLeave
   | PresenceSnapshotRequest
-  | PositionsTold
+  | PositionsMessage
 
 /** Characters of one part of a position. */
 export const MAX_POSITION_TEXT = 256
@@ -98,15 +98,15 @@ export const channelMessage = z.discriminatedUnion('kind', [
   }),
   z.object({ ...kind('presence-change'), ...from, online: users, offline: users }),
   z.object({
-    ...kind('presence-whole'),
+    ...kind('presence-snapshot'),
     ...from,
     part: z.int().nonnegative(),
     parts: z.int().positive().max(MAX_PARTS),
     online: users
   }),
   z.object({ ...kind('presence-beat'), ...from }),
-  z.object({ ...kind('presence-bye'), instance }),
-  z.object({ ...kind('presence-wanted'), of: instance.nullable() }),
+  z.object({ ...kind('presence-leave'), instance }),
+  z.object({ ...kind('presence-snapshot-request'), of: instance.nullable() }),
   z.object({
     ...kind('positions'),
     positions: z

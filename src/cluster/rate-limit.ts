@@ -11,7 +11,7 @@ interface RateLimitOptions {
   readonly perMinute: number
   /** Where the instances count together; null when each counts for itself. */
   readonly redis: Redis | null
-  /** Told of every take that had to be counted here alone because Redis did not answer. */
+  /** Called for every take that was counted here alone because Redis did not answer. */
   readonly onLocal: (name: string) => void
 }
 
@@ -23,7 +23,7 @@ export class RateLimit {
 
   constructor({ name, scope, perMinute, redis, onLocal }: RateLimitOptions) {
     const options = { keyPrefix: `social-service:${scope}:limit:${name}`, points: perMinute, duration: MINUTE_S }
-    const local = new CountedLimiter(options, () => onLocal(name))
+    const local = new FallbackLimiter(options, () => onLocal(name))
     this.#limiter = redis
       ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: local })
       : new RateLimiterMemory(options)
@@ -33,15 +33,15 @@ export class RateLimit {
   async take(key: string): Promise<void> {
     try {
       await this.#limiter.consume(key)
-    } catch (refused) {
-      if (!(refused instanceof RateLimiterRes)) throw refused
-      throw new SocialError('too_many_requests', 'Too many requests, try again later', refused.msBeforeNext)
+    } catch (rejection) {
+      if (!(rejection instanceof RateLimiterRes)) throw rejection
+      throw new SocialError('too_many_requests', 'Too many requests, try again later', rejection.msBeforeNext)
     }
   }
 }
 
-/** Stands in for Redis, and says so. */
-class CountedLimiter extends RateLimiterMemory {
+/** Stands in for Redis while it is away, and reports each use. */
+class FallbackLimiter extends RateLimiterMemory {
   readonly #onUse: () => void
 
   constructor(options: ConstructorParameters<typeof RateLimiterMemory>[0], onUse: () => void) {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Logger } from '../observability/logger.ts'
@@ -7,6 +6,8 @@ import { channelMessage } from './messages.ts'
 import { connectRedis } from './redis.ts'
 
 interface RedisChannelOptions {
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
   readonly url: string
   /** The name under which the instances of one service find each other. */
   readonly topic: string
@@ -22,39 +23,40 @@ const probe = z.object({ kind: z.literal('probe') })
 const envelope = z.object({ from: z.string().max(100), message: probe.or(channelMessage) })
 
 /**
- * The channel over Redis publish/subscribe. It never waits for Redis and keeps nothing for it: what is sent while Redis
- * is away is lost, and listeners are told so when it is back.
+ * The channel over Redis publish/subscribe. It never waits for Redis and buffers nothing for it: what is sent while Redis
+ * is away is lost, and listeners get `messages-lost` when it is back.
  */
 export class RedisChannel implements Channel {
   readonly #options: RedisChannelOptions
-  /** How every message of this instance begins: those that come back are not worth reading. */
-  readonly #ownBeginning = `{"from":"${randomUUID()}","message":`
+  /** How every message of this instance begins: those that come back are dropped unread. */
+  readonly #ownPrefix: string
   readonly #publisher: Redis
   readonly #subscriber: Redis
   readonly #listeners = new Set<ChannelListener>()
-  readonly #probe: NodeJS.Timeout
-  #lastHeard = 0
-  #isListening = false
-  #wasListening = false
+  readonly #probeTimer: NodeJS.Timeout
+  #lastMessageAt = 0
+  #isSubscribed = false
+  #wasSubscribed = false
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
+    this.#ownPrefix = `{"from":"${options.instance}","message":`
     this.#publisher = connectRedis(options.url, options.logger)
     this.#subscriber = connectRedis(options.url, options.logger)
-    this.#subscriber.on('ready', () => this.#listen())
-    this.#subscriber.on('close', () => this.#fellSilent())
+    this.#subscriber.on('ready', () => this.#subscribe())
+    this.#subscriber.on('close', () => this.#connectionLost())
     this.#subscriber.on('message', (_, text: string) => this.#receive(text))
-    this.#probe = setInterval(() => this.#probeNow(), PROBE_MS)
+    this.#probeTimer = setInterval(() => this.#probe(), PROBE_MS)
   }
 
-  /** Whether messages flow, as far as the last probe could tell. */
+  /** Whether messages flow, as far as the last probe showed. */
   get isConnected(): boolean {
-    return this.#isListening && this.#publisher.status === 'ready'
+    return this.#isSubscribed && this.#publisher.status === 'ready'
   }
 
-  /** Whether messages ever flowed: an instance that never heard the others does not know who is there. */
+  /** Whether messages ever flowed: an instance that never received any does not know who is there. */
   get wasConnected(): boolean {
-    return this.#wasListening
+    return this.#wasSubscribed
   }
 
   send(message: ChannelMessage): void {
@@ -67,44 +69,45 @@ export class RedisChannel implements Channel {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#probe)
+    clearInterval(this.#probeTimer)
     this.#listeners.clear()
-    this.#isListening = false
+    this.#isSubscribed = false
     this.#publisher.disconnect()
     this.#subscriber.disconnect()
   }
 
   #publish(message: ChannelMessage | { readonly kind: 'probe' }): void {
     if (this.#publisher.status !== 'ready') return
-    const text = `${this.#ownBeginning}${JSON.stringify(message)}}`
-    this.#publisher.publish(this.#options.topic, text).catch(() => undefined) // seen by the probe
+    const text = `${this.#ownPrefix}${JSON.stringify(message)}}`
+    this.#publisher.publish(this.#options.topic, text).catch(() => undefined) // the probe notices
   }
 
-  #listen(): void {
+  #subscribe(): void {
     this.#subscriber.subscribe(this.#options.topic).then(
-      () => this.#heardAgain(),
+      () => this.#connected(),
       () => this.#subscriber.disconnect(true)
     )
   }
 
-  #heardAgain(): void {
-    this.#isListening = true
-    this.#lastHeard = performance.now()
-    if (this.#wasListening) this.#options.logger.info('Redis is connected again')
-    this.#wasListening = true
-    // The first time too: what others said since this instance was started was not heard.
-    this.#tell({ kind: 'messages-lost' })
+  #connected(): void {
+    this.#isSubscribed = true
+    this.#lastMessageAt = performance.now()
+    if (this.#wasSubscribed) this.#options.logger.info('Redis is connected again')
+    this.#wasSubscribed = true
+    // The first time too: what others sent since this instance was started was not received.
+    this.#notify({ kind: 'messages-lost' })
   }
 
-  #fellSilent(): void {
-    if (this.#isListening) this.#options.logger.warn('Redis is away: other instances are heard through the log only')
-    this.#isListening = false
+  #connectionLost(): void {
+    if (this.#isSubscribed)
+      this.#options.logger.warn('Redis is away: other instances are followed through the log only')
+    this.#isSubscribed = false
   }
 
-  #probeNow(): void {
-    if (this.#isListening && performance.now() - this.#lastHeard > SILENCE_MS) {
+  #probe(): void {
+    if (this.#isSubscribed && performance.now() - this.#lastMessageAt > SILENCE_MS) {
       this.#options.logger.warn('Redis delivers nothing: connecting anew')
-      this.#fellSilent()
+      this.#connectionLost()
       this.#subscriber.disconnect(true)
       this.#publisher.disconnect(true)
     } else {
@@ -113,18 +116,18 @@ export class RedisChannel implements Channel {
   }
 
   #receive(text: string): void {
-    this.#lastHeard = performance.now()
-    if (text.startsWith(this.#ownBeginning)) return
+    this.#lastMessageAt = performance.now()
+    if (text.startsWith(this.#ownPrefix)) return
     const message = parse(text)
-    if (message && message.kind !== 'probe') this.#tell(message)
+    if (message && message.kind !== 'probe') this.#notify(message)
   }
 
-  #tell(message: Parameters<ChannelListener>[0]): void {
+  #notify(message: Parameters<ChannelListener>[0]): void {
     for (const listener of this.#listeners) {
       try {
         listener(message)
       } catch (error) {
-        this.#options.logger.error({ err: error }, 'A message of another instance could not be taken')
+        this.#options.logger.error({ err: error }, 'A message of another instance could not be handled')
       }
     }
   }

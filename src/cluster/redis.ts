@@ -17,7 +17,7 @@ export function connectRedis(url: string, logger: Logger): Redis {
     keepAlive: 10_000,
     retryStrategy: attempt => Math.min(attempt * 50, MAX_RETRY_MS)
   })
-  // Whoever uses the connection sees that it fails; without a listener the process would end.
+  // Every command fails by itself; without a listener the process would end.
   redis.on('error', error => logger.debug({ err: error }, 'A Redis connection failed'))
   return redis
 }

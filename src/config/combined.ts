@@ -73,7 +73,7 @@ export function matrix(reading: Reading): Matrix | null {
 
 type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | 'MATRIX_TOKEN_KEY' | (typeof APPSERVICE_ONLY)[number]
 
-/** The value of a setting that another one makes necessary. Empty when it has none, which is then a mistake. */
+/** The value of a setting that another one makes necessary. Empty when it has none, which is then an issue. */
 function needed({ values, sources, issues }: Reading, name: TextName, reason: string): string {
   if (!sources[name]) issues.push(`${name} must be ${SETTINGS[name].kind.allowed}, because ${reason}, but is not set`)
   return values[name] ?? ''

@@ -8,12 +8,12 @@ export type Config = DeepReadonly<ReturnType<typeof arrange>>
 
 type DeepReadonly<T> = { readonly [K in keyof T]: DeepReadonly<T[K]> }
 
-/** Everything that is wrong with the configuration, a line for each mistake. */
+/** Everything that is wrong with the configuration, a line for each issue. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 
   constructor(issues: readonly string[]) {
-    super(['The configuration cannot be used:', ...issues.map(mistake => `  ${mistake}`)].join('\n'))
+    super(['The configuration cannot be used:', ...issues.map(issue => `  ${issue}`)].join('\n'))
   }
 }
 

@@ -35,7 +35,7 @@ export const LIMITS = {
   BLOCKS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'blocks'),
     default: '120',
-    about: 'Blocks and unblocks of one user in a minute; counted apart, so that whoever is flooded can block.'
+    about: 'Blocks and unblocks of one user in a minute; counted apart, so that a user who is flooded can block.'
   },
   LOGINS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'logins'),

@@ -14,7 +14,7 @@ export interface Reading {
   readonly warnings: string[]
 }
 
-/** Reads every setting. One that holds a mistake is as if it were unset, so that all issues are found at once. */
+/** Reads every setting. One that is not valid is as if it were unset, so that all issues are found at once. */
 export function readSettings(env: Env): Reading {
   const values: Record<string, unknown> = {}
   const sources: Record<string, string> = {}

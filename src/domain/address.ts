@@ -27,7 +27,7 @@ export interface OrderedPair {
   readonly hi: Address
 }
 
-/** The pair of two different users, whoever is named first. */
+/** The pair of two different users, in either order. */
 export function orderedPair(a: Address, b: Address): OrderedPair {
   return a < b ? { lo: a, hi: b } : { lo: b, hi: a }
 }

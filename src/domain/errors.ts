@@ -7,7 +7,7 @@ const ERROR_CODES = [
   'unauthorized', // no token, or one that is not valid (any more)
   'forbidden', // known user, not allowed
   'not_found',
-  'conflict', // kept losing to concurrent writers
+  'conflict', // lost to concurrent writers again and again
   'too_many_requests', // over a limit; try later or have less
   'unavailable', // a part that the request needs is away; try again
   'internal'
@@ -47,7 +47,7 @@ export function tooFarBehind(): SocialError {
   return new SocialError('too_many_requests', 'Too many updates wait to be read')
 }
 
-/** Whether a part that everybody needs is away, so that whoever asks next will find out the same. */
+/** Whether a part that every request needs is away, so that the next one would fail as well. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof SocialError && error.code === 'unavailable'
 }

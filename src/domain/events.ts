@@ -27,10 +27,10 @@ export interface SessionsEnded {
   readonly tokenHashes: readonly string[]
 }
 
-/** Other instances could not be heard for a while: sessions may have ended that this one still trusts. */
+/** Messages of other instances were missed for a while: sessions may have ended that this one still trusts. */
 export interface MessagesLost {
   readonly kind: 'messages-lost'
 }
 
-/** Everything that one instance tells the others, or has to know of them. */
+/** Everything that one instance sends to the others, or has to know of them. */
 export type SocialEvent = PairEvent | SessionsEnded | MessagesLost

@@ -26,6 +26,9 @@ export interface Pair {
   readonly blockedBy: ReadonlyMap<Address, number>
 }
 
+/** What a change makes of a pair, before it is committed and has its number. */
+export type PairState = Omit<Pair, 'version'>
+
 export const NO_PAIR: Pair = { version: 0, lastAction: null, actor: null, message: null, at: 0, blockedBy: new Map() }
 
 const STATUS_AFTER: Record<PairAction, PairStatus> = {
@@ -58,7 +61,7 @@ const TRANSITIONS: Record<FriendshipAction, Transition> = {
   delete: { from: ['accepted'], by: 'anyone' }
 }
 
-/** An answer that got lost is asked for again within this time, in milliseconds. */
+/** A client whose answer got lost sends the action again within this time, in milliseconds. */
 const REPEAT_WINDOW_MS = 10_000
 
 /** What one user wants to happen between them and another. */
@@ -72,12 +75,13 @@ export interface Intent {
 
 /**
  * What is to be done about an intent:
- * - `apply`: make `next` the pair's row, if it still has the version that was decided upon;
- * - `keep`: nothing changes and nobody is told; the answer is the one that the pair's row holds.
+ * - `apply`: make `next` the pair's state, if it still has the version that was decided upon;
+ * - `unchanged`: it is so already, or was just sent twice; nobody is notified, and the answer is that of the first
+ *   time.
  */
 export type Decision =
-  | { readonly kind: 'apply'; readonly next: Omit<Pair, 'version'>; readonly counts: readonly CountChange[] }
-  | { readonly kind: 'keep' }
+  | { readonly kind: 'apply'; readonly next: PairState; readonly counts: readonly CountChange[] }
+  | { readonly kind: 'unchanged' }
 
 /** How a decision changes the number of friends, and of requests that wait for an answer, of one user. */
 export interface CountChange {
@@ -94,7 +98,7 @@ export interface CountChange {
 export function decide(pair: Pair, intent: Intent, now: number): Decision {
   if (intent.actor === intent.target) throw new SocialError('invalid_request', 'You cannot act upon yourself')
   if (intent.action === 'block' || intent.action === 'unblock') return decideBlock(pair, intent, intent.action, now)
-  if (isRepeat(pair, intent, now)) return { kind: 'keep' }
+  if (isRepeat(pair, intent, now)) return { kind: 'unchanged' }
   if (pair.blockedBy.size > 0) throw new SocialError('forbidden', 'This user cannot be befriended')
 
   const { from, by } = TRANSITIONS[intent.action]
@@ -109,7 +113,7 @@ export function decide(pair: Pair, intent: Intent, now: number): Decision {
 }
 
 function decideBlock(pair: Pair, intent: Intent, action: 'block' | 'unblock', now: number): Decision {
-  if (pair.blockedBy.has(intent.actor) === (action === 'block')) return { kind: 'keep' }
+  if (pair.blockedBy.has(intent.actor) === (action === 'block')) return { kind: 'unchanged' }
   const blockedBy = new Map(pair.blockedBy)
   if (action === 'block') blockedBy.set(intent.actor, now)
   else blockedBy.delete(intent.actor)

@@ -6,7 +6,7 @@ interface ActionLimitsDeps {
   readonly ofUser: RateLimit
   /** Actions of one user upon the same other one. */
   readonly ofPair: RateLimit
-  /** Blocks, and unblocks, of one user: counted apart, so that whoever is flooded can still block. */
+  /** Blocks, and unblocks, of one user: counted apart, so that a user who is flooded can still block. */
   readonly blocks: RateLimit
 }
 

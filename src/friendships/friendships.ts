@@ -2,10 +2,11 @@ import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
-import { decide, type Intent, type Pair, statusOf } from '../domain/friendship.ts'
+import { decide, type Intent, type Pair, type PairState, statusOf } from '../domain/friendship.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import { type Exposure, maySee } from '../domain/policy.ts'
 import { ConnectionLostError } from '../storage/db/database.ts'
+import type { EventLog } from '../storage/event-log.ts'
 import type { FriendLists, PendingRequest, RequestDirection } from '../storage/friend-lists.ts'
 import type { FriendshipStore } from '../storage/friendships.ts'
 import type { SettingsStore } from '../storage/settings.ts'
@@ -13,11 +14,12 @@ import type { ActionLimits } from './action-limits.ts'
 
 export type { PendingRequest, RequestDirection }
 
-/** How often a decision is taken anew because somebody else changed the pair in between. */
+/** How often a decision is taken anew because the pair was changed in between. */
 const MAX_ATTEMPTS = 10
 
 interface FriendshipsDeps {
   readonly friendships: FriendshipStore
+  readonly log: Pick<EventLog, 'find'>
   readonly lists: FriendLists
   readonly settings: SettingsStore
   readonly bus: Bus
@@ -37,39 +39,30 @@ export class Friendships {
   }
 
   /**
-   * Does what a user wants to happen between them and another, and tells the other. The same action sent again within
-   * ten seconds is answered with the first event and changes nothing.
+   * Does what a user wants to happen between them and another, and notifies the other. The same action sent again
+   * within ten seconds is answered with the first event and changes nothing.
    * @returns the event that is in the log when this resolves
    * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
    */
-  async act(wanted: Intent): Promise<PairEvent> {
-    // Half of a character, as JSON can hold it, is in no encoding: it would be kept as something else than was answered.
-    const intent = { ...wanted, message: wanted.message?.toWellFormed() ?? null }
-    if (intent.message !== null && isLonger(intent.message, this.#deps.maxMessageLength)) {
-      throw new SocialError('invalid_request', `A message has at most ${this.#deps.maxMessageLength} characters`)
-    }
-    const { friendships, bus, limits, now } = this.#deps
+  async act(requested: Intent): Promise<PairEvent> {
+    const { friendships, limits, maxMessageLength, now } = this.#deps
+    const intent = withValidMessage(requested, maxMessageLength)
     await limits.take(intent)
-    let inDoubt: { readonly before: Pair; readonly next: Omit<Pair, 'version'> } | null = null
+    /** A swap of which the connection broke: it may have taken effect or not. */
+    let inDoubt: { readonly before: Pair; readonly next: PairState } | null = null
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const pair = await friendships.read(intent.actor, intent.target)
       if (inDoubt && pair.version !== inDoubt.before.version) {
         // Ours may be what changed the pair, even if the other has answered it since.
-        const event = await friendships.written(intent, inDoubt.before, inDoubt.next)
-        if (event) {
-          bus.publish(event)
-          return event
-        }
+        const event = await friendships.findSwapped(intent, inDoubt.before, inDoubt.next)
+        if (event) return this.#publish(event)
         inDoubt = null
       }
       const decision = decide(pair, intent, now())
-      if (decision.kind === 'keep') return lastEvent(pair, intent)
+      if (decision.kind === 'unchanged') return this.#repeatedEvent(pair, intent)
       try {
         const event = await friendships.swap(intent, pair, decision.next, decision.counts)
-        if (event) {
-          bus.publish(event)
-          return event
-        }
+        if (event) return this.#publish(event)
       } catch (error) {
         if (!(error instanceof ConnectionLostError) || inDoubt) throw error
         inDoubt = { before: pair, next: decision.next }
@@ -86,7 +79,8 @@ export class Friendships {
 
   /**
    * Friends of `owner` as `viewer` may see them: without those of whom one and the viewer blocks the other.
-   * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the other
+   * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the
+   * other
    */
   async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
     if (viewer === owner) return this.#deps.lists.friends(owner, page)
@@ -105,8 +99,8 @@ export class Friendships {
   }
 
   /**
-   * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the other,
-   * so that nobody learns more by asking than that there is nothing to see.
+   * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the
+   * other, so that nobody learns more by asking than that there is nothing to see.
    */
   mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
     return this.#deps.lists.mutualFriends(viewer, other, page)
@@ -123,21 +117,53 @@ export class Friendships {
     return this.#deps.lists.requests(user, direction, page)
   }
 
+  #publish(event: PairEvent): PairEvent {
+    this.#deps.bus.publish(event)
+    return event
+  }
+
+  /**
+   * The answer to an action that changes nothing: the event of the first time, where that is the pair's last one. A
+   * block that others have followed, and the end of one that there never was, are answered with what is between the
+   * two.
+   */
+  async #repeatedEvent(pair: Pair, { actor, target, action }: Intent): Promise<PairEvent> {
+    const isLast = pair.lastAction === action && pair.actor === actor
+    const event = isLast ? await this.#deps.log.find(pair.version) : null
+    if (event) return event
+    return {
+      kind: 'pair',
+      seq: pair.version,
+      actor,
+      target,
+      action,
+      previous: statusOf(pair),
+      previousActor: pair.actor,
+      message: action === 'request' ? pair.message : null,
+      at: (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
+    }
+  }
+
   async #checkExposure(viewer: Address, owner: Address, what: 'friends' | 'friendsCount'): Promise<void> {
     if (viewer === owner) return
     const { lists, settings } = this.#deps
     const exposure: Exposure = (await settings.read(owner))[what]
     const closeness = await lists.closeness(viewer, owner)
-    const isSeen = closeness !== null && maySee(exposure, closeness)
-    if (!isSeen) throw new SocialError('forbidden', 'This user does not show you their friends')
+    const isVisible = closeness !== null && maySee(exposure, closeness)
+    if (!isVisible) throw new SocialError('forbidden', 'This user does not show you their friends')
   }
 }
 
-/** The event that brought the pair to where it is, as the one who does it again is answered. */
-function lastEvent(pair: Pair, { actor, target, action }: Intent): PairEvent {
-  const at = (action === 'block' ? pair.blockedBy.get(actor) : undefined) ?? pair.at
-  const before = { previous: statusOf(pair), previousActor: pair.actor }
-  return { kind: 'pair', seq: pair.version, actor, target, action, ...before, message: pair.message, at }
+/** @throws SocialError `invalid_request` */
+function withValidMessage(intent: Intent, maxLength: number): Intent {
+  if (intent.message === null) return intent
+  // Half of a character, as JSON can hold it, is in no encoding: it would be stored as something else than was
+  // answered.
+  const message = intent.message.toWellFormed()
+  if (isLonger(message, maxLength)) {
+    throw new SocialError('invalid_request', `A message has at most ${maxLength} characters`)
+  }
+  return { ...intent, message }
 }
 
 /** Counts characters, not UTF-16 units, and only when that can matter. */

@@ -5,7 +5,7 @@ import type { MessageSettings, SettingsStore } from '../storage/settings.ts'
 
 export type { MessageSettings }
 
-/** Users of one question about how they want to be written to. */
+/** Users of one request about how they want to be written to. */
 const MAX_USERS = 50
 
 /** What users decide about themselves. */
@@ -26,7 +26,7 @@ export class Settings {
   }
 
   /**
-   * How others want to be written to, in the order asked for.
+   * How others want to be written to, in the order of `others`.
    * @throws SocialError `invalid_request` for more than 50 users
    */
   async messageSettings(user: Address, others: readonly Address[]): Promise<MessageSettings[]> {

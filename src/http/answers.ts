@@ -5,10 +5,13 @@ import { SocialError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'
 import { safeUrl } from '../observability/redaction.ts'
 import { matrixBody, type Refusal, refusalOf, socialBody } from './errors.ts'
-import type { KnownRoutes } from './known-routes.ts'
 
 /** Answers whatever goes wrong in a route, and every request that no route takes. */
-export function answerFailures(app: FastifyInstance, logger: Logger, routes: KnownRoutes): void {
+export function answerFailures(app: FastifyInstance, logger: Logger): void {
+  const routes = new KnownRoutes()
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) routes.add(each, url)
+  })
   app.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error)
     if (refusal.status >= 500) report(logger, error, request)
@@ -24,7 +27,7 @@ export function answerFailures(app: FastifyInstance, logger: Logger, routes: Kno
   })
 }
 
-/** Sends a refusal in the shape of the part of the API that was asked. */
+/** Sends a refusal in the shape of the part of the API that was called. */
 export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const isMatrix = (request.routeOptions.url ?? request.url).startsWith('/_matrix/')
   if (refusal.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(refusal.retryAfterMs / 1000))
@@ -39,7 +42,7 @@ const CLIENT_ERRORS: Record<string, number> = {
   HPE_HEADER_OVERFLOW: 431
 }
 
-/** Answers what is no HTTP request. Which part of the API was asked is not known: it gets the fields of both. */
+/** Answers what is no HTTP request. Which part of the API was called is not known: it gets the fields of both. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -58,4 +61,27 @@ function report(logger: Logger, error: unknown, { id, ip, method, url }: Fastify
   // A part that is away is no fault of the code: a line with a stack for each request would only hide real faults.
   if (error instanceof SocialError) logger.warn({ ...where, code: error.code }, error.message)
   else logger.error({ ...where, err: error }, 'A request failed')
+}
+
+/** The methods that each route is served with, so that a wrong method is told apart from a wrong path. */
+class KnownRoutes {
+  readonly #routes = new Map<string, { readonly parts: readonly string[]; readonly methods: Set<string> }>()
+
+  /** @param pattern as Fastify has it, such as `/v1/friendships/:userId` */
+  add(method: string, pattern: string): void {
+    if (pattern.includes('*')) return
+    const route = this.#routes.get(pattern) ?? { parts: pattern.split('/'), methods: new Set() }
+    this.#routes.set(pattern, route)
+    route.methods.add(method)
+  }
+
+  /** What the path of a URL could have been asked for with; nothing when there is no such path. */
+  methodsAt(url: string): string[] {
+    const [path = ''] = url.split('?', 1)
+    const given = path.split('/')
+    const fits = (parts: readonly string[]): boolean =>
+      parts.length === given.length && parts.every((part, index) => part.startsWith(':') || part === given[index])
+    const routes = [...this.#routes.values()].filter(({ parts }) => fits(parts))
+    return [...new Set(routes.flatMap(({ methods }) => [...methods]))]
+  }
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Lets a close end: at once for connections on which nothing was asked, after its answer for each of the others, and
+ * Lets a close end: at once for connections without a request, after its answer for each of the others, and
  * at the latest when the grace is over. Node by itself would wait for connections that a browser opened just in case,
  * and keep those alive on which an answer was still being made.
  */

@@ -3,7 +3,7 @@ import { type ErrorCode, HTTP_STATUS, publicError } from '../domain/errors.ts'
 import { MatrixError } from '../matrix/client/matrix-error.ts'
 import { InputError } from './input.ts'
 
-/** All that a client is told about why it did not get what it asked for, in either kind of body. */
+/** What a client gets to know of a failed request, in either kind of body. */
 export interface Refusal {
   readonly status: number
   /** For Matrix bodies only. */

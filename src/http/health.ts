@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { SocialError } from '../domain/errors.ts'
-import type { Metrics } from '../observability/metrics.ts'
-import { bearerOf, isSameSecret } from './bearer.ts'
+import { shared } from '../lib/single-flight.ts'
+import type { MetricRegistry } from '../observability/metric-registry.ts'
+import { bearerOf, isSameSecret } from './auth.ts'
 import { content, WITH_TOKEN } from './schemas.ts'
 
 /** Says whether one part of the service works; resolves or rejects within its own deadline. */
@@ -13,7 +14,7 @@ interface HealthRoutesDeps {
   readonly checks: Readonly<Record<string, HealthCheck>>
   /** Whether everything is started, and nothing is being stopped. */
   readonly isServing: () => boolean
-  readonly metrics: Metrics
+  readonly metrics: MetricRegistry
   /** Who may read the metrics; nobody, when null. */
   readonly metricsToken: string | null
 }
@@ -27,7 +28,7 @@ const READY = z.object({ details: z.record(z.string(), STARTED), status: STATUS 
 /** What operators ask: is it alive, is it ready, how is it doing. */
 export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesDeps> = async (app, deps) => {
   const { isServing, metrics, metricsToken } = deps
-  const checks = Object.entries(deps.checks).map(([name, check]) => [name, shared(check)] as const)
+  const checks = Object.entries(deps.checks).map(([name, check]) => [name, sharedCheck(check)] as const)
   const describe = (summary: string) => ({ summary, tags: ['operation'] })
   const statuses = (schema: z.ZodType) => ({ 200: content('Yes', schema, HEALTH), 503: content('No', schema, HEALTH) })
 
@@ -80,20 +81,14 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesDeps> = async (app,
   }
 }
 
-/** Whether the check passes. Anybody may ask: those who ask while it runs get its outcome, and no run of their own. */
-function shared(check: HealthCheck): () => Promise<boolean> {
-  let running: Promise<boolean> | null = null
-  return () => {
-    running ??= check()
-      .then(
-        () => true,
-        () => false
-      )
-      .finally(() => {
-        running = null
-      })
-    return running
-  }
+/** Whether the check passes. Anybody may call: calls while it runs share its outcome. */
+function sharedCheck(check: HealthCheck): () => Promise<boolean> {
+  return shared(() =>
+    check().then(
+      () => true,
+      () => false
+    )
+  )
 }
 
 function statusOf(passes: boolean): z.infer<typeof STATUS> {

@@ -1,4 +1,5 @@
 import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ZodType } from 'zod'
 import type { $ZodIssue } from 'zod/v4/core'
 
@@ -20,6 +21,19 @@ export const validatorCompiler: FastifySchemaCompiler<ZodType> = ({ schema, http
     const result = schema.safeParse(data, { reportInput: true })
     return result.success ? { value: result.data } : { error: inputError(result.error.issues[0], isBody) }
   }
+}
+
+/**
+ * Reads every body of this scope as JSON, whatever its `Content-Type` says, and takes one that is empty for none: the
+ * Matrix client-server API asks clients for neither (section "API standards").
+ */
+export function readAnyBodyAsJson(app: Parameters<FastifyPluginAsyncZod>[0]): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, text: string, done) => {
+    if (text === '') done(null, undefined)
+    else parse(request, text, done)
+  })
 }
 
 function inputError(issue: $ZodIssue | undefined, isBody: boolean): InputError {

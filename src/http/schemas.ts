@@ -32,7 +32,7 @@ export const matrixAnswers = <Schema extends z.ZodType>(description: string, sch
   '5xx': content('Not done, by no fault of the request', MATRIX_ERROR)
 })
 
-/** What every route asks for that asks for a token. */
+/** For every route that needs a token. */
 export const WITH_TOKEN = { security: [{ accessToken: [] }] } as const
 
 /** The answer of Matrix routes that have nothing to say. */

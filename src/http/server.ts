@@ -2,18 +2,17 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
+import type { HttpMetrics } from '../observability/http-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
-import type { Metrics } from '../observability/metrics.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
 import { closeInTime } from './closing.ts'
 import { describeRoutes } from './docs.ts'
 import { refusalOf } from './errors.ts'
 import { validatorCompiler } from './input.ts'
-import { KnownRoutes } from './known-routes.ts'
 
-export interface RouterOptions {
+export interface HttpServerOptions {
   readonly logger: Logger
-  readonly metrics: Metrics
+  readonly metrics: HttpMetrics
   readonly publicUrl: string
   /** Bytes of a request body. */
   readonly bodyLimit: number
@@ -46,7 +45,7 @@ const HEADERS = {
 }
 
 /** The HTTP server without routes: what every route has in common. */
-export async function createRouter(options: RouterOptions): Promise<FastifyInstance> {
+export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { logger, metrics, bodyLimit, requestTimeoutMs, silenceMs, graceMs, corsOrigins, trustedProxies } = options
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id).headers(HEADERS)
@@ -79,15 +78,11 @@ export async function createRouter(options: RouterOptions): Promise<FastifyInsta
   // Fastify takes plain text too, which no route does.
   app.removeContentTypeParser('text/plain')
 
-  const routes = new KnownRoutes()
   app.addHook('onRoute', ({ method, url }) => {
-    for (const each of [method].flat()) {
-      metrics.declareRoute(each, url)
-      routes.add(each, url)
-    }
+    for (const each of [method].flat()) metrics.declareRoute(each, url)
   })
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
-  answerFailures(app, logger, routes)
+  answerFailures(app, logger)
   closeInTime(app, graceMs)
 
   await app.register(cors, {
@@ -103,14 +98,14 @@ export async function createRouter(options: RouterOptions): Promise<FastifyInsta
 }
 
 /** Counts a request by the pattern of its route, also one whose client does not wait for the answer. */
-function count(metrics: Metrics, request: FastifyRequest, { raw }: FastifyReply): void {
+function count(metrics: HttpMetrics, request: FastifyRequest, { raw }: FastifyReply): void {
   const { method } = request
   const route = request.routeOptions.url ?? ''
   const start = performance.now()
-  metrics.httpStarted()
+  metrics.requestStarted()
   raw.once('close', () => {
     const status = raw.headersSent ? raw.statusCode : CLIENT_WENT_AWAY
-    metrics.httpEnded(method, route, status, (performance.now() - start) / 1000)
+    metrics.requestEnded({ method, route, status, durationMs: performance.now() - start })
   })
 }
 

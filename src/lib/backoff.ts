@@ -1,11 +1,14 @@
 export interface Backoff {
-  /** Before the second try, in milliseconds; each further wait is twice as long. */
+  /** Wait after the first failure, in milliseconds; each further one is twice as long. */
   readonly firstMs: number
   /** Longest wait, in milliseconds. */
   readonly maxMs: number
 }
 
-/** How long to wait after so many failures in a row, in milliseconds. With jitter, so that not all come back at once. */
+/**
+ * Exponential backoff: how long to wait after so many failures in a row (1 or more), in milliseconds. With jitter
+ * between half and all of it, so that many clients do not come back at once.
+ */
 export function backoffMs(failures: number, { firstMs, maxMs }: Backoff): number {
   const wait = Math.min(maxMs, firstMs * 2 ** Math.max(0, failures - 1))
   return wait * (0.5 + Math.random() / 2)

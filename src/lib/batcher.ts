@@ -1,11 +1,11 @@
 import { FullError } from './full-error.ts'
 
 interface BatcherOptions<Key> {
-  /** Keys that one batch loads. */
+  /** Keys that one batch loads at most. */
   readonly maxBatch: number
   /** Keys of the same group are never in one batch, and keep their order. */
   readonly groupOf?: (key: Key) => unknown
-  /** Whether an error says that every other batch would fail as well: then nobody waits for the next one. */
+  /** Whether an error says that the next batch would fail as well: then all that wait fail with it at once. */
   readonly isOutage?: (error: unknown) => boolean
 }
 
@@ -15,13 +15,13 @@ interface Waiter<Key, Value> {
   readonly reject: (error: unknown) => void
 }
 
-/** More than all sockets of an instance ask for at a time. */
+/** More than all sockets of an instance load at a time. */
 const MAX_WAITING = 100_000
 
 /**
- * Loads many keys at a time, in the manner of DataLoader: while one batch is loaded, the keys that come wait for the next.
- * So a crowd that comes all at once takes one connection and a fraction of the work, and everybody else finds the others
- * free.
+ * Loads many keys at a time, in the manner of DataLoader: while one batch is loaded, the keys that come wait for the
+ * next. So thousands of calls at once take one connection of the database and a fraction of its work. Nothing is
+ * cached.
  */
 export class Batcher<Key, Value> {
   readonly #loadAll: (keys: readonly Key[]) => Promise<(key: Key) => Value>
@@ -29,13 +29,13 @@ export class Batcher<Key, Value> {
   readonly #waiting: Waiter<Key, Value>[] = []
   #isLoading = false
 
-  /** @param loadAll loads the values of all of these keys */
+  /** @param loadAll loads all of these keys, and returns where the value of each is found */
   constructor(loadAll: (keys: readonly Key[]) => Promise<(key: Key) => Value>, options: BatcherOptions<Key>) {
     this.#loadAll = loadAll
     this.#options = options
   }
 
-  /** @throws what the batch throws; FullError when too many wait */
+  /** @throws what its batch throws; FullError when too many wait */
   async load(key: Key): Promise<Value> {
     if (this.#waiting.length >= MAX_WAITING) throw new FullError('Too many keys wait to be loaded')
     const value = new Promise<Value>((resolve, reject) => {
@@ -61,7 +61,7 @@ export class Batcher<Key, Value> {
     }
   }
 
-  /** The next in line, as far as one batch can load them. */
+  /** Takes as many of those that wait as one batch can load. */
   #next(): Waiter<Key, Value>[] {
     const { maxBatch, groupOf } = this.#options
     const groups = new Set<unknown>()

@@ -1,21 +1,22 @@
 import { FullError } from './full-error.ts'
 
 /**
- * A bounded line of updates between one that pushes and one that iterates. It ends by {@link end}, by a full queue or
- * by its consumer; what waits in it when it ends in good order is still delivered.
+ * A queue of items between one that pushes and one that iterates. It ends by {@link end}, by an item too many, or by its
+ * consumer; what waits in it when it ends in good order is still delivered.
  */
 export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   readonly #limit: number
   readonly #onEnd: () => void
   readonly #overflow: () => Error
   #items: T[] = []
-  #waiting: PromiseWithResolvers<IteratorResult<T>> | null = null
-  #ended = false
+  /** The consumer, when it waits for an item. */
+  #pull: PromiseWithResolvers<IteratorResult<T>> | null = null
+  #isEnded = false
   #error: Error | null = null
 
   /**
    * @param onEnd called once, whichever way the queue ends
-   * @param overflow what the consumer of a queue that was full is told
+   * @param overflow the error for the consumer of a queue that was full
    */
   constructor(limit: number, onEnd: () => void, overflow: () => Error = () => new FullError('Too many items wait')) {
     this.#limit = limit
@@ -23,32 +24,32 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     this.#overflow = overflow
   }
 
-  /** What waits to be taken, oldest first. */
+  /** The items that wait, oldest first. */
   get waiting(): readonly T[] {
     return this.#items
   }
 
   push(item: T): void {
-    if (this.#ended) return
-    if (this.#waiting) {
-      this.#settle({ done: false, value: item })
+    if (this.#isEnded) return
+    if (this.#pull) {
+      this.#resolve({ done: false, value: item })
     } else if (this.#items.length < this.#limit) {
       this.#items.push(item)
     } else {
-      // A consumer that is this far behind has to start anew from the lists: its memory is worth more than its past.
+      // A consumer that is this far behind has to start anew: memory is worth more than what it missed.
       this.#items = []
       this.end(this.#overflow())
     }
   }
 
-  /** Ends the line; with an error, what waits is dropped and the consumer gets the error. */
+  /** Ends the queue; with an error, what waits is dropped and the consumer gets the error. */
   end(error: Error | null = null): void {
-    if (this.#ended) return
-    this.#ended = true
+    if (this.#isEnded) return
+    this.#isEnded = true
     this.#error = error
     if (error) this.#items = []
-    if (this.#waiting && error) this.#reject(error)
-    else if (this.#waiting) this.#settle({ done: true, value: undefined })
+    if (this.#pull && error) this.#reject(error)
+    else if (this.#pull) this.#resolve({ done: true, value: undefined })
     this.#onEnd()
   }
 
@@ -60,9 +61,9 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
       this.#error = null
       throw error
     }
-    if (this.#ended) return { done: true, value: undefined }
-    this.#waiting = withResolvers()
-    return this.#waiting.promise
+    if (this.#isEnded) return { done: true, value: undefined }
+    this.#pull = withResolvers()
+    return this.#pull.promise
   }
 
   async return(): Promise<IteratorResult<T>> {
@@ -75,14 +76,14 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     return this
   }
 
-  #settle(result: IteratorResult<T>): void {
-    this.#waiting?.resolve(result)
-    this.#waiting = null
+  #resolve(result: IteratorResult<T>): void {
+    this.#pull?.resolve(result)
+    this.#pull = null
   }
 
   #reject(error: Error): void {
-    this.#waiting?.reject(error)
-    this.#waiting = null
+    this.#pull?.reject(error)
+    this.#pull = null
   }
 }
 

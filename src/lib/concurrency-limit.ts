@@ -1,27 +1,30 @@
-/** How much may be under way at the same time, in all and of one key. */
-export interface ConcurrencyLimits {
+/** How many operations may run at the same time, in all and of one key. */
+export interface ConcurrencyLimitOptions {
   readonly total: number
   readonly perKey: number
 }
 
-/** What is under way counts until it is given back; or which of the two limits is reached. */
+/** A permit, which counts until it is released (once, however often that is called); or which limit is reached. */
 export type Acquired = { readonly release: () => void } | { readonly reached: 'total' | 'key' }
 
-/** Counts what is under way, so that neither one key nor all together can take more than there is. */
+/**
+ * A semaphore in all and for each key, so that no key can take what is there for all. Nobody waits: over a limit is
+ * over.
+ */
 export class ConcurrencyLimit {
-  readonly #limits: ConcurrencyLimits
+  readonly #options: ConcurrencyLimitOptions
   readonly #byKey = new Map<string, number>()
   #total = 0
 
-  constructor(limits: ConcurrencyLimits) {
-    this.#limits = limits
+  constructor(options: ConcurrencyLimitOptions) {
+    this.#options = options
   }
 
   acquire(key: string): Acquired {
-    const underWay = this.#byKey.get(key) ?? 0
-    if (underWay >= this.#limits.perKey) return { reached: 'key' }
-    if (this.#total >= this.#limits.total) return { reached: 'total' }
-    this.#byKey.set(key, underWay + 1)
+    const running = this.#byKey.get(key) ?? 0
+    if (running >= this.#options.perKey) return { reached: 'key' }
+    if (this.#total >= this.#options.total) return { reached: 'total' }
+    this.#byKey.set(key, running + 1)
     this.#total += 1
     let isHeld = true
     return {

@@ -1,4 +1,4 @@
-/** A moment by which something has to be over, by the monotonic clock: what several waits in a row share. */
+/** A moment by which several steps in a row have to be over, by the monotonic clock. */
 export class Deadline {
   readonly #at: number
 
@@ -16,16 +16,17 @@ export class Deadline {
     return this.leftMs === 0
   }
 
-  /** Waits for work until then, and no longer. @returns whether the work is done; its failure counts as done */
+  /** Waits for work until then, and no longer. @returns whether it has settled: a failure counts, and is not thrown */
   settled(work: Promise<unknown>): Promise<boolean> {
     return settledWithin(this.leftMs, work)
   }
 }
 
-/** As {@link Deadline.settled}, for so many milliseconds from now. */
+/** As {@link Deadline.settled}, within so many milliseconds from now. */
 export function settledWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise(resolve => {
-    const timer = setTimeout(() => resolve(false), ms)
+    // A timer may be up to a millisecond early.
+    const timer = setTimeout(() => resolve(false), ms + 1)
     const done = (): void => {
       clearTimeout(timer)
       resolve(true)

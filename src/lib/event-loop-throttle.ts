@@ -8,12 +8,12 @@ interface EventLoopThrottleOptions {
 }
 
 /**
- * Spreads work that computes for long over the turns of the event loop, in the order in which it came: a crowd that
- * wants it all at once holds up nobody else.
+ * Spreads CPU-bound work over the turns of the event loop, first come, first served: many callers at once do not block
+ * the event loop for everything else.
  */
 export class EventLoopThrottle {
   readonly #options: EventLoopThrottleOptions
-  readonly #line: (() => void)[] = []
+  readonly #queue: (() => void)[] = []
   #left: number
   #isTurnAwaited = false
 
@@ -22,14 +22,14 @@ export class EventLoopThrottle {
     this.#left = options.perTurn
   }
 
-  /** Resolves when the work may be done. @throws FullError when too many wait already */
+  /** Resolves when the caller may do one piece of work. @throws FullError when too many wait already */
   async next(): Promise<void> {
-    if (this.#line.length >= this.#options.maxWaiting) {
+    if (this.#queue.length >= this.#options.maxWaiting) {
       throw new FullError('Too many wait already')
     }
     this.#awaitTurn()
     if (this.#left > 0) this.#left -= 1
-    else await new Promise<void>(resolve => this.#line.push(resolve))
+    else await new Promise<void>(resolve => this.#queue.push(resolve))
   }
 
   #awaitTurn(): void {
@@ -37,10 +37,10 @@ export class EventLoopThrottle {
     this.#isTurnAwaited = true
     setImmediate(() => {
       this.#isTurnAwaited = false
-      const served = this.#line.splice(0, this.#options.perTurn)
-      this.#left = this.#options.perTurn - served.length
-      if (served.length > 0) this.#awaitTurn()
-      for (const begin of served) begin()
+      const next = this.#queue.splice(0, this.#options.perTurn)
+      this.#left = this.#options.perTurn - next.length
+      if (next.length > 0) this.#awaitTurn()
+      for (const begin of next) begin()
     })
   }
 }

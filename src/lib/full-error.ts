@@ -1,4 +1,4 @@
-/** Thrown by what has a bound, when it is reached. Whoever owns the bound says what that means to a client. */
+/** The bound of a queue is reached. What that means to a client is for the owner of the queue to say. */
 export class FullError extends Error {
   override readonly name = 'FullError'
 }

@@ -4,15 +4,18 @@ interface Entry<Key, Value> {
   readonly values: Set<Value>
 }
 
-/** Sets by key. A set that is empty is not there. */
+const NONE: ReadonlySet<never> = new Set<never>()
+
+/** A set of values for each key. A key without values takes no memory. */
 export class Multimap<Key, Value> {
   readonly #entries = new Map<Key, Entry<Key, Value>>()
 
+  /** The set itself, which changes with the map: copy it before you change the map while you iterate. */
   get(key: Key): ReadonlySet<Value> {
-    return this.#entries.get(key)?.values ?? new Set()
+    return this.#entries.get(key)?.values ?? NONE
   }
 
-  /** @returns the key that is kept: of texts that are equal it is one for all, and the others need no memory */
+  /** @returns the key of the entry, to intern equal strings: hold this one, and the others can be freed */
   add(key: Key, value: Value): Key {
     const entry = this.#entries.get(key) ?? { key, values: new Set() }
     if (entry.values.size === 0) this.#entries.set(key, entry)
@@ -20,7 +23,7 @@ export class Multimap<Key, Value> {
     return entry.key
   }
 
-  /** @returns whether it was there */
+  /** @returns whether the value was there */
   remove(key: Key, value: Value): boolean {
     const values = this.#entries.get(key)?.values
     if (!values?.delete(value)) return false
@@ -28,7 +31,7 @@ export class Multimap<Key, Value> {
     return true
   }
 
-  /** All values of all keys, as they are now. */
+  /** The values of all keys, as they are now: one that several keys have comes several times. */
   values(): Value[] {
     return [...this.#entries.values()].flatMap(({ values }) => [...values])
   }

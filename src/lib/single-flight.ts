@@ -1,8 +1,8 @@
-/** Makes one run of work serve everybody who asks for the same key while it is under way; nothing is kept after it. */
+/** Shares one run of work among all callers that want the same key while it runs; its result is not cached. */
 export class SingleFlight<Key, Value> {
   readonly #flights = new Map<Key, Promise<Value>>()
 
-  /** @returns what the run under way comes to, or that of `work` when there is none */
+  /** @returns the result of the run under way, or else of `work`; a failure goes to all callers as well */
   run(key: Key, work: () => Promise<Value>): Promise<Value> {
     return this.#flights.get(key) ?? this.#start(key, work)
   }
@@ -14,7 +14,7 @@ export class SingleFlight<Key, Value> {
   }
 }
 
-/** As {@link SingleFlight}, for work that is the same for everybody. */
+/** As {@link SingleFlight}, for work without a key. @returns what runs `work`, or joins the run under way */
 export function shared<Value>(work: () => Promise<Value>): () => Promise<Value> {
   const flights = new SingleFlight<null, Value>()
   return () => flights.run(null, work)

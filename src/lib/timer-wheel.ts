@@ -1,29 +1,29 @@
-/** Members of one group after the other have their turn, so many milliseconds apart. */
+/** Between the turns of two groups, in milliseconds. */
 const STEP_MS = 50
 
 /**
- * Gives each member a turn once in a period, one group after the other, so that what they do with it is spread over the
- * period, whatever made it necessary at the same moment.
+ * Calls back for each member once in a period, one group after the other: the work of many timers with the same period
+ * is spread over it, also when all of them were started at the same moment.
  */
 export class TimerWheel<Member> {
   readonly #groups: readonly Set<Member>[]
   readonly #turn: (member: Member) => void
   #size = 0
   #next = 0
-  #wheel: NodeJS.Timeout | undefined
+  #interval: NodeJS.Timeout | undefined
 
-  /** @param periodMs milliseconds, a multiple of 50 */
+  /** @param periodMs milliseconds, in steps of 50 @param turn must not throw */
   constructor(periodMs: number, turn: (member: Member) => void) {
-    this.#groups = Array.from({ length: periodMs / STEP_MS }, () => new Set<Member>())
+    this.#groups = Array.from({ length: Math.max(1, Math.round(periodMs / STEP_MS)) }, () => new Set<Member>())
     this.#turn = turn
   }
 
-  /** @returns how to leave, which may be called again */
+  /** @returns how to leave, which may be called again. The timer runs only while there is a member. */
   join(member: Member): () => void {
     const group = this.#groups.reduce((least, group) => (group.size < least.size ? group : least))
     group.add(member)
     this.#size += 1
-    this.#wheel ??= setInterval(() => this.#step(), STEP_MS)
+    this.#interval ??= setInterval(() => this.#step(), STEP_MS)
     return () => {
       if (!group.delete(member)) return
       this.#size -= 1
@@ -32,8 +32,8 @@ export class TimerWheel<Member> {
   }
 
   close(): void {
-    clearInterval(this.#wheel)
-    this.#wheel = undefined
+    clearInterval(this.#interval)
+    this.#interval = undefined
   }
 
   #step(): void {

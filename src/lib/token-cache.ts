@@ -2,15 +2,16 @@ import { LRUCache } from 'lru-cache'
 import { SingleFlight } from './single-flight.ts'
 
 interface TokenCacheOptions {
-  /** Values held in memory. */
+  /** Values in memory. */
   readonly maxSize: number
-  /** Longest time for which a value is trusted without being loaded anew, in milliseconds; unbounded when absent. */
+  /** Longest time for which a value is used without being loaded anew, in milliseconds; unbounded when absent. */
   readonly ttlMs?: number
 }
 
 /**
- * What is known of tokens, by their hex hashes: loaded once for all who ask at the same time, and forgotten at once when
- * it ends. What was being loaded while something was forgotten may be just that, and is not kept.
+ * What is known of tokens, by their hex hashes: each loaded once for all callers at the same time, and forgotten at
+ * once when it is revoked. A value that was being loaded while something was forgotten may be just that, and is not
+ * cached.
  */
 export class TokenCache<Value extends {}> {
   readonly #values: LRUCache<string, Value>
@@ -25,15 +26,15 @@ export class TokenCache<Value extends {}> {
     return this.#values.get(hash)
   }
 
-  /** What is known of a token, or what `load` finds out. @throws what `load` throws */
+  /** The cached value of a token, or what `load` returns: null is not cached. @throws what `load` throws */
   async getOrLoad<Loaded extends Value | null>(hash: string, load: () => Promise<Loaded>): Promise<Value | Loaded> {
     return this.#values.get(hash) ?? (this.load(hash, load) as Promise<Value | Loaded>)
   }
 
-  /** As {@link getOrLoad}, past what is known. */
+  /** As {@link getOrLoad}, although the value may be cached. */
   load<Loaded extends Value | null>(hash: string, load: () => Promise<Loaded>): Promise<Value | Loaded> {
     const forgets = this.#forgets
-    // Nobody joins a load that began before something was forgotten.
+    // No caller joins a load that began before something was forgotten.
     return this.#loads.run(`${forgets} ${hash}`, async () => {
       const value = await load()
       if (value !== null && forgets === this.#forgets) this.#values.set(hash, value)

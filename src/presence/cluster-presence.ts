@@ -4,7 +4,7 @@ import type { Address } from '../domain/address.ts'
 import type { MessagesLost } from '../domain/events.ts'
 import { DepartureGrace } from './departure-grace.ts'
 import type { LocalPresence, OnlineUsers, PresenceListener } from './local-presence.ts'
-import { type Moves, PeerState } from './peer-state.ts'
+import { type PeerChanges, PeerState } from './peer-state.ts'
 import { PresenceAnnouncer } from './presence-announcer.ts'
 
 interface ClusterPresenceOptions {
@@ -13,54 +13,57 @@ interface ClusterPresenceOptions {
   /** Who is online here. */
   readonly local: LocalPresence
   readonly channel: Channel
-  /** How long users of an instance that says goodbye still count as online, in milliseconds. */
+  /** How long users of an instance that leaves still count as online, in milliseconds. */
   readonly graceMs: number
   /** How often an instance says that it is alive, in milliseconds; one that was silent three times is gone. */
   readonly beatMs: number
-  /** Told of every message about presence. */
+  /** Called for every message about presence. */
   readonly onMessage: (direction: 'sent' | 'received') => void
 }
 
 /** How often an instance may be silent when it is due. */
 const MAX_SILENT_BEATS = 3
 /** After messages were lost, so many beats later it is known again who is where. */
-const BEATS_TO_SETTLE = 2
+const BEATS_TO_CONVERGE = 2
 /** More instances than anybody runs. */
 const MAX_INSTANCES = 100
 
 /**
- * Who is online on any instance. Each tells the others who comes and goes, and counts what it tells, so that whoever
- * missed something asks for everything. Nobody is taken for offline only because instances could not hear each other.
+ * Who is online on any instance. Each announces who comes and goes, in numbered changes, and who misses one asks for a
+ * snapshot. Nobody is taken for offline only because instances could not reach each other.
  */
 export class ClusterPresence implements OnlineUsers {
   readonly #options: ClusterPresenceOptions
   readonly #announcer: PresenceAnnouncer
-  readonly #remotes = new Map<string, PeerState>()
-  /** How many reasons there are to take a user for online elsewhere: instances, and farewells that are not over. */
-  readonly #elsewhere = new Map<Address, number>()
-  readonly #farewells: DepartureGrace
-  /** Everybody of whom listeners were told that they are online. */
+  readonly #peers = new Map<string, PeerState>()
+  /** How many reasons there are to take a user for online elsewhere: instances, and graces that are not over. */
+  readonly #refs = new Map<Address, number>()
+  readonly #departures: DepartureGrace
+  /** Everybody who is online, as listeners know it. */
   readonly #online = new Set<Address>()
   readonly #listeners = new Set<PresenceListener>()
-  readonly #stops: (() => void)[]
-  readonly #pulse: NodeJS.Timeout
-  #settledAt = 0
+  readonly #unsubscribes: (() => void)[]
+  readonly #beatTimer: NodeJS.Timeout
+  #convergedAt = 0
 
   constructor(options: ClusterPresenceOptions) {
     this.#options = options
     const { instance, local, channel, beatMs, onMessage } = options
-    this.#farewells = new DepartureGrace({ release: users => this.#release(users), isConverged: () => this.#isSure })
+    this.#departures = new DepartureGrace({
+      release: users => this.#releaseRefs(users),
+      isConverged: () => this.#isConverged
+    })
     this.#announcer = new PresenceAnnouncer({ instance, local, channel, onSent: () => onMessage('sent') })
-    this.#stops = [
+    this.#unsubscribes = [
       local.onChange((user, online) => this.#localChanged(user, online)),
-      channel.subscribe(message => this.#hear(message))
+      channel.subscribe(message => this.#receive(message))
     ]
-    this.#pulse = setInterval(() => this.#beat(), beatMs)
+    this.#beatTimer = setInterval(() => this.#beat(), beatMs)
   }
 
   /** Instances that are known, with this one. */
   get instances(): number {
-    return this.#remotes.size + 1
+    return this.#peers.size + 1
   }
 
   /** Users who are online, wherever they are. */
@@ -77,127 +80,127 @@ export class ClusterPresence implements OnlineUsers {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Says goodbye to the other instances. */
+  /** Leaves the other instances. */
   close(): void {
-    clearInterval(this.#pulse)
-    for (const stop of this.#stops) stop()
+    clearInterval(this.#beatTimer)
+    for (const unsubscribe of this.#unsubscribes) unsubscribe()
     this.#announcer.close()
-    this.#farewells.close()
+    this.#departures.close()
     this.#listeners.clear()
   }
 
-  /** Whether it is known who is where: messages flow, and did so for long enough to hear of everybody. */
-  get #isSure(): boolean {
-    return this.#options.channel.isConnected && performance.now() >= this.#settledAt
+  /** Whether it is known who is where: messages flow, and did so for long enough to know of everybody. */
+  get #isConverged(): boolean {
+    return this.#options.channel.isConnected && performance.now() >= this.#convergedAt
   }
 
-  get #settleMs(): number {
-    return Math.max(this.#options.graceMs, BEATS_TO_SETTLE * this.#options.beatMs)
+  get #convergenceMs(): number {
+    return Math.max(this.#options.graceMs, BEATS_TO_CONVERGE * this.#options.beatMs)
   }
 
   #localChanged(user: Address, online: boolean): void {
-    if (!online && !this.#isSure) {
-      this.#hold([user])
-      this.#farewells.add([user], 0)
+    if (!online && !this.#isConverged) {
+      this.#addRefs([user])
+      this.#departures.add([user], 0)
     }
     this.#refresh(user)
   }
 
-  #hear(message: ChannelMessage | MessagesLost): void {
+  #receive(message: ChannelMessage | MessagesLost): void {
     if (message.kind.startsWith('presence-')) this.#options.onMessage('received')
     switch (message.kind) {
       case 'messages-lost':
         this.#recover()
         break
       case 'presence-change':
-      case 'presence-whole':
-        this.#learn(message)
+      case 'presence-snapshot':
+        this.#apply(message)
         break
       case 'presence-beat':
-        this.#ofInstance(message.instance, remote => this.#checkVersion(remote, message))
+        this.#withPeer(message.instance, peer => this.#checkVersion(peer, message))
         break
-      case 'presence-bye':
-        this.#forget(message.instance, this.#options.graceMs)
+      case 'presence-leave':
+        this.#removePeer(message.instance, this.#options.graceMs)
         break
-      case 'presence-wanted':
-        if (message.of === null || message.of === this.#options.instance) this.#announcer.tellAll()
+      case 'presence-snapshot-request':
+        if (message.of === null || message.of === this.#options.instance) this.#announcer.scheduleSnapshot()
     }
   }
 
-  #learn(message: PresenceChange | PresenceSnapshot): void {
-    this.#ofInstance(message.instance, remote => {
-      const isWhole = message.kind === 'presence-whole'
-      const { came, left }: Moves = isWhole ? remote.applySnapshot(message) : remote.applyChange(message)
-      this.#hold(came)
-      // Who is missing in a whole left some time ago, and may be on an instance that has not told yet.
-      if (isWhole) this.#farewells.add(left, this.#settleMs)
-      else if (this.#isSure) this.#release(left)
-      else this.#farewells.add(left, 0)
-      if (!isWhole) this.#checkVersion(remote, message)
+  #apply(message: PresenceChange | PresenceSnapshot): void {
+    this.#withPeer(message.instance, peer => {
+      const isSnapshot = message.kind === 'presence-snapshot'
+      const { came, left }: PeerChanges = isSnapshot ? peer.applySnapshot(message) : peer.applyChange(message)
+      this.#addRefs(came)
+      // Who is missing in a snapshot left some time ago, and may be on an instance that has not announced it yet.
+      if (isSnapshot) this.#departures.add(left, this.#convergenceMs)
+      else if (this.#isConverged) this.#releaseRefs(left)
+      else this.#departures.add(left, 0)
+      if (!isSnapshot) this.#checkVersion(peer, message)
     })
   }
 
-  #ofInstance(instance: string, act: (remote: PeerState) => void): void {
-    const remote = this.#remotes.get(instance) ?? new PeerState()
-    if (!this.#remotes.has(instance) && this.#remotes.size >= MAX_INSTANCES) return
-    this.#remotes.set(instance, remote)
-    remote.silentBeats = 0
-    act(remote)
+  #withPeer(instance: string, use: (peer: PeerState) => void): void {
+    const peer = this.#peers.get(instance) ?? new PeerState()
+    if (!this.#peers.has(instance) && this.#peers.size >= MAX_INSTANCES) return
+    this.#peers.set(instance, peer)
+    peer.silentBeats = 0
+    use(peer)
   }
 
-  #checkVersion(remote: PeerState, { instance, version }: { instance: string; version: number }): void {
-    if (remote.knows(version) || remote.isAsked) return
-    remote.isAsked = true
-    this.#ask(instance)
+  #checkVersion(peer: PeerState, { instance, version }: { instance: string; version: number }): void {
+    if (peer.knows(version) || peer.isSnapshotRequested) return
+    peer.isSnapshotRequested = true
+    this.#requestSnapshot(instance)
   }
 
-  #ask(of: string | null): void {
-    this.#options.channel.send({ kind: 'presence-wanted', of })
+  #requestSnapshot(of: string | null): void {
+    this.#options.channel.send({ kind: 'presence-snapshot-request', of })
     this.#options.onMessage('sent')
   }
 
-  #forget(instance: string, afterMs: number): void {
-    const remote = this.#remotes.get(instance)
-    this.#remotes.delete(instance)
-    if (remote) this.#farewells.add(remote.users, afterMs)
+  #removePeer(instance: string, afterMs: number): void {
+    const peer = this.#peers.get(instance)
+    this.#peers.delete(instance)
+    if (peer) this.#departures.add(peer.users, afterMs)
   }
 
-  /** Counted in beats of this instance and not by a clock: while it stood still itself, nobody fell silent. */
+  /** Counted in beats of this instance and not by a clock: while it stood still itself, nobody was silent. */
   #beat(): void {
     this.#announcer.beat()
-    for (const [instance, remote] of this.#remotes) {
-      remote.isAsked = false
-      if (this.#options.channel.isConnected) remote.silentBeats += 1
-      if (remote.silentBeats > MAX_SILENT_BEATS) this.#forget(instance, 0)
+    for (const [instance, peer] of this.#peers) {
+      peer.isSnapshotRequested = false
+      if (this.#options.channel.isConnected) peer.silentBeats += 1
+      if (peer.silentBeats > MAX_SILENT_BEATS) this.#removePeer(instance, 0)
     }
   }
 
-  /** Who was heard before has all the time again; what was missed is asked for. */
+  /** Every peer has all the time again; what was missed is asked for. */
   #recover(): void {
-    this.#settledAt = performance.now() + this.#settleMs
-    for (const remote of this.#remotes.values()) remote.silentBeats = 0
-    this.#ask(null)
+    this.#convergedAt = performance.now() + this.#convergenceMs
+    for (const peer of this.#peers.values()) peer.silentBeats = 0
+    this.#requestSnapshot(null)
     this.#announcer.beat()
   }
 
-  #hold(users: readonly Address[]): void {
+  #addRefs(users: readonly Address[]): void {
     for (const user of users) {
-      this.#elsewhere.set(user, (this.#elsewhere.get(user) ?? 0) + 1)
+      this.#refs.set(user, (this.#refs.get(user) ?? 0) + 1)
       this.#refresh(user)
     }
   }
 
-  #release(users: readonly Address[]): void {
+  #releaseRefs(users: readonly Address[]): void {
     for (const user of users) {
-      const left = (this.#elsewhere.get(user) ?? 1) - 1
-      if (left > 0) this.#elsewhere.set(user, left)
-      else this.#elsewhere.delete(user)
+      const count = (this.#refs.get(user) ?? 1) - 1
+      if (count > 0) this.#refs.set(user, count)
+      else this.#refs.delete(user)
       this.#refresh(user)
     }
   }
 
   #refresh(user: Address): void {
-    const online = this.#options.local.isOnline(user) || this.#elsewhere.has(user)
+    const online = this.#options.local.isOnline(user) || this.#refs.has(user)
     if (online === this.#online.has(user)) return
     if (online) this.#online.add(user)
     else this.#online.delete(user)

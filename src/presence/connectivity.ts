@@ -1,7 +1,10 @@
 import type { Address } from '../domain/address.ts'
 import { tooFarBehind } from '../domain/errors.ts'
 import { BoundedQueue } from '../lib/bounded-queue.ts'
-import { type Circle, FriendIndex, type FriendIndexDeps } from './friend-index.ts'
+import { CleanupStack } from '../lib/cleanup-stack.ts'
+import type { OpenSubscriptions } from '../subscriptions/open-subscriptions.ts'
+import type { Subscriber, Subscription } from '../subscriptions/subscription.ts'
+import type { FriendIndex, FriendWatcher, WatchedFriends } from './friend-index.ts'
 import type { OnlineUsers } from './local-presence.ts'
 
 /** A friend who came or went. */
@@ -10,80 +13,80 @@ export interface ConnectivityUpdate {
   readonly online: boolean
 }
 
-interface ConnectivityDeps extends FriendIndexDeps {
+interface ConnectivityDeps {
+  readonly friendIndex: FriendIndex
   readonly presence: OnlineUsers
-  /** Updates that may wait for one slow stream before it is ended. */
+  readonly subscriptions: OpenSubscriptions
+  /** Updates that may wait for one slow subscription before it is ended; more for its snapshot. */
   readonly queueSize: number
+  readonly maxFriends: number
 }
 
-/** One stream of one device. */
-interface Viewer {
-  readonly queue: BoundedQueue<ConnectivityUpdate>
-  /** Friends of whom the client was last told that they are online. */
-  readonly told: Set<Address>
-}
-
-/** Tells users which of their friends are online. */
+/** Which friends of a user are online: first those who are now, then every change. */
 export class Connectivity {
   readonly #deps: ConnectivityDeps
-  readonly #circles: FriendIndex<Viewer>
-  readonly #stopListening: () => void
+  readonly #unsubscribe: () => void
 
   constructor(deps: ConnectivityDeps) {
     this.#deps = deps
-    this.#circles = new FriendIndex(deps, (circle, friend, areFriends) => this.#changed(circle, friend, areFriends))
-    this.#stopListening = deps.presence.onChange(friend => {
-      for (const circle of this.#circles.watchersOf(friend)) this.#refresh(circle, friend)
+    this.#unsubscribe = deps.presence.onChange(friend => {
+      for (const watcher of deps.friendIndex.watchersOf(friend)) {
+        if (watcher instanceof ConnectivityStream) watcher.refresh(friend)
+      }
     })
   }
 
-  /** Streams that are open for one user on this instance. */
-  sizeOf(user: Address): number {
-    return this.#circles.of(user).size
-  }
-
-  /** First the friends that are online now, then every change, until the signal aborts. */
-  async open(user: Address, signal: AbortSignal): Promise<BoundedQueue<ConnectivityUpdate>> {
-    const { maxFriends, queueSize } = this.#deps
-    const end = (): void => queue.end()
-    const queue = new BoundedQueue<ConnectivityUpdate>(
-      queueSize + maxFriends,
-      () => {
-        signal.removeEventListener('abort', end)
-        circle.close()
-      },
-      tooFarBehind
-    )
-    const circle = this.#circles.open(user, { queue, told: new Set() })
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
+  async open(subscriber: Subscriber): Promise<Subscription<ConnectivityUpdate>> {
+    const stream = new ConnectivityStream(subscriber, this.#deps)
     try {
-      await circle.fill()
-      for (const friend of circle.friends) this.#refresh(circle, friend)
-      return queue
+      await stream.readSnapshot()
+      return stream.queue
     } catch (error) {
-      queue.end()
+      stream.queue.end()
       throw error
     }
   }
 
   close(): void {
-    this.#stopListening()
-    this.#circles.close()
-    for (const { viewer } of this.#circles.all()) viewer.queue.end()
+    this.#unsubscribe()
+  }
+}
+
+/** One subscription, which watches the friends of its user until its queue ends. */
+class ConnectivityStream implements FriendWatcher {
+  readonly queue: BoundedQueue<ConnectivityUpdate>
+  readonly #presence: OnlineUsers
+  readonly #watched: WatchedFriends
+  /** Friends who are online, going by the updates so far. */
+  readonly #online = new Set<Address>()
+
+  constructor(subscriber: Subscriber, deps: ConnectivityDeps) {
+    const { friendIndex, presence, subscriptions, queueSize, maxFriends } = deps
+    const cleanup = new CleanupStack()
+    this.#presence = presence
+    this.queue = new BoundedQueue(queueSize + maxFriends, () => cleanup.run(), tooFarBehind)
+    this.#watched = friendIndex.open(subscriber.address, this)
+    cleanup.add(() => this.#watched.remove())
+    cleanup.add(subscriptions.add('connectivity', subscriber, error => this.queue.end(error)))
   }
 
-  #changed(circle: Circle<Viewer>, friend: Address, areFriends: boolean): void {
-    this.#refresh(circle, friend)
-    // A new friend's state is told even when it is the one that a stranger has.
-    if (areFriends && !circle.viewer.told.has(friend)) circle.viewer.queue.push({ friend, online: false })
+  async readSnapshot(): Promise<void> {
+    await this.#watched.read()
+    for (const friend of this.#watched.friends) this.refresh(friend)
   }
 
-  #refresh({ friends, viewer: { queue, told } }: Circle<Viewer>, friend: Address): void {
-    const online = friends.has(friend) && this.#deps.presence.isOnline(friend)
-    if (online === told.has(friend)) return
-    if (online) told.add(friend)
-    else told.delete(friend)
-    queue.push({ friend, online })
+  friendshipChanged(friend: Address, areFriends: boolean): void {
+    this.refresh(friend)
+    // The state of a new friend is news even when it is the one that a stranger has.
+    if (areFriends && !this.#online.has(friend)) this.queue.push({ friend, online: false })
+  }
+
+  /** Queues an update if the friend came or went. */
+  refresh(friend: Address): void {
+    const online = this.#watched.friends.has(friend) && this.#presence.isOnline(friend)
+    if (online === this.#online.has(friend)) return
+    if (online) this.#online.add(friend)
+    else this.#online.delete(friend)
+    this.queue.push({ friend, online })
   }
 }

@@ -2,10 +2,10 @@ import type { Address } from '../domain/address.ts'
 
 export type PresenceListener = (address: Address, online: boolean) => void
 
-/** Who is online, for whoever shows it to others. */
+/** Who is online, for what shows it to others. */
 export interface OnlineUsers {
   isOnline(address: Address): boolean
-  /** Tells of everybody who comes online or goes. @returns how to stop listening */
+  /** Calls the listener for everybody who comes online or goes. @returns how to stop that */
   onChange(listener: PresenceListener): () => void
 }
 
@@ -37,7 +37,7 @@ export class LocalPresence implements OnlineUsers {
     this.#connections.set(address, (this.#connections.get(address) ?? 0) + 1)
     clearTimeout(this.#leaving.get(address))
     this.#leaving.delete(address)
-    if (isNew) this.#tell(address, true)
+    if (isNew) this.#notify(address, true)
 
     let connected = true
     return () => {
@@ -66,12 +66,12 @@ export class LocalPresence implements OnlineUsers {
     this.#connections.delete(address)
     const over = (): void => {
       this.#leaving.delete(address)
-      this.#tell(address, false)
+      this.#notify(address, false)
     }
     this.#leaving.set(address, setTimeout(over, this.#graceMs))
   }
 
-  #tell(address: Address, online: boolean): void {
+  #notify(address: Address, online: boolean): void {
     for (const listener of this.#listeners) listener(address, online)
   }
 }

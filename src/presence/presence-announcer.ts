@@ -12,69 +12,69 @@ interface AnnouncerOptions {
 }
 
 /** Changes that come within this time go into one message, in milliseconds. */
-const GATHER_MS = 20
-/** What several instances ask for within this time is told once, in milliseconds. */
-const ASKED_MS = 100
+const BATCH_MS = 20
+/** Requests that come within this time are answered by one snapshot, in milliseconds. */
+const SNAPSHOT_DELAY_MS = 100
 
-/** Tells the other instances who is online on this one. */
+/** Announces to the other instances who is online on this one. */
 export class PresenceAnnouncer {
   readonly #options: AnnouncerOptions
-  readonly #untold = new Map<Address, boolean>()
-  readonly #stopListening: () => void
+  readonly #pending = new Map<Address, boolean>()
+  readonly #unsubscribe: () => void
   #version = 0
-  #gathering: NodeJS.Timeout | undefined
-  #answering: NodeJS.Timeout | undefined
+  #changesTimer: NodeJS.Timeout | undefined
+  #snapshotTimer: NodeJS.Timeout | undefined
 
   constructor(options: AnnouncerOptions) {
     this.#options = options
-    this.#stopListening = options.local.onChange((user, online) => {
-      this.#untold.set(user, online)
-      this.#gathering ??= setTimeout(() => this.#tellChanges(), GATHER_MS)
+    this.#unsubscribe = options.local.onChange((user, online) => {
+      this.#pending.set(user, online)
+      this.#changesTimer ??= setTimeout(() => this.#sendChanges(), BATCH_MS)
     })
   }
 
   beat(): void {
-    this.#send({ kind: 'presence-beat', ...this.#from })
+    this.#send({ kind: 'presence-beat', ...this.#sender })
   }
 
-  /** Tells of all users, soon. */
-  tellAll(): void {
-    this.#answering ??= setTimeout(() => this.#tellAll(), ASKED_MS)
+  /** Sends a snapshot, soon. */
+  scheduleSnapshot(): void {
+    this.#snapshotTimer ??= setTimeout(() => this.#sendSnapshot(), SNAPSHOT_DELAY_MS)
   }
 
-  /** Says goodbye: the users of this instance are about to come back elsewhere. */
+  /** Sends what is pending, and leaves: the users of this instance are about to come back elsewhere. */
   close(): void {
-    this.#stopListening()
-    this.#tellChanges()
-    clearTimeout(this.#answering)
-    this.#send({ kind: 'presence-bye', instance: this.#options.instance })
+    this.#unsubscribe()
+    this.#sendChanges()
+    clearTimeout(this.#snapshotTimer)
+    this.#send({ kind: 'presence-leave', instance: this.#options.instance })
   }
 
-  #tellChanges(): void {
-    clearTimeout(this.#gathering)
-    this.#gathering = undefined
-    const changes = [...this.#untold]
-    this.#untold.clear()
+  #sendChanges(): void {
+    clearTimeout(this.#changesTimer)
+    this.#changesTimer = undefined
+    const changes = [...this.#pending]
+    this.#pending.clear()
     for (let at = 0; at < changes.length; at += MAX_USERS) {
-      const told = changes.slice(at, at + MAX_USERS)
-      const those = (who: boolean): Address[] => told.flatMap(([user, online]) => (online === who ? user : []))
+      const batch = changes.slice(at, at + MAX_USERS)
+      const usersWho = (are: boolean): Address[] => batch.flatMap(([user, online]) => (online === are ? user : []))
       this.#version += 1
-      this.#send({ kind: 'presence-change', ...this.#from, online: those(true), offline: those(false) })
+      this.#send({ kind: 'presence-change', ...this.#sender, online: usersWho(true), offline: usersWho(false) })
     }
   }
 
-  #tellAll(): void {
-    this.#answering = undefined
-    // What is still to be told may be in it already: then it is told twice, which changes nothing.
+  #sendSnapshot(): void {
+    this.#snapshotTimer = undefined
+    // What is pending may be in it already: then it is sent twice, which changes nothing.
     const users = this.#options.local.users()
     const parts = Math.max(1, Math.ceil(users.length / MAX_USERS))
     for (let part = 0; part < parts; part += 1) {
       const online = users.slice(part * MAX_USERS, (part + 1) * MAX_USERS)
-      this.#send({ kind: 'presence-whole', ...this.#from, part, parts, online })
+      this.#send({ kind: 'presence-snapshot', ...this.#sender, part, parts, online })
     }
   }
 
-  get #from() {
+  get #sender() {
     return { instance: this.#options.instance, version: this.#version }
   }
 

@@ -38,16 +38,16 @@ const profileSchema = z.object({
 const answerSchema = z.array(z.unknown())
 
 /**
- * The profiles in the answer of a Catalyst to `POST /lambdas/profiles`, of those users who were asked for.
+ * The profiles in the answer of a Catalyst to `POST /lambdas/profiles`, of those users who were requested.
  * @throws Error when the answer is no list
  */
-export function parseAnswer(answer: unknown, asked: readonly Address[]): ReadonlyMap<Address, Profile> {
-  const unseen = new Set(asked)
+export function parseAnswer(answer: unknown, requested: readonly Address[]): ReadonlyMap<Address, Profile> {
+  const missing = new Set(requested)
   const profiles = new Map<Address, Profile>()
   for (const item of answerSchema.parse(answer)) {
     const profile = parseProfile(item)
     if (!profile) continue
-    if (unseen.delete(profile.address)) profiles.set(profile.address, profile)
+    if (missing.delete(profile.address)) profiles.set(profile.address, profile)
     // The address within a profile is its author's claim: of two that claim the same, at least one is not true.
     else profiles.delete(profile.address)
   }

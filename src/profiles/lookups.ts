@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
-import { Circuit } from './circuit.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
 import type { Profile } from './profile.ts'
 
 /** Addresses in one call. */
@@ -22,7 +22,7 @@ export interface Lookup {
 
 export interface LookupsOptions {
   /** Makes the call. */
-  readonly ask: (addresses: readonly Address[]) => Promise<ReadonlyMap<Address, Profile>>
+  readonly fetch: (addresses: readonly Address[]) => Promise<ReadonlyMap<Address, Profile>>
   readonly callEnded: (outcome: CallOutcome, durationMs: number) => void
   readonly logger: Logger
   /** Unix milliseconds. */
@@ -33,22 +33,22 @@ export interface LookupsOptions {
 export const CALL_OUTCOMES = ['answered', 'failed'] as const
 export type CallOutcome = (typeof CALL_OUTCOMES)[number]
 
-/** Makes few calls of what many ask for: no address is in two of them at once, and calls and queue are bounded. */
+/** Makes few calls for many requests: no address is in two of them at once, and calls and queue are bounded. */
 export class Lookups {
   readonly #options: LookupsOptions
-  readonly #circuit: Circuit
+  readonly #circuit: CircuitBreaker
   readonly #byAddress = new Map<Address, PendingLookup>()
   readonly #calls = new Set<Promise<void>>()
   #waiting: PendingLookup[] = []
-  #starter: NodeJS.Timeout | undefined
+  #startTimer: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: LookupsOptions) {
     this.#options = options
-    this.#circuit = new Circuit(options.now)
+    this.#circuit = new CircuitBreaker(options.now)
   }
 
-  /** The lookup that will tell about an address, or null when now is no time to ask. */
+  /** The lookup that will find an address, or null while no call can be made. */
   join(address: Address): Lookup | null {
     const pending = this.#byAddress.get(address)
     if (pending) return pending
@@ -72,8 +72,8 @@ export class Lookups {
     if (this.#closed || this.#waiting.length >= this.#maxWaiting()) return null
     const lookup = new PendingLookup()
     this.#waiting.push(lookup)
-    this.#starter ??= setTimeout(() => {
-      this.#starter = undefined
+    this.#startTimer ??= setTimeout(() => {
+      this.#startTimer = undefined
       this.#start()
     }, JOIN_MS)
     return lookup
@@ -89,7 +89,7 @@ export class Lookups {
     while (this.#calls.size < MAX_CALLS) {
       const lookup = this.#waiting.shift()
       if (!lookup) return
-      const call: Promise<void> = this.#call(lookup).finally(() => {
+      const call: Promise<void> = this.#run(lookup).finally(() => {
         this.#calls.delete(call)
         this.#start()
       })
@@ -97,11 +97,11 @@ export class Lookups {
     }
   }
 
-  async #call(lookup: PendingLookup): Promise<void> {
-    const { ask, callEnded } = this.#options
+  async #run(lookup: PendingLookup): Promise<void> {
+    const { fetch, callEnded } = this.#options
     const startedAt = performance.now()
     try {
-      lookup.found = await ask(lookup.addresses)
+      lookup.found = await fetch(lookup.addresses)
       callEnded('answered', performance.now() - startedAt)
       this.#succeeded()
     } catch (error) {
@@ -119,14 +119,14 @@ export class Lookups {
 
   #failed(error: unknown): void {
     const { logger } = this.#options
-    if (this.#circuit.failed()) logger.warn({ err: error }, 'The Catalyst keeps failing and is given a rest')
+    if (this.#circuit.failed()) logger.warn({ err: error }, 'The Catalyst keeps failing and is not called for a while')
     else logger.debug({ err: error }, 'The Catalyst failed')
     if (this.#circuit.state === 'open') this.#dropWaiting()
   }
 
   #dropWaiting(): void {
-    clearTimeout(this.#starter)
-    this.#starter = undefined
+    clearTimeout(this.#startTimer)
+    this.#startTimer = undefined
     const dropped = this.#waiting
     this.#waiting = []
     for (const lookup of dropped) this.#end(lookup)

@@ -11,7 +11,7 @@ interface SocketUsersDeps {
   readonly presence: LocalPresence
   readonly limits: UserLimits
   /** The longest time from one heartbeat to the next, in milliseconds. */
-  readonly pulseMs: number
+  readonly heartbeatMs: number
   /** All sockets, by the users whom they keep online: so that the end of a session finds them. */
   readonly sockets: Multimap<Address, SocketUsers>
 }
@@ -20,65 +20,71 @@ interface SocketUser {
   /** The hex hash of the access token that they showed last; null for who is known by the socket alone. */
   tokenHash: string | null
   /** Takes the socket back from their limit. */
-  readonly free: () => void
+  readonly release: () => void
   /** Takes back that they are online by this socket; may be called again. */
-  leave: () => void
+  goOffline: () => void
   /** Until when they must have sent their next heartbeat, if they ever sent one. */
-  pulse: NodeJS.Timeout | null
+  heartbeatTimer: NodeJS.Timeout | null
   /** The next heartbeat did not come in time. */
   isSilent: boolean
 }
 
 /**
  * The users whom one socket keeps online: those who have shown on it who they are, until it is gone or their session
- * ends. Whoever sends heartbeats on it has to go on with that (ADR-246), or does not count as online any more until the
- * next one.
+ * ends. A user who sends heartbeats on it has to go on with that (ADR-246), or does not count as online any more until
+ * the next one.
  */
 export class SocketUsers {
   readonly #deps: SocketUsersDeps
   readonly #users = new Map<Address, SocketUser>()
-  #gone = false
+  #isClosed = false
 
   constructor(deps: SocketUsersDeps) {
     this.#deps = deps
   }
 
+  /** Whether it is nobody's socket: nobody has shown who they are, or their sessions have ended. */
+  get isEmpty(): boolean {
+    return this.#users.size === 0
+  }
+
   /**
-   * @param tokenHash null for who is known by the socket alone
+   * A user has shown on the socket who they are; again and again, as the case may be.
+   * @param tokenHash null for a user who is known by the socket alone
    * @throws SocialError `too_many_requests` when the user has too many sockets already
    */
-  seen(address: Address, tokenHash: Buffer | null): void {
+  add(address: Address, tokenHash: Buffer | null): void {
     // A token may turn out to be valid when its socket is gone already.
-    if (this.#gone) return
+    if (this.#isClosed) return
     const token = tokenHash?.toString('hex') ?? null
     const user = this.#users.get(address)
     if (user) {
       user.tokenHash = token
     } else if (this.#users.size < MAX_USERS) {
       const { presence, limits, sockets } = this.#deps
-      const free = limits.connect(address)
+      const release = limits.connect(address)
       this.#users.set(address, {
         tokenHash: token,
-        free,
-        leave: presence.connect(address),
-        pulse: null,
+        release,
+        goOffline: presence.connect(address),
+        heartbeatTimer: null,
         isSilent: false
       })
       sockets.add(address, this)
     }
   }
 
-  /** A user who was seen sent a heartbeat. */
+  /** A user of this socket sent a heartbeat. */
   heartbeat(address: Address): void {
     const user = this.#users.get(address)
     if (!user) return
-    if (user.isSilent) user.leave = this.#deps.presence.connect(address)
+    if (user.isSilent) user.goOffline = this.#deps.presence.connect(address)
     user.isSilent = false
-    user.pulse ??= setTimeout(() => {
+    user.heartbeatTimer ??= setTimeout(() => {
       user.isSilent = true
-      user.leave()
-    }, this.#deps.pulseMs)
-    user.pulse.refresh()
+      user.goOffline()
+    }, this.#deps.heartbeatMs)
+    user.heartbeatTimer.refresh()
   }
 
   /** The sessions by which users are here, with the hex hashes of their access tokens. */
@@ -86,24 +92,24 @@ export class SocketUsers {
     return [...this.#users].flatMap(([address, { tokenHash }]) => (tokenHash === null ? [] : [{ address, tokenHash }]))
   }
 
-  /** Lets go of the user if the session is over by which they are here. */
+  /** Removes the user if the session is over by which they are here. */
   sessionsEnded({ address, tokenHashes }: SessionsEnded): void {
     const tokenHash = this.#users.get(address)?.tokenHash
-    if (tokenHash && tokenHashes.includes(tokenHash)) this.#letGo(address)
+    if (tokenHash && tokenHashes.includes(tokenHash)) this.#remove(address)
   }
 
   dispose(): void {
-    this.#gone = true
-    for (const address of [...this.#users.keys()]) this.#letGo(address)
+    this.#isClosed = true
+    for (const address of [...this.#users.keys()]) this.#remove(address)
   }
 
-  #letGo(address: Address): void {
+  #remove(address: Address): void {
     const user = this.#users.get(address)
     if (!user) return
     this.#users.delete(address)
     this.#deps.sockets.remove(address, this)
-    if (user.pulse) clearTimeout(user.pulse)
-    user.free()
-    user.leave()
+    if (user.heartbeatTimer) clearTimeout(user.heartbeatTimer)
+    user.release()
+    user.goOffline()
   }
 }

@@ -9,7 +9,7 @@ interface UserLimitsOptions {
   readonly callsPerSecond: number
 }
 
-/** Users whose calls are counted at a time: whoever has not called for longest is forgotten first. */
+/** Users whose calls are counted at a time: who has not called for longest is forgotten first. */
 const COUNTED_USERS = 50_000
 
 /** What one user may have and do on this instance, over all of their sockets. */

@@ -1,4 +1,4 @@
-import type { TokenSeal } from '../auth/token-seal.ts'
+import type { TokenSeal } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
@@ -9,8 +9,9 @@ import type { HomeserverClient } from '../matrix/client/client.ts'
 import { ifFailedAs } from '../matrix/client/errors.ts'
 import { SERVICE_DEVICE_ID } from '../matrix/client/user.ts'
 import type { MatrixSessionStore } from '../storage/matrix-sessions.ts'
-import type { LoginRequest, LoginSessions, SessionHolder } from './authenticator.ts'
-import type { LocalSessions, Session } from './local-sessions.ts'
+import type { Session } from '../storage/sessions.ts'
+import type { LoginRequest, LoginSessions, SessionHolder, UpstreamAuth } from './authenticator.ts'
+import type { LocalSessions } from './local-sessions.ts'
 
 interface AppserviceSessionsDeps {
   readonly sessions: LocalSessions
@@ -21,7 +22,7 @@ interface AppserviceSessionsDeps {
   readonly bus: Bus
   /** Tokens held in memory. */
   readonly tokenCacheSize: number
-  /** Told of sessions that could not be started or ended on the homeserver. */
+  /** Called for sessions that could not be started or ended on the homeserver. */
   readonly onError: (error: unknown, what: 'start' | 'end') => void
 }
 
@@ -29,10 +30,10 @@ interface AppserviceSessionsDeps {
 const WAIT_MS = 3_000
 
 /**
- * Sessions of ours, each with one of its own on the homeserver whose token never leaves the service. That one is made
+ * Sessions of ours, each with one of its own on the homeserver whose token never leaves the service. That one is created
  * at the login, or on first use when the homeserver was away by then; it has the same device, and ends with ours.
  */
-export class AppserviceSessions implements LoginSessions {
+export class AppserviceSessions implements LoginSessions, UpstreamAuth {
   readonly #deps: AppserviceSessionsDeps
   readonly #tokens: TokenCache<string>
 
@@ -54,56 +55,56 @@ export class AppserviceSessions implements LoginSessions {
     // Its logout would take the memory of what the service has sent with it.
     if (request.deviceId === SERVICE_DEVICE_ID) throw new SocialError('invalid_request', 'This device is taken')
     const started = await this.#deps.sessions.login(request)
-    const opened = this.tokenOf(started.session).catch(error => this.#deps.onError(error, 'start'))
-    await settledWithin(WAIT_MS, opened)
+    const loggedIn = this.tokenOf(started.session).catch(error => this.#deps.onError(error, 'start'))
+    await settledWithin(WAIT_MS, loggedIn)
     return started
   }
 
   /**
    * The token of the homeserver that belongs to a session of ours.
-   * @throws SocialError `unauthorized` when the session is over; HomeserverError when it cannot be made now
+   * @throws SocialError `unauthorized` when the session is over; HomeserverError when it cannot be created now
    */
   async tokenOf(session: SessionHolder): Promise<string> {
     const key = session.tokenHash.toString('hex')
-    return this.#tokens.getOrLoad(key, () => this.#find(session))
+    return this.#tokens.getOrLoad(key, () => this.#load(session))
   }
 
   /** As {@link tokenOf}, for when the homeserver does not know `refused` (any more). */
-  async renewedTokenOf(session: SessionHolder, refused: string): Promise<string> {
+  async renewToken(session: SessionHolder, refused: string): Promise<string> {
     const key = session.tokenHash.toString('hex')
     if (this.#tokens.get(key) === refused) this.#tokens.forget([key])
     const token = await this.tokenOf(session)
-    return token === refused ? this.#tokens.load(key, () => this.#make(session)) : token
+    return token === refused ? this.#tokens.load(key, () => this.#create(session)) : token
   }
 
   /** Ends one session, on every instance at once, and on the homeserver if it can be reached. */
   async logout(session: SessionHolder): Promise<void> {
     const sealed = await this.#deps.store.find(session.tokenHash)
     await this.#deps.sessions.logout(session)
-    await this.#endOnHomeserver([this.#opened(session.tokenHash, sealed)])
+    await this.#logoutOnHomeserver([this.#unseal(session.tokenHash, sealed)])
   }
 
   /** As {@link logout}, for all sessions of a user. */
   async logoutAll(address: Address): Promise<void> {
     const sessions = await this.#deps.store.all(address)
     await this.#deps.sessions.logoutAll(address)
-    await this.#endOnHomeserver(sessions.map(({ tokenHash, sealed }) => this.#opened(tokenHash, sealed)))
+    await this.#logoutOnHomeserver(sessions.map(({ tokenHash, sealed }) => this.#unseal(tokenHash, sealed)))
   }
 
-  async #find(session: SessionHolder): Promise<string> {
+  async #load(session: SessionHolder): Promise<string> {
     const { tokenHash } = session
-    return this.#opened(tokenHash, await this.#deps.store.find(tokenHash)) ?? this.#make(session)
+    return this.#unseal(tokenHash, await this.#deps.store.find(tokenHash)) ?? this.#create(session)
   }
 
-  async #make({ tokenHash, address, deviceId }: SessionHolder): Promise<string> {
+  async #create({ tokenHash, address, deviceId }: SessionHolder): Promise<string> {
     const { store, seal } = this.#deps
-    const token = await this.#start(address, deviceId)
+    const token = await this.#loginOnHomeserver(address, deviceId)
     if (await store.save(tokenHash, seal.close(token, tokenHash))) return token
-    await this.#endOnHomeserver([token])
+    await this.#logoutOnHomeserver([token])
     throw new SocialError('unauthorized', 'The session has ended')
   }
 
-  async #start(address: Address, deviceId: string): Promise<string> {
+  async #loginOnHomeserver(address: Address, deviceId: string): Promise<string> {
     const { homeserver, accounts } = this.#deps
     await accounts.ensure(address)
     const started = await ifFailedAs('not_found', null, homeserver.loginAs(address, deviceId))
@@ -113,11 +114,11 @@ export class AppserviceSessions implements LoginSessions {
     return (await homeserver.loginAs(address, deviceId)).token
   }
 
-  #opened(tokenHash: Buffer, sealed: Buffer | null): string | null {
+  #unseal(tokenHash: Buffer, sealed: Buffer | null): string | null {
     return sealed && this.#deps.seal.open(sealed, tokenHash)
   }
 
-  async #endOnHomeserver(tokens: readonly (string | null)[]): Promise<void> {
+  async #logoutOnHomeserver(tokens: readonly (string | null)[]): Promise<void> {
     const { homeserver, onError } = this.#deps
     const ends = tokens.map(token => token && homeserver.logout(token).catch(error => onError(error, 'end')))
     await settledWithin(WAIT_MS, Promise.all(ends))

@@ -3,7 +3,7 @@ import type { Address } from '../domain/address.ts'
 
 /** A session, as far as anyone needs it who has its token. */
 export interface SessionHolder {
-  /** What the session is known by: no token is ever kept or told. */
+  /** What the session is known by: no token is ever stored or sent. */
   readonly tokenHash: Buffer
   readonly address: Address
   readonly deviceId: string
@@ -11,8 +11,19 @@ export interface SessionHolder {
 
 /** Knows whose access token it is: those of this service, or those of a homeserver that checks logins itself. */
 export interface Authenticator {
-  /** @throws SocialError `unauthorized`; `unavailable` when nobody can tell now */
+  /** @throws SocialError `unauthorized`; `unavailable` when that cannot be found out now */
   authenticate(token: string): Promise<SessionHolder>
+}
+
+/** Also knows with which token of the homeserver a request of a user goes on. */
+export interface UpstreamAuth extends Authenticator {
+  /** @param token as the client has it. @throws SocialError, HomeserverError */
+  tokenOf(session: SessionHolder, token: string): Promise<string>
+  /**
+   * Called when the homeserver does not accept a token.
+   * @returns another to try with; null when the session is over
+   */
+  renewToken(session: SessionHolder, refused: string): Promise<string | null>
 }
 
 /** What a client shows to log in: a chain of signatures whose last one signs the timestamp. */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createToken, hashOfToken } from '../auth/access-token.ts'
 import type { AuthChainVerifier } from '../auth/auth-chain.ts'
+import { createToken, hashOfToken } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { RateLimit } from '../cluster/rate-limit.ts'
 import type { Address } from '../domain/address.ts'
@@ -10,18 +10,16 @@ import { TokenCache } from '../lib/token-cache.ts'
 import type { Session, SessionStore } from '../storage/sessions.ts'
 import type { LoginRequest, LoginSessions, SessionHolder } from './authenticator.ts'
 
-export type { Session }
-
 /** How far a login's timestamp may be from the server's clock, in milliseconds (ADR-143). */
 const LOGIN_WINDOW_MS = 120_000
 
-/** Longest time for which a session is trusted without a look at the database, should a logout go unheard. */
+/** Longest time for which a session is trusted without a look at the database, should the message of a logout be lost. */
 const MAX_CACHE_MS = 60_000
 
 /** To verify a login takes half a millisecond, in which nobody else is served; everybody may come at once. */
-const LOGINS = { perTurn: 16, maxWaiting: 20_000 }
+const LOGIN_THROTTLE = { perTurn: 16, maxWaiting: 20_000 }
 
-interface SessionsDeps {
+interface LocalSessionsDeps {
   readonly store: SessionStore
   readonly verifier: AuthChainVerifier
   readonly bus: Bus
@@ -37,11 +35,11 @@ interface SessionsDeps {
 
 /** Who is logged in, with which token, for how long. */
 export class LocalSessions implements LoginSessions {
-  readonly #deps: SessionsDeps
+  readonly #deps: LocalSessionsDeps
   readonly #tokens: TokenCache<Session>
-  readonly #logins = new EventLoopThrottle(LOGINS)
+  readonly #throttle = new EventLoopThrottle(LOGIN_THROTTLE)
 
-  constructor(deps: SessionsDeps) {
+  constructor(deps: LocalSessionsDeps) {
     this.#deps = deps
     this.#tokens = new TokenCache({ maxSize: deps.tokenCacheSize, ttlMs: MAX_CACHE_MS })
     deps.bus.subscribe(event => {
@@ -57,7 +55,7 @@ export class LocalSessions implements LoginSessions {
    */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
     await this.#deps.limit.take(request.ip)
-    await this.#logins.next()
+    await this.#throttle.next()
     return this.#login(request)
   }
 
@@ -81,8 +79,8 @@ export class LocalSessions implements LoginSessions {
     this.#announceEnd(address, await this.#deps.store.endAll(address))
   }
 
-  /** Announces the end of those of these sessions that are over: it may have gone unheard. */
-  async checkAgain(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
+  /** Announces the end of those of these sessions that are over: the message that said so may be lost. */
+  async revalidate(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
     const owners = new Map(sessions.map(({ address, tokenHash }) => [tokenHash, address]))
     const hashes = Array.from(owners.keys(), tokenHash => Buffer.from(tokenHash, 'hex'))
     const alive = new Set(await this.#deps.store.alive(hashes, this.#deps.now()))
@@ -101,7 +99,7 @@ export class LocalSessions implements LoginSessions {
     const now = this.#deps.now()
     const signedAt = Number(timestamp)
     if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
-    const { owner, signatureId } = await verifier.verify(authChain, timestamp, now)
+    const { owner, signer } = await verifier.verify(authChain, timestamp, now)
     if (owner !== user) throw new SocialError('forbidden', 'The auth chain is not of this user')
 
     const { token, tokenHash } = createToken()
@@ -113,7 +111,8 @@ export class LocalSessions implements LoginSessions {
       expiresAt: now + tokenLifetimeMs
     }
     const proof = {
-      id: createHash('sha256').update(`${owner}:${timestamp}:${signatureId}`).digest(),
+      // Not of the signature, which anyone can respell: (r, s, v) is as good as (r, n - s, the other v).
+      id: createHash('sha256').update(`${owner}:${signer}:${timestamp}`).digest(),
       // For longer than the login is current: another instance, whose clock may be ahead, sweeps too.
       expiresAt: signedAt + 2 * LOGIN_WINDOW_MS
     }

@@ -6,24 +6,24 @@ import type { SessionsEnded } from '../domain/events.ts'
 import { TokenCache } from '../lib/token-cache.ts'
 import type { HomeserverClient } from '../matrix/client/client.ts'
 import { HomeserverError } from '../matrix/client/errors.ts'
-import type { Authenticator, SessionHolder } from './authenticator.ts'
+import type { SessionHolder, UpstreamAuth } from './authenticator.ts'
 
 interface PassthroughSessionsDeps {
   readonly homeserver: Pick<HomeserverClient, 'whoami' | 'ids'>
   readonly bus: Bus
-  /** The same on every instance, so that one can tell the others which session ended; null for a single instance. */
+  /** The same on every instance, so that one can name to the others which session ended; null for a single instance. */
   readonly tokenKey: string | null
   /** Sessions held in memory. */
   readonly cacheSize: number
-  /** The sessions by which streams live here, and users are online. */
-  readonly live: () => readonly { readonly address: Address; readonly tokenHash: string }[]
+  /** The sessions by which streams are open here, and users are online. */
+  readonly activeSessions: () => readonly { readonly address: Address; readonly tokenHash: string }[]
 }
 
-/** Longest time for which a session is trusted without asking the homeserver again. */
+/** Longest time for which a session is trusted without another call of the homeserver. */
 const MAX_CACHE_MS = 30 * 60_000
 
 /** Sessions of a homeserver that checks logins itself: whose a token is, it alone knows. */
-export class PassthroughSessions implements Authenticator {
+export class PassthroughSessions implements UpstreamAuth {
   readonly #deps: PassthroughSessionsDeps
   readonly #key: string | Buffer
   readonly #cache: TokenCache<SessionHolder>
@@ -33,27 +33,37 @@ export class PassthroughSessions implements Authenticator {
     this.#key = deps.tokenKey ?? randomBytes(32)
     this.#cache = new TokenCache({ maxSize: deps.cacheSize, ttlMs: MAX_CACHE_MS })
     deps.bus.subscribe(event => {
-      if (event.kind === 'sessions-ended') this.#ended(event)
+      if (event.kind === 'sessions-ended') this.#forget(event)
       if (event.kind === 'messages-lost') this.#cache.forgetAll()
     })
   }
 
   async authenticate(token: string): Promise<SessionHolder> {
     const tokenHash = createHmac('sha256', this.#key).update(token).digest()
-    return this.#cache.getOrLoad(tokenHash.toString('hex'), () => this.#ask(token, tokenHash))
+    return this.#cache.getOrLoad(tokenHash.toString('hex'), () => this.#load(token, tokenHash))
   }
 
-  /** Tells every instance that a session is over on the homeserver. */
-  ended({ address, tokenHash }: SessionHolder): void {
+  /** Clients have tokens of the homeserver itself. */
+  async tokenOf(_session: SessionHolder, token: string): Promise<string> {
+    return token
+  }
+
+  async renewToken(session: SessionHolder): Promise<null> {
+    this.announceEnd(session)
+    return null
+  }
+
+  /** Announces to every instance that a session is over on the homeserver. */
+  announceEnd({ address, tokenHash }: SessionHolder): void {
     this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash.toString('hex')] })
   }
 
-  /** As {@link ended}, for all sessions of a user. */
-  allEnded(address: Address): void {
+  /** As {@link announceEnd}, for all sessions of a user. */
+  announceEndOfAll(address: Address): void {
     this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
   }
 
-  async #ask(token: string, tokenHash: Buffer): Promise<SessionHolder> {
+  async #load(token: string, tokenHash: Buffer): Promise<SessionHolder> {
     const { userId, deviceId } = await this.#deps.homeserver.whoami(token).catch(asSocialError)
     const address = this.#deps.homeserver.ids.addressOf(userId)
     if (address === null) throw new SocialError('forbidden', 'This user has no Ethereum address')
@@ -64,14 +74,16 @@ export class PassthroughSessions implements Authenticator {
    * Forgets the sessions that ended. An event that names none means all of the user: no instance knows which ones the
    * others know, so each names its own.
    */
-  #ended({ address, tokenHashes }: SessionsEnded): void {
+  #forget({ address, tokenHashes }: SessionsEnded): void {
     if (tokenHashes.length > 0) {
       this.#cache.forget(tokenHashes)
       return
     }
     const cached = this.#cache.forgetWhere(holder => holder.address === address)
-    const live = this.#deps.live().flatMap(session => (session.address === address ? session.tokenHash : []))
-    const known = [...new Set([...cached, ...live])]
+    const active = this.#deps
+      .activeSessions()
+      .flatMap(session => (session.address === address ? session.tokenHash : []))
+    const known = [...new Set([...cached, ...active])]
     if (known.length > 0) this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })
   }
 }

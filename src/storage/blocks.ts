@@ -55,7 +55,7 @@ export class BlockLists {
   /** Users whom this one blocks, latest first. */
   async blocked(user: Address, page: Page): Promise<Paged<BlockedUser>> {
     type Row = [total: number, address: Address | null, since: number]
-    const rows = await this.#db.rows<Row>(BLOCKED, [user, page.limit, page.offset], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(BLOCKED, [user, page.limit, page.offset])
     const items = rows.flatMap(([, address, since]) => (address === null ? [] : [{ address, since }]))
     return { items, total: rows[0]?.[0] ?? 0 }
   }
@@ -63,7 +63,7 @@ export class BlockLists {
   /** Everybody whom this user blocks, and everybody who blocks them; at most 10,000 each. */
   async status(user: Address): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
     type Row = [blocked: string | null, blockedBy: string | null]
-    const [row] = await this.#db.rows<Row>(STATUS, [user], { idempotent: true })
+    const [row] = await this.#db.retryableRows<Row>(STATUS, [user])
     return { blocked: splitAddresses(row?.[0]), blockedBy: splitAddresses(row?.[1]) }
   }
 }

@@ -3,9 +3,9 @@ import { isUnavailable } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
-import { actionOf, fromBytes, statusOfCode } from './schema.ts'
+import { actionOf, columnsOf, fromBytes, statusOfCode } from './schema.ts'
 
-/** One look at the log, and which transactions were running when it was taken. */
+/** A read of the log, and which transactions were running at its snapshot. */
 export interface EventLogView {
   readonly events: readonly PairEvent[]
   readonly oldestRunning: number
@@ -41,23 +41,25 @@ const AFTER = {
       (select ${EVENT_COLUMNS} from pair_event where seq > $1 order by seq limit $3)
     ) events on true order by seq`
 }
+const FIND = { name: 'log-find', text: `select ${EVENT_COLUMNS} from pair_event where seq = $1` }
 const LATEST = {
   name: 'log-latest',
   text: `select coalesce(max(seq), 0) from pair_event`
 }
 const TARGET = 'case when actor_is_lo then hi else lo end'
-const MISSED = {
-  name: 'log-missed',
-  text: `select question, ${EVENT_COLUMNS}
-    from unnest($1::text[], $2::bigint[], $3::bigint[]) with ordinality as asked (target, after, most, question)
+const FOR_TARGETS = {
+  name: 'log-for-targets',
+  text: `select place, ${EVENT_COLUMNS}
+    from unnest($1::text[], $2::bigint[], $3::bigint[]) with ordinality as wanted (target, after, most, place)
     cross join lateral (
-      select ${EVENT_COLUMNS} from pair_event where ${TARGET} = asked.target and seq > after order by seq limit most
-    ) events order by question, seq`
+      select ${EVENT_COLUMNS} from pair_event where ${TARGET} = wanted.target and seq > after order by seq limit most
+    ) events order by place, seq`
 }
-/** Users whose events are read together: each may have missed many. */
-const MISSED_BATCH = 50
+/** Users whose events are read together: each may have many. */
+const TARGET_BATCH = 50
 
-interface MissedBy {
+/** A part of the log: what others did to one user. */
+interface TargetQuery {
   readonly target: Address
   readonly after: number
   readonly limit: number
@@ -66,12 +68,12 @@ interface MissedBy {
 /** What happened to pairs, in the order of its numbers: the truth that every push repeats. */
 export class EventLog {
   readonly #db: Database
-  readonly #missed: Batcher<MissedBy, PairEvent[]>
+  readonly #byTarget: Batcher<TargetQuery, PairEvent[]>
 
   constructor(db: Database) {
     this.#db = db
-    this.#missed = new Batcher(questions => this.#missedBy(questions), {
-      maxBatch: MISSED_BATCH,
+    this.#byTarget = new Batcher(queries => this.#loadByTarget(queries), {
+      maxBatch: TARGET_BATCH,
       isOutage: isUnavailable
     })
   }
@@ -79,7 +81,7 @@ export class EventLog {
   /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */
   async after(seq: number, missing: readonly number[], limit: number): Promise<EventLogView> {
     type Row = [oldestRunning: number, nextTransaction: number, ...EventRow]
-    const rows = await this.#db.rows<Row>(AFTER, [seq, missing, limit], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(AFTER, [seq, missing, limit])
     const last = rows.at(-1)
     return {
       events: rows.flatMap(([, , ...row]) => toEvent(row) ?? []),
@@ -88,31 +90,33 @@ export class EventLog {
     }
   }
 
+  /** The event of a number; null when it is not in the log (any more). */
+  async find(seq: number): Promise<PairEvent | null> {
+    const [row] = await this.#db.retryableRows<EventRow>(FIND, [seq])
+    return row ? toEvent(row) : null
+  }
+
   /** The highest number that can be seen; 0 when nothing ever happened. */
   async latest(): Promise<number> {
-    const [row] = await this.#db.rows<[number]>(LATEST, [], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[number]>(LATEST, [])
     return row?.[0] ?? 0
   }
 
-  /** The first `limit` events after a number of which this user is to be told. */
-  async missed(target: Address, after: number, limit: number): Promise<PairEvent[]> {
-    return this.#missed.load({ target, after, limit })
+  /** The first `limit` events after a number of which this user is the target. */
+  async afterForTarget(target: Address, after: number, limit: number): Promise<PairEvent[]> {
+    return this.#byTarget.load({ target, after, limit })
   }
 
-  async #missedBy(questions: readonly MissedBy[]): Promise<(question: MissedBy) => PairEvent[]> {
-    const columns = [
-      questions.map(({ target }) => target),
-      questions.map(({ after }) => after),
-      questions.map(({ limit }) => limit)
-    ]
-    const rows = await this.#db.rows<[question: number, ...EventRow]>(MISSED, columns, { idempotent: true })
-    const answers = new Map(questions.map((question): [MissedBy, PairEvent[]] => [question, []]))
-    for (const [number, ...row] of rows) {
-      const question = questions[number - 1]
+  async #loadByTarget(queries: readonly TargetQuery[]): Promise<(query: TargetQuery) => PairEvent[]> {
+    const columns = columnsOf(queries, ['target', 'after', 'limit'])
+    const rows = await this.#db.retryableRows<[place: number, ...EventRow]>(FOR_TARGETS, columns)
+    const events = new Map(queries.map((query): [TargetQuery, PairEvent[]] => [query, []]))
+    for (const [place, ...row] of rows) {
+      const query = queries[place - 1]
       const event = toEvent(row)
-      if (question && event) answers.get(question)?.push(event)
+      if (query && event) events.get(query)?.push(event)
     }
-    return question => answers.get(question) ?? []
+    return query => events.get(query) ?? []
   }
 }
 

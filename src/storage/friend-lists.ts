@@ -97,7 +97,7 @@ export class FriendLists {
   }
 
   async friendCount(user: Address): Promise<number> {
-    const [row] = await this.#db.rows<[number]>(FRIEND_COUNT, [user], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[number]>(FRIEND_COUNT, [user])
     return row?.[0] ?? 0
   }
 
@@ -116,7 +116,7 @@ export class FriendLists {
   async closeness(a: Address, b: Address): Promise<Closeness | null> {
     const { lo, hi } = orderedPair(a, b)
     type Row = [friends: boolean, friendsOfFriends: boolean, blocked: boolean]
-    const [row] = await this.#db.rows<Row>(CLOSENESS, [lo, hi], { idempotent: true })
+    const [row] = await this.#db.retryableRows<Row>(CLOSENESS, [lo, hi])
     const [friends = false, friendsOfFriends = false, blocked = false] = row ?? []
     return blocked ? null : { friends, friendsOfFriends }
   }
@@ -125,7 +125,7 @@ export class FriendLists {
   async requests(user: Address, direction: RequestDirection, page: Page): Promise<Paged<PendingRequest>> {
     type Row = [total: number, address: Address | null, seq: number, at: number, message: Buffer | null]
     const values = [user, page.limit, page.offset]
-    const rows = await this.#db.rows<Row>(REQUESTS[direction], values, { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(REQUESTS[direction], values)
     const items = rows.flatMap(([, address, seq, at, message]) =>
       address === null ? [] : [{ address, seq, at, message: fromBytes(message) }]
     )
@@ -134,7 +134,7 @@ export class FriendLists {
 
   async #addresses(statement: Statement, values: unknown[]): Promise<Paged<Address>> {
     type Row = [total: number | null, addresses: string | null]
-    const [row] = await this.#db.rows<Row>(statement, values, { idempotent: true })
+    const [row] = await this.#db.retryableRows<Row>(statement, values)
     return { items: splitAddresses(row?.[1]), total: row?.[0] ?? 0 }
   }
 }

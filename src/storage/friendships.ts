@@ -1,7 +1,7 @@
 import { type Address, orderedPair } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
-import { type CountChange, type Intent, NO_PAIR, type Pair, statusOf } from '../domain/friendship.ts'
+import { type CountChange, type Intent, NO_PAIR, type Pair, type PairState, statusOf } from '../domain/friendship.ts'
 import type { Database } from './db/database.ts'
 import { ACTION_CODE, actionOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
 
@@ -11,7 +11,6 @@ export interface CountLimits {
   readonly outgoing: number
 }
 
-type Next = Omit<Pair, 'version'>
 type PairRow = [
   version: number,
   lastAction: number,
@@ -75,9 +74,9 @@ const SWAP = {
   ), ${CONSEQUENCES}`
 }
 
-/** Whether something that a user did to another is in the log, after a version of their pair. */
-const WRITTEN = {
-  name: 'pair-written',
+/** The event of a swap, if it is in the log after the version that it was made upon. */
+const FIND_SWAPPED = {
+  name: 'pair-find-swapped',
   text: `select seq from pair_event where case when actor_is_lo then hi else lo end = $1 and seq > $2
     and lo = $3 and hi = $4 and action = $5::smallint and acted_at = $6::bigint order by seq limit 1`
 }
@@ -98,16 +97,16 @@ export class FriendshipStore {
   /** The present state of two different users; {@link NO_PAIR} when nothing ever happened between them. */
   async read(a: Address, b: Address): Promise<Pair> {
     const { lo, hi } = orderedPair(a, b)
-    const [row] = await this.#db.rows<PairRow>(READ, [lo, hi], { idempotent: true })
+    const [row] = await this.#db.retryableRows<PairRow>(READ, [lo, hi])
     return row ? toPair(row, lo, hi) : NO_PAIR
   }
 
   /**
    * Makes `next` the state of the pair and logs it, if the pair is still at `before.version`: all in one statement.
-   * @returns the event as it is in the log, or null when somebody else was faster
+   * @returns the event as it is in the log, or null when another change was faster
    * @throws SocialError `too_many_requests` when one of the two would go over a limit: then nothing changed
    */
-  async swap(intent: Intent, before: Pair, next: Next, counts: readonly CountChange[]): Promise<PairEvent | null> {
+  async swap(intent: Intent, before: Pair, next: PairState, counts: readonly CountChange[]): Promise<PairEvent | null> {
     const { actor, target, action } = intent
     const { lo, hi } = orderedPair(actor, target)
     const since = (user: Address): number | null => next.blockedBy.get(user) ?? null
@@ -116,8 +115,19 @@ export class FriendshipStore {
       return [change?.friends ?? 0, change?.outgoing ?? 0]
     }
     const values = [
-      ...[lo, hi, ACTION_CODE[action], actor === lo, next.at, toBytes(next.message), since(lo), since(hi)],
-      ...[STATUS_CODE[statusOf(before)], ...delta(lo), ...delta(hi), this.#limits.friends, this.#limits.outgoing],
+      lo,
+      hi,
+      ACTION_CODE[action],
+      actor === lo,
+      next.at,
+      toBytes(next.message),
+      since(lo),
+      since(hi),
+      STATUS_CODE[statusOf(before)],
+      ...delta(lo),
+      ...delta(hi),
+      this.#limits.friends,
+      this.#limits.outgoing,
       before.actor === null ? null : before.actor === lo
     ]
     const statement = before.version === 0 ? INSERT : SWAP
@@ -130,16 +140,16 @@ export class FriendshipStore {
    * What became of a swap whose connection broke, once the pair is not at `before.version` any more.
    * @returns the event as it is in the log, or null when it was not done, which it then never will be
    */
-  async written(intent: Intent, before: Pair, next: Next): Promise<PairEvent | null> {
+  async findSwapped(intent: Intent, before: Pair, next: PairState): Promise<PairEvent | null> {
     const { actor, target, action } = intent
     const { lo, hi } = orderedPair(actor, target)
     const values = [target, before.version, lo, hi, ACTION_CODE[action], next.at]
-    const [row] = await this.#db.rows<[seq: number]>(WRITTEN, values, { idempotent: true })
+    const [row] = await this.#db.retryableRows<[seq: number]>(FIND_SWAPPED, values)
     return row ? toEvent(row[0], intent, before, next) : null
   }
 }
 
-function toEvent(seq: number, { actor, target, action }: Intent, before: Pair, { message, at }: Next): PairEvent {
+function toEvent(seq: number, { actor, target, action }: Intent, before: Pair, { message, at }: PairState): PairEvent {
   const state = { previous: statusOf(before), previousActor: before.actor }
   return { kind: 'pair', seq, actor, target, action, ...state, message, at }
 }

@@ -30,18 +30,18 @@ export class MatrixSessionStore {
   }
 
   async find(tokenHash: Buffer): Promise<Buffer | null> {
-    const [row] = await this.#db.rows<[Buffer]>(FIND, [tokenHash], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[Buffer]>(FIND, [tokenHash])
     return row?.[0] ?? null
   }
 
   async all(address: Address): Promise<SealedSession[]> {
-    const rows = await this.#db.rows<[Buffer, Buffer]>(ALL, [address], { idempotent: true })
+    const rows = await this.#db.retryableRows<[Buffer, Buffer]>(ALL, [address])
     return rows.map(([tokenHash, sealed]) => ({ tokenHash, sealed }))
   }
 
   /** @returns whether it was saved: a session that is over has no token any more */
   async save(tokenHash: Buffer, sealed: Buffer): Promise<boolean> {
-    const rows = await this.#db.rows(SAVE, [tokenHash, sealed], { idempotent: true })
+    const rows = await this.#db.retryableRows(SAVE, [tokenHash, sealed])
     return rows.length > 0
   }
 }

@@ -1,8 +1,8 @@
 import { orderedPair } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
-import { DATABASE_CLOCK } from './db/clock.ts'
 import type { Database } from './db/database.ts'
 import { EVENT_COLUMNS, type EventRow, toEvent } from './event-log.ts'
+import { DATABASE_CLOCK } from './schema.ts'
 
 /** An event that the homeserver is to follow, and that the caller alone may bring to it for a time. */
 export interface LeasedEvent {
@@ -10,13 +10,13 @@ export interface LeasedEvent {
   /** Tries before this one that count against it. */
   readonly attempts: number
   /** When the lease ends, by the clock of the database: no two leases of one event have the same. */
-  readonly heldUntil: number
+  readonly leasedUntil: number
 }
 
-/** What becomes of an event that could not be brought to the homeserver. */
+/** How an event that could not be brought to the homeserver is tried again. */
 export interface Retry {
-  /** For so long nobody tries it, in milliseconds. */
-  readonly holdMs: number
+  /** Until the next try, in milliseconds. */
+  readonly delayMs: number
   /** Tries so far that count against it. */
   readonly attempts: number
   /** Without secrets: it is shown to operators. */
@@ -42,41 +42,41 @@ export interface OutboxStats {
   readonly oldestAt: number | null
 }
 
-type LeasedRow = [heldUntil: number, attempts: number, ...EventRow]
+type LeasedRow = [leasedUntil: number, attempts: number, ...EventRow]
 type ParkedRow = [attempts: number, error: string | null, waiting: number, ...EventRow]
 
-const LEASED = `select held_until, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
+const LEASED = `select available_at, attempts, ${EVENT_COLUMNS} from leased join pair_event using (seq) order by seq`
 /** Numbers that may be missing from the log at a time, as in a log cursor. */
-const MAX_MISSING = 10_000
-/** Events in the log that are not in the outbox yet, although a higher number may be. */
-const LATE = 'seq = any (array(select seq from matrix_log_gap))'
+const MAX_GAPS = 10_000
+/** Events that were committed after one with a higher number, and were missing when that one was enqueued. */
+const COMMITTED_LATE = 'seq = any (array(select seq from matrix_log_gap))'
 /** The event that a lease is on, if it is still that lease. */
-const HELD = 'lo = $1 and hi = $2 and seq = $3 and held_until = $4'
+const UNDER_LEASE = 'lo = $1 and hi = $2 and seq = $3 and available_at = $4'
 
 const POSITION = { name: 'outbox-position', text: 'select seq from matrix_log_position' }
 // Nobody is between taking a number and committing while this is held, so that nothing is missing below the newest.
-const STILL = { name: 'outbox-log-still', text: 'lock table pair_event in share mode' }
+const LOCK_LOG = { name: 'outbox-lock-log', text: 'lock table pair_event in share mode' }
 const BEGIN = {
   name: 'outbox-begin',
   text: `insert into matrix_log_position (seq) select coalesce(max(seq), 0) from pair_event on conflict do nothing`
 }
-// One snapshot shows everything here, and a position that somebody moved since is left to them: what they found missing
-// could be passed over. (A snapshot that shows an event shows the earlier ones of its pair.) Whoever has a missing number
-// had the id of their transaction before the snapshot; that of this statement, which must be its first, comes after it: so
+// One snapshot shows everything here, and a position that another instance has moved since is left to it: what it found
+// missing could be passed over. (A snapshot that shows an event shows the earlier ones of its pair.) The transaction of
+// a missing number had its id before the snapshot; that of this statement, which must be its first, comes after it: so
 // when all lower ones have ended, the number is there or never will be. Where nothing is new, no id is taken.
-const TAKE = {
-  name: 'outbox-take',
+const ENQUEUE = {
+  name: 'outbox-enqueue',
   text: `with late as (
-    select lo, hi, seq from pair_event where ${LATE}
+    select lo, hi, seq from pair_event where ${COMMITTED_LATE}
   ),
-  given_up as (
+  expired as (
     select seq from matrix_log_gap where bound <= pg_snapshot_xmin(pg_current_snapshot())
-    union all (select seq from matrix_log_gap order by seq desc offset ${MAX_MISSING})
+    union all (select seq from matrix_log_gap order by seq desc offset ${MAX_GAPS})
   ),
   position as (
     select seq from matrix_log_position
     where seq = (select seq from matrix_log_position)
-      and (seq < (select max(seq) from pair_event) or exists (select from late) or exists (select from given_up))
+      and (seq < (select max(seq) from pair_event) or exists (select from late) or exists (select from expired))
     for update skip locked
   ),
   next as (
@@ -85,75 +85,75 @@ const TAKE = {
   moved as (
     update matrix_log_position set seq = (select max(seq) from next) where exists (select from next) returning seq
   ),
-  missed as (
+  gaps as (
     insert into matrix_log_gap (seq, bound)
     select number, pg_current_xact_id() from generate_series(
-      (select greatest(position.seq + 1, moved.seq - ${MAX_MISSING}) from position, moved), (select seq from moved)
+      (select greatest(position.seq + 1, moved.seq - ${MAX_GAPS}) from position, moved), (select seq from moved)
     ) number where not exists (select from next where next.seq = number)
   ),
-  ended as (
+  closed as (
     delete from matrix_log_gap where exists (select from position)
-      and seq = any (array(select seq from late union all select seq from given_up))
+      and seq = any (array(select seq from late union all select seq from expired))
     returning seq
   ),
-  taken as (
-    insert into matrix_outbox (lo, hi, seq, held_until)
-    select lo, hi, seq, 0 from (select * from next union all select late.* from late join ended using (seq)) event
+  enqueued as (
+    insert into matrix_outbox (lo, hi, seq)
+    select lo, hi, seq from (select * from next union all select late.* from late join closed using (seq)) event
     returning seq
-  ) select count(*) from taken`
+  ) select count(*) from enqueued`
 }
 // The rows are locked, so that they are where they were found; by their keys the planner would look for too many.
 const LEASE = {
   name: 'outbox-lease',
   text: `with first as (
     select ctid from matrix_outbox waiting
-    where not parked and held_until <= ${DATABASE_CLOCK} and not exists (
+    where not parked and available_at <= ${DATABASE_CLOCK} and not exists (
       select from matrix_outbox earlier
       where earlier.lo = waiting.lo and earlier.hi = waiting.hi and earlier.seq < waiting.seq
     )
-    order by held_until, seq limit $1 for update skip locked
+    order by available_at, seq limit $1 for update skip locked
   ),
   leased as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $2::bigint
+    update matrix_outbox set available_at = ${DATABASE_CLOCK} + $2::bigint
     where ctid = any (array(select ctid from first))
-    returning seq, held_until, attempts
+    returning seq, available_at, attempts
   ) ${LEASED}`
 }
 const FINISH = {
   name: 'outbox-finish',
   text: `with done as (
-    delete from matrix_outbox where ${HELD} returning lo, hi
+    delete from matrix_outbox where ${UNDER_LEASE} returning lo, hi
   ),
   next as (
     select min(seq) as seq from matrix_outbox join done using (lo, hi) where seq > $3
   ),
   leased as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $5::bigint
+    update matrix_outbox set available_at = ${DATABASE_CLOCK} + $5::bigint
     where lo = $1 and hi = $2 and seq = (select seq from next)
-    returning seq, held_until, attempts
+    returning seq, available_at, attempts
   ) ${LEASED}`
 }
-// What comes after it in the pair is held as long, so that nobody looks at it in vain.
+// What comes after it in the pair is delayed as long, so that nobody looks at it in vain.
 const POSTPONE = {
   name: 'outbox-postpone',
   text: `with first as (
-    update matrix_outbox set held_until = ${DATABASE_CLOCK} + $5::bigint, attempts = $6, last_error = $7, parked = $8
-    where ${HELD} returning lo, hi, held_until
+    update matrix_outbox set available_at = ${DATABASE_CLOCK} + $5::bigint, attempts = $6, last_error = $7, parked = $8
+    where ${UNDER_LEASE} returning lo, hi, available_at
   )
-  update matrix_outbox later set held_until = first.held_until from first
+  update matrix_outbox later set available_at = first.available_at from first
   where later.lo = first.lo and later.hi = first.hi and later.seq > $3`
 }
 const RELEASE = {
   name: 'outbox-release',
-  text: `update matrix_outbox set held_until = 0 where ${HELD}`
+  text: `update matrix_outbox set available_at = 0 where ${UNDER_LEASE}`
 }
 const STATS = {
   name: 'outbox-stats',
-  text: `select held.count + next.count + late.count, parked,
-      (select acted_at from pair_event where seq = least(held.first, next.first, late.first))
-    from (select count(*), count(*) filter (where parked) as parked, min(seq) as first from matrix_outbox) held,
+  text: `select queued.count + next.count + late.count, parked,
+      (select acted_at from pair_event where seq = least(queued.first, next.first, late.first))
+    from (select count(*), count(*) filter (where parked) as parked, min(seq) as first from matrix_outbox) queued,
       (select count(*), min(seq) as first from pair_event where seq > (select seq from matrix_log_position)) next,
-      (select count(*), min(seq) as first from pair_event where ${LATE}) late`
+      (select count(*), min(seq) as first from pair_event where ${COMMITTED_LATE}) late`
 }
 const PARKED = {
   name: 'outbox-parked',
@@ -167,13 +167,13 @@ const PARKED = {
 const RETRY = {
   name: 'outbox-retry',
   text: `with retried as (
-    update matrix_outbox set parked = false, attempts = 0, held_until = 0 where parked returning seq
+    update matrix_outbox set parked = false, attempts = 0, available_at = 0 where parked returning seq
   ) select count(*) from retried`
 }
 
 /**
- * What the homeserver still has to follow. The events of a pair are leased one after the other, in the order of the log,
- * whatever the number of instances; those of different pairs side by side.
+ * What the homeserver still has to follow. The events of a pair are leased one after the other, in the order of the
+ * log, whatever the number of instances; those of different pairs side by side.
  */
 export class OutboxStore {
   readonly #db: Database
@@ -186,54 +186,54 @@ export class OutboxStore {
   async begin(): Promise<void> {
     await this.#db.transaction(async tx => {
       if ((await tx.rows(POSITION, [])).length > 0) return
-      await tx.rows(STILL, [])
+      await tx.rows(LOCK_LOG, [])
       await tx.rows(BEGIN, [])
     })
   }
 
   /**
-   * Takes the next part of the log, each event once, whatever the number of instances.
-   * @param limit how many events, and those that come late
-   * @returns how many there were; 0 also when somebody else takes at this moment
+   * Puts the next part of the log into the outbox, each event once, whatever the number of instances.
+   * @param limit how many events, beside those that were committed late
+   * @returns how many there were; 0 also while another instance does the same
    */
-  async take(limit: number): Promise<number> {
-    const [row] = await this.#db.rows<[number]>(TAKE, [limit], { idempotent: true })
+  async enqueueFromLog(limit: number): Promise<number> {
+    const [row] = await this.#db.retryableRows<[number]>(ENQUEUE, [limit])
     return row?.[0] ?? 0
   }
 
-  /** The first events of at most `limit` pairs that nobody has leased, oldest first. */
+  /** Leases the first event of at most `limit` pairs of which none is leased, oldest first. */
   async lease(limit: number, leaseMs: number): Promise<LeasedEvent[]> {
     return (await this.#db.rows<LeasedRow>(LEASE, [limit, leaseMs])).flatMap(toLeased)
   }
 
   /**
-   * Takes out an event that the homeserver has, and leases the next of the same pair.
-   * @returns null when there is no other, and when the lease was over: then it is somebody else's
+   * Removes an event that the homeserver has, and leases the next of the same pair.
+   * @returns null when there is no other, and when the lease was over: then it is another instance's
    */
   async finish(leased: LeasedEvent, leaseMs: number): Promise<LeasedEvent | null> {
-    const rows = await this.#db.rows<LeasedRow>(FINISH, [...held(leased), leaseMs])
+    const rows = await this.#db.rows<LeasedRow>(FINISH, [...leaseOf(leased), leaseMs])
     return rows.flatMap(toLeased)[0] ?? null
   }
 
   /** Gives back an event that could not be brought to the homeserver. */
-  async postpone(leased: LeasedEvent, { holdMs, attempts, error, parked }: Retry): Promise<void> {
-    await this.#db.rows(POSTPONE, [...held(leased), Math.round(holdMs), attempts, error, parked])
+  async postpone(leased: LeasedEvent, { delayMs, attempts, error, parked }: Retry): Promise<void> {
+    await this.#db.rows(POSTPONE, [...leaseOf(leased), Math.round(delayMs), attempts, error, parked])
   }
 
   /** Gives back an event as it was, for anybody to go on with at once. */
   async release(leased: LeasedEvent): Promise<void> {
-    await this.#db.rows(RELEASE, held(leased))
+    await this.#db.rows(RELEASE, leaseOf(leased))
   }
 
   async stats(): Promise<OutboxStats> {
-    const [row] = await this.#db.rows<[number, number, number | null]>(STATS, [], { idempotent: true })
+    const [row] = await this.#db.retryableRows<[number, number, number | null]>(STATS, [])
     const [depth = 0, parked = 0, oldestAt = null] = row ?? []
     return { depth, parked, oldestAt }
   }
 
   /** The first `limit` events that wait for an operator, oldest first. */
   async parked(limit: number): Promise<ParkedEvent[]> {
-    const rows = await this.#db.rows<ParkedRow>(PARKED, [limit], { idempotent: true })
+    const rows = await this.#db.retryableRows<ParkedRow>(PARKED, [limit])
     return rows.flatMap(([attempts, error, waiting, ...row]) => {
       const event = toEvent(row)
       return event ? { event, attempts, error, waiting } : []
@@ -247,13 +247,13 @@ export class OutboxStore {
   }
 }
 
-/** The values of {@link HELD}. */
-function held({ event, heldUntil }: LeasedEvent): (string | number)[] {
+/** The values of {@link UNDER_LEASE}. */
+function leaseOf({ event, leasedUntil }: LeasedEvent): (string | number)[] {
   const { lo, hi } = orderedPair(event.actor, event.target)
-  return [lo, hi, event.seq, heldUntil]
+  return [lo, hi, event.seq, leasedUntil]
 }
 
-function toLeased([heldUntil, attempts, ...row]: LeasedRow): LeasedEvent | [] {
+function toLeased([leasedUntil, attempts, ...row]: LeasedRow): LeasedEvent | [] {
   const event = toEvent(row)
-  return event ? { event, attempts, heldUntil } : []
+  return event ? { event, attempts, leasedUntil } : []
 }

@@ -1,6 +1,7 @@
 import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
+import { columnsOf } from './schema.ts'
 
 /** How far a device has taken its updates: all events up to `floor`, and those above it that are listed. */
 export interface Position {
@@ -13,7 +14,7 @@ export interface LastPosition extends Position {
   readonly lostAt: number
 }
 
-/** A position to be kept, by the stream that may keep it. */
+/** A position to be saved, by the stream that may save it. */
 export interface SavedPosition extends Position {
   readonly device: Buffer
   readonly owner: string
@@ -21,7 +22,7 @@ export interface SavedPosition extends Position {
   readonly lostAt: number | null
 }
 
-/** Makes a stream the one that keeps the position of its device. */
+/** Makes a stream the one that saves the position of its device. */
 export interface Claim {
   readonly device: Buffer
   readonly owner: string
@@ -58,15 +59,15 @@ const CLAIM = {
 }
 /** Claims that are made together. */
 const CLAIM_BATCH = 200
-const KEEP = {
-  name: 'position-keep',
-  text: `update stream_position set floor = kept.floor, acked = kept.acked, lost_at = kept.lost_at
+const SAVE = {
+  name: 'position-save',
+  text: `update stream_position set floor = saved.floor, acked = saved.acked, lost_at = saved.lost_at
     from unnest($1::bytea[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
-      as kept (device, owner, floor, acked, lost_at)
-    where stream_position.device = kept.device and stream_position.owner = kept.owner`
+      as saved (device, owner, floor, acked, lost_at)
+    where stream_position.device = saved.device and stream_position.owner = saved.owner`
 }
-const ALIVE = {
-  name: 'instance-alive',
+const HEARTBEAT = {
+  name: 'instance-heartbeat',
   text: `insert into instance (id, alive_at) values ($1, $2) on conflict (id) do update set alive_at = excluded.alive_at`
 }
 const SWEEPS = [
@@ -88,7 +89,7 @@ const SWEEPS = [
   }
 ]
 
-/** Where the devices are in their updates, so that they can go on there on any instance. */
+/** Where the devices are in their updates, so that they can resume there on any instance. */
 export class SavedPositionStore {
   readonly #db: Database
   readonly #claims: Batcher<Claim, LastPosition | null>
@@ -108,38 +109,26 @@ export class SavedPositionStore {
     return this.#claims.load(claim)
   }
 
-  /** Keeps positions whose stream has not been followed by a later one of the same device. */
+  /** Saves positions, except of streams that a later one of the same device has replaced. */
   async save(positions: readonly SavedPosition[]): Promise<void> {
-    const columns = [
-      positions.map(({ device }) => device),
-      positions.map(({ owner }) => owner),
-      positions.map(({ floor }) => floor),
-      positions.map(({ acked }) => acked.join(',')),
-      positions.map(({ lostAt }) => lostAt)
-    ]
-    await this.#db.rows(KEEP, columns, { idempotent: true })
+    const rows = positions.map(position => ({ ...position, acked: position.acked.join(',') }))
+    await this.#db.retryableRows(SAVE, columnsOf(rows, ['device', 'owner', 'floor', 'acked', 'lostAt']))
   }
 
-  /** Says that an instance, and with it every stream that is open on it, was alive at `now` (unix milliseconds). */
-  async alive(instance: string, now: number): Promise<void> {
-    await this.#db.rows(ALIVE, [instance, now], { idempotent: true })
+  /** The heartbeat of an instance: every stream that is open on it is alive at `now` (unix milliseconds). */
+  async heartbeat(instance: string, now: number): Promise<void> {
+    await this.#db.retryableRows(HEARTBEAT, [instance, now])
   }
 
   /** Deletes a bounded number of what was lost before `before` (unix milliseconds). */
   async sweep(before: number): Promise<void> {
-    for (const statement of SWEEPS) await this.#db.rows(statement, [before], { idempotent: true })
+    for (const statement of SWEEPS) await this.#db.retryableRows(statement, [before])
   }
 
   async #claimAll(claims: readonly Claim[]): Promise<(claim: Claim) => LastPosition | null> {
     type Row = [device: Buffer, floor: number, acked: string, lostAt: number | null]
-    const columns = [
-      claims.map(({ device }) => device),
-      claims.map(({ owner }) => owner),
-      claims.map(({ instance }) => instance),
-      claims.map(({ start }) => start),
-      claims.map(({ since }) => since)
-    ]
-    const rows = await this.#db.rows<Row>(CLAIM, columns, { idempotent: true })
+    const columns = columnsOf(claims, ['device', 'owner', 'instance', 'start', 'since'])
+    const rows = await this.#db.retryableRows<Row>(CLAIM, columns)
     const last = new Map(
       rows.map(([device, floor, acked, lostAt]) => [
         device.toString('hex'),

@@ -34,6 +34,17 @@ function reader<Word extends string>(codes: Record<Word, number>): (code: number
 export const actionOf = reader(ACTION_CODE)
 export const statusOfCode = reader(STATUS_CODE)
 
+/**
+ * Unix milliseconds by the clock of the database, at the start of the transaction: one clock for all instances, as
+ * leases that pass between them need.
+ */
+export const DATABASE_CLOCK = '(extract(epoch from now()) * 1000)::bigint'
+
+/** A batch as the columns that `unnest` takes: for each key, the values of all items. */
+export function columnsOf<Item>(items: readonly Item[], keys: readonly (keyof Item)[]): unknown[][] {
+  return keys.map(key => items.map(item => item[key]))
+}
+
 /** Text as bytes, so that every character survives; null stays null. */
 export const toBytes = (text: string | null): Buffer | null => (text === null ? null : Buffer.from(text, 'utf8'))
 export const fromBytes = (bytes: Buffer | null): string | null => (bytes === null ? null : bytes.toString('utf8'))

@@ -2,6 +2,7 @@ import type { Address } from '../domain/address.ts'
 import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
+import { columnsOf } from './schema.ts'
 
 /** One login of one device. The token itself is nowhere: only its SHA-256. */
 export interface Session {
@@ -13,7 +14,7 @@ export interface Session {
   readonly expiresAt: number
 }
 
-/** A proof of identity that may be used once: kept until it could not be valid any more. */
+/** A proof of identity that may be used once: stored until it could not be valid any more. */
 export interface LoginProof {
   readonly id: Buffer
   /** Unix milliseconds. */
@@ -77,19 +78,19 @@ const SWEEPS = [
 export class SessionStore {
   readonly #db: Database
   readonly #maxPerUser: number
-  readonly #started: Batcher<Login, Buffer[] | null>
-  readonly #found: Batcher<Buffer, Session | null>
+  readonly #logins: Batcher<Login, Buffer[] | null>
+  readonly #lookups: Batcher<Buffer, Session | null>
 
   constructor(db: Database, maxPerUser: number) {
     this.#db = db
     this.#maxPerUser = maxPerUser
     const groupOf = ({ session }: Login): string => session.address
-    this.#started = new Batcher(logins => this.#startAll(logins), {
+    this.#logins = new Batcher(logins => this.#startAll(logins), {
       maxBatch: START_BATCH,
       groupOf,
       isOutage: isUnavailable
     })
-    this.#found = new Batcher(hashes => this.#findAll(hashes), { maxBatch: FIND_BATCH, isOutage: isUnavailable })
+    this.#lookups = new Batcher(hashes => this.#findAll(hashes), { maxBatch: FIND_BATCH, isOutage: isUnavailable })
   }
 
   /**
@@ -97,18 +98,18 @@ export class SessionStore {
    * @returns the token hashes of the sessions that it replaced, or null when the proof was used before
    */
   async start(session: Session, proof: LoginProof): Promise<Buffer[] | null> {
-    return this.#started.load({ session, proof })
+    return this.#logins.load({ session, proof })
   }
 
   /** The session of a token that has not expired at `now` (unix milliseconds). */
   async find(tokenHash: Buffer, now: number): Promise<Session | null> {
-    const session = await this.#found.load(tokenHash)
+    const session = await this.#lookups.load(tokenHash)
     return session && session.expiresAt > now ? session : null
   }
 
   /** Which of these sessions are there, and have not expired at `now` (unix milliseconds): their hex hashes. */
   async alive(tokenHashes: readonly Buffer[], now: number): Promise<string[]> {
-    const rows = await this.#db.rows<[string]>(ALIVE, [tokenHashes, now], { idempotent: true })
+    const rows = await this.#db.retryableRows<[string]>(ALIVE, [tokenHashes, now])
     return rows.map(([hash]) => hash)
   }
 
@@ -129,13 +130,14 @@ export class SessionStore {
 
   async #startAll(logins: readonly Login[]): Promise<(login: Login) => Buffer[] | null> {
     const columns = [
-      logins.map(({ proof }) => proof.id),
-      logins.map(({ proof }) => proof.expiresAt),
-      logins.map(({ session }) => session.tokenHash),
-      logins.map(({ session }) => session.address),
-      logins.map(({ session }) => session.deviceId),
-      logins.map(({ session }) => session.createdAt),
-      logins.map(({ session }) => session.expiresAt)
+      ...columnsOf(
+        logins.map(({ proof }) => proof),
+        ['id', 'expiresAt']
+      ),
+      ...columnsOf(
+        logins.map(({ session }) => session),
+        ['tokenHash', 'address', 'deviceId', 'createdAt', 'expiresAt']
+      )
     ]
     const rows = await this.#db.rows<[Address, Buffer[] | null]>(START, [...columns, this.#maxPerUser - 1])
     const ended = new Map(rows.map(([address, tokenHashes]) => [address, tokenHashes ?? []]))
@@ -144,7 +146,7 @@ export class SessionStore {
 
   async #findAll(tokenHashes: readonly Buffer[]): Promise<(tokenHash: Buffer) => Session | null> {
     type Row = [tokenHash: Buffer, address: Address, deviceId: string, createdAt: number, expiresAt: number]
-    const rows = await this.#db.rows<Row>(FIND, [tokenHashes], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(FIND, [tokenHashes])
     const found = new Map(
       rows.map(([tokenHash, address, deviceId, createdAt, expiresAt]) => [
         tokenHash.toString('hex'),

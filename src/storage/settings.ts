@@ -9,7 +9,7 @@ import {
 } from '../domain/settings.ts'
 import type { Database } from './db/database.ts'
 
-/** How another user wants to be written to, and whether the one who asks is a friend of theirs. */
+/** How another user wants to be written to, and whether the reader is a friend of theirs. */
 export interface MessageSettings {
   readonly address: Address
   readonly privateMessages: MessagePrivacy
@@ -63,7 +63,7 @@ export class SettingsStore {
   }
 
   async read(user: Address): Promise<UserSettings> {
-    const [row] = await this.#db.rows<number[]>(READ, [user], { idempotent: true })
+    const [row] = await this.#db.retryableRows<number[]>(READ, [user])
     return row ? toSettings(row) : DEFAULT_SETTINGS
   }
 
@@ -74,10 +74,10 @@ export class SettingsStore {
     return toSettings(row ?? [])
   }
 
-  /** How each of `others` wants to be written to by `user`, in the order asked for. */
+  /** How each of `others` wants to be written to by `user`, in the order of `others`. */
   async messageSettings(user: Address, others: readonly Address[]): Promise<MessageSettings[]> {
     type Row = [address: Address, code: number, isFriend: boolean]
-    const rows = await this.#db.rows<Row>(MESSAGES, [user, others], { idempotent: true })
+    const rows = await this.#db.retryableRows<Row>(MESSAGES, [user, others])
     return rows.map(([address, code, isFriend]) => ({
       address,
       privateMessages: wordOf('privateMessages', code) as MessagePrivacy,

@@ -3,7 +3,7 @@ import type { Channel } from '../cluster/channel.ts'
 import type { PairEvent, SessionsEnded, SocialEvent } from '../domain/events.ts'
 import { LogCursor, type LogView } from './log-cursor.ts'
 
-/** The event log, as far as this room needs it. */
+/** The event log, as far as the feed needs it. */
 interface ReadableLog {
   after(seq: number, missing: readonly number[], limit: number): Promise<LogView<PairEvent>>
   latest(): Promise<number>
@@ -11,11 +11,11 @@ interface ReadableLog {
 
 interface EventFeedOptions {
   readonly log: ReadableLog
-  /** Wakes the other instances, and carries what is in no log. */
+  /** Wakes the other instances, and carries the events that are in no log. */
   readonly channel: Channel
   /** How often the log is read when nobody wakes this instance, in milliseconds. */
   readonly pollMs: number
-  /** Told of what a listener threw, and of every read of the log that failed. */
+  /** Called with what a listener threw, and with the first of several failed reads in a row. */
   readonly onError: (error: unknown, where: 'listener' | 'log') => void
 }
 
@@ -31,41 +31,52 @@ const MAX_MISSING = 10_000
 const LOOK_BACK = 1000
 
 /**
- * The bus of several instances over one database. Events of pairs come from the log alone: each once, those of a pair in
- * their order, also after any other part was away. What the channel says of them is only that it is time to look.
+ * Delivers the events of all instances over one database, in the form of the bus. Events of pairs come from the log
+ * alone: each once, those of a pair in their order, also after any other part was away. What the channel says of them is
+ * only that it is time to read the log.
  */
 export class EventFeed implements Bus {
   readonly #options: EventFeedOptions
+  readonly #cursor: LogCursor
   readonly #listeners = new Set<BusListener>()
-  readonly #leaveChannel: () => void
-  #cursor = new LogCursor(0, MAX_MISSING)
-  /** Somebody woke this instance, and the log was not read since. */
-  #isDue = false
-  #reading: Promise<void> | null = null
-  #readAt = 0
-  #isAway = false
+  readonly #unsubscribe: () => void
+  /** This instance was woken, and the log was not read since. */
+  #isWakePending = false
+  /** The read that is under way; there is one from the start. */
+  #reading: Promise<void> | null = Promise.resolve()
+  #lastReadAt = 0
+  #isLogDown = false
   #timer: NodeJS.Timeout | undefined
-  #closed = false
+  #isClosed = false
 
-  private constructor(options: EventFeedOptions) {
+  private constructor(options: EventFeedOptions, cursor: LogCursor) {
     this.#options = options
-    this.#leaveChannel = options.channel.subscribe(message => {
+    this.#cursor = cursor
+    this.#unsubscribe = options.channel.subscribe(message => {
       if (message.kind === 'wake' || message.kind === 'messages-lost') this.#wake()
-      if (message.kind === 'sessions-ended' || message.kind === 'messages-lost') this.#tell(message)
+      if (message.kind === 'sessions-ended' || message.kind === 'messages-lost') this.#notify(message)
     })
   }
 
-  /** Starts to tell of everything that is committed from now on. */
+  /**
+   * Starts to deliver everything that is committed from now on. The cursor exists before the channel is subscribed to.
+   * What was committed before is read and not delivered; what may have been committed meanwhile, by a second read.
+   */
   static async open(options: EventFeedOptions): Promise<EventFeed> {
-    const bus = new EventFeed(options)
     const start = Math.max(0, (await options.log.latest()) - LOOK_BACK)
-    bus.#cursor = new LogCursor(start, MAX_MISSING)
-    await bus.#read(() => undefined)
-    bus.#schedule(options.pollMs)
-    return bus
+    const feed = new EventFeed(options, new LogCursor(start, MAX_MISSING))
+    try {
+      await feed.#read(() => undefined)
+    } catch (error) {
+      await feed.close()
+      throw error
+    }
+    feed.#reading = null
+    feed.#schedule(feed.#isWakePending ? 0 : options.pollMs)
+    return feed
   }
 
-  /** All events up to this number were told, or will never be. */
+  /** All events up to this number were delivered, or will never be. */
   get lowWatermark(): number {
     return this.#cursor.lowWatermark
   }
@@ -75,7 +86,7 @@ export class EventFeed implements Bus {
       this.#wake()
       this.#options.channel.send({ kind: 'wake' })
     } else {
-      this.#tell(event)
+      this.#notify(event)
       this.#options.channel.send(event)
     }
   }
@@ -86,58 +97,58 @@ export class EventFeed implements Bus {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#isClosed = true
     clearTimeout(this.#timer)
-    this.#leaveChannel()
+    this.#unsubscribe()
     this.#listeners.clear()
     await this.#reading
   }
 
   #wake(): void {
-    if (this.#isDue) return
-    this.#isDue = true
+    if (this.#isWakePending) return
+    this.#isWakePending = true
     if (!this.#reading) this.#schedule(this.#gapLeft())
   }
 
   #gapLeft(): number {
-    return Math.max(0, this.#readAt + READ_GAP_MS - performance.now())
+    return Math.max(0, this.#lastReadAt + READ_GAP_MS - performance.now())
   }
 
   #schedule(ms: number): void {
-    if (this.#closed) return
+    if (this.#isClosed) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#reading = this.#readInTurn().finally(() => {
+      this.#reading = this.#readAndReschedule().finally(() => {
         this.#reading = null
       })
     }, ms)
   }
 
-  async #readInTurn(): Promise<void> {
-    this.#isDue = false
-    this.#readAt = performance.now()
+  async #readAndReschedule(): Promise<void> {
+    this.#isWakePending = false
+    this.#lastReadAt = performance.now()
     let next = this.#options.pollMs
     try {
-      await this.#read(event => this.#tell(event))
-      this.#isAway = false
+      await this.#read(event => this.#notify(event))
+      this.#isLogDown = false
     } catch (error) {
-      // Said once: it is tried again several times a second.
-      if (!this.#isAway) this.#options.onError(error, 'log')
-      this.#isAway = true
+      // Reported once: it is tried again several times a second.
+      if (!this.#isLogDown) this.#options.onError(error, 'log')
+      this.#isLogDown = true
       next = RETRY_MS
     }
-    this.#schedule(this.#isDue ? this.#gapLeft() : next)
+    this.#schedule(this.#isWakePending ? this.#gapLeft() : next)
   }
 
-  async #read(tell: (event: PairEvent) => void): Promise<void> {
-    for (let isMore = true; isMore && !this.#closed; ) {
+  async #read(deliver: (event: PairEvent) => void): Promise<void> {
+    for (let isMore = true; isMore && !this.#isClosed; ) {
       const view = await this.#options.log.after(this.#cursor.head, this.#cursor.missing, READ_LIMIT)
-      for (const event of this.#cursor.advance(view)) tell(event)
+      for (const event of this.#cursor.advance(view)) deliver(event)
       isMore = view.events.length >= READ_LIMIT
     }
   }
 
-  #tell(event: SocialEvent): void {
+  #notify(event: SocialEvent): void {
     for (const listener of this.#listeners) {
       try {
         listener(event)

@@ -1,9 +1,9 @@
-/** One look at the log: what it found, and which transactions were running when it looked. */
+/** One read of the log: what it found, and which transactions were running meanwhile. */
 export interface LogView<Event> {
   readonly events: readonly Event[]
   /** Every transaction with a lower id had ended. */
   readonly oldestRunning: number
-  /** No transaction with this id or a higher one had begun; told only with events above the head. */
+  /** No transaction with this id or a higher one had begun; known only with events above the head. */
   readonly nextTransaction: number
 }
 

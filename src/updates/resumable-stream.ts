@@ -1,114 +1,131 @@
 import type { PairEvent } from '../domain/events.ts'
 import type { BoundedQueue } from '../lib/bounded-queue.ts'
 import type { Position } from '../storage/saved-positions.ts'
+import type { Subscription } from '../subscriptions/subscription.ts'
+
+interface ResumableStreamDeps {
+  /** The events from now on. */
+  readonly live: BoundedQueue<PairEvent>
+  /** Whether the device is to see an event at all. */
+  readonly isRelevant: (event: PairEvent) => boolean
+  /** How many of the events that were handed over the client has acknowledged. */
+  readonly acknowledged: () => number
+  /** Called whenever the stream may be idle no more. */
+  readonly onActive: (stream: ResumableStream) => void
+  /** Called when nothing more is handed over; perhaps again. */
+  readonly onEnd: (stream: ResumableStream) => Promise<void>
+}
 
 /**
- * The updates of one stream on their way: first those that the device missed, then the live ones, each once; and which
- * of them the client has acknowledged.
+ * The events for one device: first those that it missed, then the live ones, each once. It knows which of them the
+ * client has acknowledged, so that the device can resume after them.
  */
-export class ResumableStream {
-  readonly #live: BoundedQueue<PairEvent>
-  readonly #concerns: (event: PairEvent) => boolean
-  readonly #acknowledged: () => number
-  readonly #onActive: () => void
+export class ResumableStream implements Subscription<PairEvent> {
+  readonly #deps: ResumableStreamDeps
   #missed: PairEvent[] = []
-  /** Numbers that were read from the log, so that the live updates need not tell them again. */
-  #read = new Set<number>()
+  /** Numbers that were read from the log, and are to be dropped when they come live. */
+  #readFromLog = new Set<number>()
   /** Handed over and not acknowledged, oldest first. */
-  readonly #underway: number[] = []
-  /** Elements that were acknowledged and taken out of `#underway`. */
-  #counted = 0
-  /** Taken, although something below is not. */
-  #taken = new Set<number>()
-  /** Everything up to this number was taken when the stream began, whatever this instance has seen of the log. */
-  #base = 0
-  #isChanged = false
+  readonly #inFlight: number[] = []
+  /** Events that were acknowledged and are in `#inFlight` no more. */
+  #ackedCount = 0
+  /** Acknowledged, although an event with a lower number is not. */
+  #acked = new Set<number>()
+  /** Everything up to this number was acknowledged when the stream began, whatever this instance has read of the log. */
+  #cursor = 0
+  #isDirty = false
 
-  /**
-   * @param concerns whether the stream tells of an event at all
-   * @param acknowledged how many of the elements that were handed over the client has acknowledged
-   * @param onActive told whenever the stream may be idle no more
-   */
-  constructor(
-    live: BoundedQueue<PairEvent>,
-    concerns: (event: PairEvent) => boolean,
-    acknowledged: () => number,
-    onActive: () => void = () => undefined
-  ) {
-    this.#live = live
-    this.#concerns = concerns
-    this.#acknowledged = acknowledged
-    this.#onActive = onActive
+  constructor(deps: ResumableStreamDeps) {
+    this.#deps = deps
   }
 
   /**
-   * Takes up where the device left off.
-   * @param events everything after the position that its user is to be told of, in order; of each pair the last is told
+   * Goes on where the device left off.
+   * @param events everything for its user after the position, in order; of each pair only the last is handed over
    */
   resume(position: Position, events: readonly PairEvent[]): void {
-    this.#base = position.floor
-    this.#taken = new Set(position.acked)
-    this.#read = new Set(events.map(({ seq }) => seq))
-    // The last of all, and not of those that were not taken: nothing is told after what followed it.
-    const lastOfPair = new Map(events.filter(this.#concerns).map(event => [event.actor, event]))
-    const untold = [...lastOfPair.values()].filter(({ seq }) => !this.#taken.has(seq))
-    this.#missed = untold.sort((a, b) => a.seq - b.seq)
-    for (const seq of this.#read) this.#taken.add(seq)
-    for (const { seq } of this.#missed) this.#taken.delete(seq)
+    this.#cursor = position.floor
+    this.#acked = new Set(position.acked)
+    this.#readFromLog = new Set(events.map(({ seq }) => seq))
+    // The last of all, and not of those that were not acknowledged: no event is handed over after what followed it.
+    const lastOfPair = new Map(events.filter(this.#deps.isRelevant).map(event => [event.actor, event]))
+    const unacked = [...lastOfPair.values()].filter(({ seq }) => !this.#acked.has(seq))
+    this.#missed = unacked.sort((a, b) => a.seq - b.seq)
+    for (const seq of this.#readFromLog) this.#acked.add(seq)
+    for (const { seq } of this.#missed) this.#acked.delete(seq)
   }
 
-  /** Hands over each update in the form that `encode` gives it, which sees those too that wait behind it. */
-  async *run<Element>(
-    encode: (event: PairEvent, waiting: readonly PairEvent[]) => Promise<Element>
-  ): AsyncGenerator<Element> {
-    for await (const event of this.#events()) {
-      this.#underway.push(event.seq)
-      this.#onActive()
-      yield await encode(event, [...this.#missed, ...this.#live.waiting])
-    }
+  get waiting(): readonly PairEvent[] {
+    const { waiting } = this.#deps.live
+    return this.#missed.length === 0 ? waiting : [...this.#missed, ...waiting]
   }
 
-  /** Whether something was taken since the position was last asked for. */
-  get isChanged(): boolean {
-    return this.#isChanged || this.#acknowledged() > this.#counted
+  async next(): Promise<IteratorResult<PairEvent>> {
+    const event = await this.#take()
+    if (event === undefined) return this.return()
+    this.#inFlight.push(event.seq)
+    this.#deps.onActive(this)
+    return { done: false, value: event }
   }
 
-  /** Whether nothing can be taken before the stream is active again. */
+  /** Ends the stream; the position is taken before the events that wait are dropped. */
+  async return(): Promise<IteratorResult<PairEvent>> {
+    const ended = this.#deps.onEnd(this)
+    await this.#deps.live.return()
+    await ended
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Whether the position is another one than it was last time. */
+  get isDirty(): boolean {
+    return this.#isDirty || this.#deps.acknowledged() > this.#ackedCount
+  }
+
+  /** Whether the position stays as it is until the stream is active again. */
   get isIdle(): boolean {
-    return !this.#isChanged && this.#underway.length === 0
+    return !this.#isDirty && this.#inFlight.length === 0
   }
 
-  /** Says that the position is to be kept, though nothing was taken since it was last asked for. */
-  change(): void {
-    this.#isChanged = true
-    this.#onActive()
+  /** Has the position saved, though nothing was acknowledged since the last time. */
+  markDirty(): void {
+    this.#isDirty = true
+    this.#deps.onActive(this)
   }
 
-  /** @param settled all events up to this number have been told, if they are to be told at all */
-  position(settled: number): Position {
-    const acknowledged = this.#acknowledged() - this.#counted
-    for (const seq of this.#underway.splice(0, acknowledged)) this.#taken.add(seq)
-    this.#counted += acknowledged
-    this.#isChanged = false
+  /** @param lowWatermark all events up to this number have been queued here, if they are for this device */
+  position(lowWatermark: number): Position {
+    const newlyAcked = this.#deps.acknowledged() - this.#ackedCount
+    for (const seq of this.#inFlight.splice(0, newlyAcked)) this.#acked.add(seq)
+    this.#ackedCount += newlyAcked
+    this.#isDirty = false
 
-    const open = [...this.#underway, ...this.#missed.map(({ seq }) => seq), ...this.#live.waiting.map(({ seq }) => seq)]
-    const floor = open.reduce((lowest, seq) => Math.min(lowest, seq - 1), Math.max(settled, this.#base))
-    for (const seq of this.#taken) if (seq <= floor) this.#taken.delete(seq)
-    return { floor, acked: [...this.#taken] }
+    const unacked = [...this.#inFlight, ...this.waiting.map(({ seq }) => seq)]
+    const floor = unacked.reduce((lowest, seq) => Math.min(lowest, seq - 1), Math.max(lowWatermark, this.#cursor))
+    for (const seq of this.#acked) if (seq <= floor) this.#acked.delete(seq)
+    return { floor, acked: [...this.#acked] }
   }
 
-  async *#events(): AsyncGenerator<PairEvent> {
-    for (let next = this.#missed.shift(); next; next = this.#missed.shift()) yield next
-    for await (const event of this.#live) {
-      // An instance that is behind still tells of what the device took elsewhere.
-      if (event.seq <= this.#base || this.#read.delete(event.seq)) continue
-      if (this.#concerns(event)) yield event
-      else this.#skip(event)
+  /** The next event that the device is to see. @throws what ended the live events, after the stream is ended */
+  async #take(): Promise<PairEvent | undefined> {
+    const missed = this.#missed.shift()
+    if (missed) return missed
+    try {
+      for (;;) {
+        const { done, value: event } = await this.#deps.live.next()
+        if (done) return undefined
+        // An instance that is behind still brings what the device acknowledged elsewhere.
+        if (event.seq <= this.#cursor || this.#readFromLog.delete(event.seq)) continue
+        if (this.#deps.isRelevant(event)) return event
+        this.#acked.add(event.seq)
+        this.markDirty()
+      }
+    } catch (error) {
+      await this.return()
+      throw error
     }
-  }
-
-  #skip({ seq }: PairEvent): void {
-    this.#taken.add(seq)
-    this.change()
   }
 }

@@ -3,75 +3,69 @@ import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import type { LastPosition, SavedPosition, SavedPositionStore } from '../storage/saved-positions.ts'
+import type { Subscriber, Subscription } from '../subscriptions/subscription.ts'
 import type { Hub } from './hub.ts'
 import { ResumableStream } from './resumable-stream.ts'
 
-/** How a device began to be told: anew, or where it left off; `expired` and `overrun` are losses. */
+/** How a stream began: anew, or where its device left off; after `expired` and `overrun` events are lost to it. */
 export const RESUME_OUTCOMES = ['fresh', 'resumed', 'expired', 'overrun'] as const
 type ResumeOutcome = (typeof RESUME_OUTCOMES)[number]
 
 interface UpdatesDeps {
-  readonly subscriptions: Hub
+  /** The id of this instance, which no other one has or had. */
+  readonly instance: string
+  readonly hub: Hub
   readonly log: EventLog
   readonly positions: SavedPositionStore
-  /** The number up to which all events have been told, if they are to be told at all. */
-  readonly settled: () => number
-  /** For so long a device that lost its connection can go on where it was, in milliseconds. */
+  /** The number up to which all events were delivered here, or will never be. */
+  readonly lowWatermark: () => number
+  /** For so long a device that lost its connection can resume, in milliseconds. */
   readonly windowMs: number
-  /** So many updates a device may have missed. */
+  /** So many events a device may have missed. */
   readonly maxMissed: number
   /** Unix milliseconds. */
   readonly now: () => number
-  /** Told how each stream began. */
-  readonly onBegin: (beginning: ResumeOutcome) => void
-  /** Told what failed behind the streams. */
+  readonly onResume: (outcome: ResumeOutcome) => void
+  /** Called with failures for which no client waits. */
   readonly onError: (error: unknown) => void
 }
 
-/** A device that wants to be told. */
-export interface Listener {
-  readonly address: Address
-  /** The hex hash of the access token that the stream lives by, or null when it lives by its socket alone. */
-  readonly tokenHash: string | null
-  /** What makes the device the same when it comes back, and what it listens to. */
-  readonly device: string
-  /** Aborts when the stream, its port or its socket ends. */
-  readonly signal: AbortSignal
-  /** Whether the stream tells of an event at all. */
-  readonly concerns: (event: PairEvent) => boolean
-  /** How many of the elements that were handed over the client has acknowledged. */
-  readonly acknowledged: () => number
+/** A device that subscribes to what others do to its user. */
+export interface Device extends Subscriber {
+  /** The same when the device comes back, and another one for everything else that it subscribes to. */
+  readonly deviceKey: string
+  /** Whether the device is to see an event at all. */
+  readonly isRelevant: (event: PairEvent) => boolean
 }
 
-/** How often positions are kept while updates flow, in milliseconds: what a crash can make a device hear twice. */
-const KEEP_MS = 50
+/** How often positions are saved while events flow, in milliseconds: what a device may see twice after a crash. */
+const FLUSH_MS = 50
 /** How often an instance says that it is alive, in milliseconds. */
-const ALIVE_MS = 5000
-/** Positions kept in one statement. */
-const KEEP_BATCH = 1000
+const HEARTBEAT_MS = 5000
+/** Positions that are saved in one statement. */
+const SAVE_BATCH = 1000
 
-interface Stream {
+/** By which a saved position is found again, and whose it is: a stream that lost it to a later one saves no more. */
+interface PositionKey {
   readonly device: Buffer
   readonly owner: string
-  readonly delivery: ResumableStream
 }
 
 /**
- * Tells every device of a user what others do to them. A device that lost its connection and comes back in time is
- * first told what it has not acknowledged, of each pair the last; whichever instance it comes back to.
+ * What others do to a user, for every device of theirs. A device that lost its connection and comes back in time first
+ * gets what it has not acknowledged, of each pair the last event; whichever instance it comes back to.
  */
 export class Updates {
   readonly #deps: UpdatesDeps
-  readonly #instance = randomUUID()
-  readonly #streams = new Set<Stream>()
-  /** Those of them that have something to be taken, or had: of many thousands that are open, most are idle. */
-  readonly #active = new Set<Stream>()
-  /** What is to go into the next statement, by the owners of the streams. */
-  readonly #unkept = new Map<string, SavedPosition>()
-  #isKeeping = false
-  #keeping: Promise<boolean> = Promise.resolve(true)
-  #keeper: NodeJS.Timeout | undefined
-  #heart: NodeJS.Timeout | undefined
+  readonly #streams = new Map<ResumableStream, PositionKey>()
+  /** Those of them whose position may have changed: of many thousands that are open, most are idle. */
+  readonly #active = new Set<ResumableStream>()
+  /** What goes into the next statement, by the owners of the positions. */
+  readonly #dirty = new Map<string, SavedPosition>()
+  #isSaving = false
+  #saving: Promise<boolean> = Promise.resolve(true)
+  #flushTimer: NodeJS.Timeout | undefined
+  #heartbeatTimer: NodeJS.Timeout | undefined
 
   constructor(deps: UpdatesDeps) {
     this.#deps = deps
@@ -79,109 +73,122 @@ export class Updates {
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#deps.positions.alive(this.#instance, this.#deps.now())
-    this.#heart = setInterval(() => this.#beat(), ALIVE_MS)
-    this.#keeper = setInterval(() => this.#keepChanged(), KEEP_MS)
+    await this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.now())
+    this.#heartbeatTimer = setInterval(() => this.#heartbeat(), HEARTBEAT_MS)
+    this.#flushTimer = setInterval(() => this.#flush(), FLUSH_MS)
   }
 
-  /** @param encode an update as the client is told of it; it sees those too that wait behind the update */
-  async *stream<Element>(
-    listener: Listener,
-    encode: (event: PairEvent, waiting: readonly PairEvent[]) => Promise<Element>
-  ): AsyncGenerator<Element> {
-    const live = this.#deps.subscriptions.open(listener)
-    const device = createHash('sha256').update(listener.device).digest()
-    const onActive = (): unknown => this.#active.add(stream)
-    const delivery = new ResumableStream(live, listener.concerns, listener.acknowledged, onActive)
-    const stream: Stream = { device, owner: randomUUID(), delivery }
+  /** Events queue up from the call on; those that the device missed come before them. */
+  async open(device: Device): Promise<Subscription<PairEvent>> {
+    const live = this.#deps.hub.open(device)
+    const stream = new ResumableStream({
+      live,
+      isRelevant: device.isRelevant,
+      acknowledged: device.acknowledged,
+      onActive: active => this.#active.add(active),
+      onEnd: ended => this.#remove(ended)
+    })
     try {
-      await this.#begin(listener.address, stream)
-      this.#streams.add(stream)
+      const key = { device: createHash('sha256').update(device.deviceKey).digest(), owner: randomUUID() }
+      await this.#resume(device.address, stream, key)
+      this.#streams.set(stream, key)
       this.#active.add(stream)
-      yield* delivery.run(encode)
-    } finally {
+      return stream
+    } catch (error) {
       live.end()
-      if (this.#streams.delete(stream)) await this.#keep([this.#positionOf(stream, this.#deps.now())])
+      throw error
     }
   }
 
-  /** Keeps what is to be kept, and ends. */
+  /** Saves what is to be saved, and ends. */
   async stop(): Promise<void> {
-    clearInterval(this.#heart)
-    clearInterval(this.#keeper)
+    clearInterval(this.#heartbeatTimer)
+    clearInterval(this.#flushTimer)
     const lostAt = this.#deps.now()
-    const positions = [...this.#streams].map(stream => this.#positionOf(stream, lostAt))
+    const positions = [...this.#streams].map(([stream, key]) => this.#positionOf(stream, key, lostAt))
     this.#streams.clear()
-    await this.#keep(positions)
+    await this.#save(positions)
   }
 
-  /** Deletes some of what can be gone on with no more. */
+  /** Deletes some of the positions from which nobody can resume any more. */
   sweep(): Promise<void> {
     return this.#deps.positions.sweep(this.#deps.now() - 2 * this.#deps.windowMs)
   }
 
-  async #begin(address: Address, { device, owner, delivery }: Stream): Promise<void> {
-    const { positions, log, settled, windowMs, maxMissed, now, onBegin } = this.#deps
+  async #resume(address: Address, stream: ResumableStream, key: PositionKey): Promise<void> {
+    const { instance, positions, log, lowWatermark, windowMs, maxMissed, now, onResume } = this.#deps
     const since = now() - windowMs
-    const last = await positions.claim({ device, owner, instance: this.#instance, start: settled(), since })
-    const beginning = beginningOf(last, since)
-    if (last === null || beginning !== 'resumed') return onBegin(beginning)
-    const events = await log.missed(address, last.floor, maxMissed + last.acked.length + 1)
+    const last = await positions.claim({ ...key, instance, start: lowWatermark(), since })
+    const outcome = outcomeOf(last, since)
+    if (last === null || outcome !== 'resumed') return onResume(outcome)
+    const events = await log.afterForTarget(address, last.floor, maxMissed + last.acked.length + 1)
     const isOverrun = events.length > maxMissed + last.acked.length
-    if (isOverrun) delivery.change()
-    else delivery.resume(last, events)
-    onBegin(isOverrun ? 'overrun' : 'resumed')
+    if (isOverrun) stream.markDirty()
+    else stream.resume(last, events)
+    onResume(isOverrun ? 'overrun' : 'resumed')
   }
 
-  #positionOf({ device, owner, delivery }: Stream, lostAt: number | null): SavedPosition {
-    return { device, owner, lostAt, ...delivery.position(this.#deps.settled()) }
+  async #remove(stream: ResumableStream): Promise<void> {
+    const key = this.#streams.get(stream)
+    this.#streams.delete(stream)
+    if (key) await this.#save([this.#positionOf(stream, key, this.#deps.now())])
   }
 
-  #keepChanged(): void {
+  #positionOf(stream: ResumableStream, key: PositionKey, lostAt: number | null): SavedPosition {
+    return { ...key, lostAt, ...stream.position(this.#deps.lowWatermark()) }
+  }
+
+  #flush(): void {
+    const changed: ResumableStream[] = []
+    const positions: SavedPosition[] = []
     for (const stream of this.#active) {
-      if (stream.delivery.isIdle || !this.#streams.has(stream)) this.#active.delete(stream)
+      const key = this.#streams.get(stream)
+      if (key === undefined || stream.isIdle) {
+        this.#active.delete(stream)
+      } else if (stream.isDirty) {
+        changed.push(stream)
+        positions.push(this.#positionOf(stream, key, null))
+      }
     }
-    const changed = [...this.#active].filter(({ delivery }) => delivery.isChanged)
-    if (changed.length === 0) return
-    const kept = this.#keep(changed.map(stream => this.#positionOf(stream, null)))
-    kept.then(isKept => {
-      if (!isKept) for (const { delivery } of changed) delivery.change()
+    if (positions.length === 0) return
+    this.#save(positions).then(isSaved => {
+      if (!isSaved) for (const stream of changed) stream.markDirty()
     })
   }
 
   /**
    * One statement after the other, so that an older position never overwrites a newer one; what comes meanwhile goes
-   * into the next one. @returns whether everything is kept
+   * into the next one. @returns whether everything is saved
    */
-  #keep(positions: readonly SavedPosition[]): Promise<boolean> {
-    for (const position of positions) this.#unkept.set(position.owner, position)
-    if (!this.#isKeeping) this.#keeping = this.#keepAll()
-    return this.#keeping
+  #save(positions: readonly SavedPosition[]): Promise<boolean> {
+    for (const position of positions) this.#dirty.set(position.owner, position)
+    if (!this.#isSaving) this.#saving = this.#saveAll()
+    return this.#saving
   }
 
-  async #keepAll(): Promise<boolean> {
-    this.#isKeeping = true
-    let isKept = true
-    while (this.#unkept.size > 0) {
-      const batch = [...this.#unkept.values()].slice(0, KEEP_BATCH)
-      for (const { owner } of batch) this.#unkept.delete(owner)
+  async #saveAll(): Promise<boolean> {
+    this.#isSaving = true
+    let isSaved = true
+    while (this.#dirty.size > 0) {
+      const batch = [...this.#dirty.values()].slice(0, SAVE_BATCH)
+      for (const { owner } of batch) this.#dirty.delete(owner)
       try {
         await this.#deps.positions.save(batch)
       } catch (error) {
         this.#deps.onError(error)
-        isKept = false
+        isSaved = false
       }
     }
-    this.#isKeeping = false
-    return isKept
+    this.#isSaving = false
+    return isSaved
   }
 
-  #beat(): void {
-    this.#deps.positions.alive(this.#instance, this.#deps.now()).catch(this.#deps.onError)
+  #heartbeat(): void {
+    this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.now()).catch(this.#deps.onError)
   }
 }
 
-function beginningOf(last: LastPosition | null, since: number): ResumeOutcome {
+function outcomeOf(last: LastPosition | null, since: number): ResumeOutcome {
   if (last === null) return 'fresh'
   return last.lostAt >= since ? 'resumed' : 'expired'
 }

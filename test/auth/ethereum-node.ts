@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { listenOnFreePort } from '../env/ports.ts'
 
 interface RpcRequest {
   id: number
@@ -28,10 +28,9 @@ export async function startEthereumNode(onCall: OnCall): Promise<EthereumNode> {
     if (part) response.end(JSON.stringify({ jsonrpc: '2.0', id, ...part }))
   }
   const server = createServer((request, response) => void answer(request, response))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const port = await listenOnFreePort(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     calls,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Bus } from '../../src/cluster/bus.ts'
 import { type Channel, SilentChannel } from '../../src/cluster/channel.ts'
@@ -10,13 +11,13 @@ import { RedisServer } from '../env/redis.ts'
 import { until } from '../env/until.ts'
 import { newUser, Stores } from '../storage/stores.ts'
 
-/** So that nothing is told but because it was published. */
+/** So that nothing is received but because it was published. */
 const NEVER_MS = 3_600_000
 
 /** Makes a bus as one instance has it, over a log that all of them share; its failures go to `errors`. */
 type CreateBus = (stores: Stores, errors: unknown[]) => Promise<Bus>
 
-/** What every bus does, whoever is at its other end. */
+/** What every bus does, over any channel. */
 function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateBus): void {
   let stores: Stores
   const errors: unknown[] = []
@@ -33,18 +34,18 @@ function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateB
   const request = () => stores.act(newUser(), 'request', newUser(), { message: 'hi' }) as Promise<PairEvent>
 
   /** Listens on every instance until the end of the test. */
-  function listen(): { readonly told: SocialEvent[][]; leave(): void } {
-    const told: SocialEvent[][] = buses.map(() => [])
+  function listen(): { readonly received: SocialEvent[][]; leave(): void } {
+    const received: SocialEvent[][] = buses.map(() => [])
     const leaves = buses.map((bus, at) =>
-      bus.subscribe(event => void (event.kind !== 'messages-lost' && told[at]?.push(event)))
+      bus.subscribe(event => void (event.kind !== 'messages-lost' && received[at]?.push(event)))
     )
-    return { told, leave: () => leaves.forEach(leave => void leave()) }
+    return { received, leave: () => leaves.forEach(leave => void leave()) }
   }
 
-  const tells = (told: readonly SocialEvent[][], count: number): Promise<void> =>
-    until(() => told.every(events => events.length >= count), `every instance tells of ${count} events`)
+  const allReceive = (received: readonly SocialEvent[][], count: number): Promise<void> =>
+    until(() => received.every(events => events.length >= count), `every instance received ${count} events`)
 
-  test('tells every listener on every instance, everything once, what is of one pair in its order', async () => {
+  test('brings every listener on every instance everything once, what is of one pair in its order', async () => {
     const [first, second] = [listen(), listen()]
     const [alice, bob] = [newUser(), newUser()]
     const events: PairEvent[] = []
@@ -53,57 +54,57 @@ function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateB
       events.push(event)
       buses[at % buses.length]?.publish(event)
     }
-    for (const { told, leave } of [first, second]) {
-      await tells(told, events.length)
-      for (const instance of told) expect(instance).toEqual(events)
+    for (const { received, leave } of [first, second]) {
+      await allReceive(received, events.length)
+      for (const instance of received) expect(instance).toEqual(events)
       leave()
     }
   })
 
-  test('tells every instance which sessions ended', async () => {
-    const { told, leave } = listen()
+  test('brings every instance which sessions ended', async () => {
+    const { received, leave } = listen()
     const ended: SessionsEnded = { kind: 'sessions-ended', address: newUser(), tokenHashes: ['ab'.repeat(32)] }
     buses[0]?.publish(ended)
-    await tells(told, 1)
-    for (const instance of told) expect(instance).toEqual([ended])
+    await allReceive(received, 1)
+    for (const instance of received) expect(instance).toEqual([ended])
     leave()
   })
 
   test('goes on with the others when a listener fails, and says so', async () => {
-    const deaf = buses.map(bus =>
+    const failing = buses.map(bus =>
       bus.subscribe(() => {
-        throw new Error('deaf')
+        throw new Error('A listener failed')
       })
     )
-    const { told, leave } = listen()
+    const { received, leave } = listen()
     errors.length = 0
     buses[0]?.publish(await request())
-    await tells(told, 1)
+    await allReceive(received, 1)
     expect(errors).toHaveLength(buses.length)
-    for (const stop of [...deaf, leave]) stop()
+    for (const stop of [...failing, leave]) stop()
   })
 
-  test('tells nothing to who has left', async () => {
+  test('brings nothing to a listener that unsubscribed', async () => {
     const [before, after] = [listen(), listen()]
     before.leave()
     buses[0]?.publish(await request())
-    await tells(after.told, 1)
-    expect(before.told.flat()).toEqual([])
+    await allReceive(after.received, 1)
+    expect(before.received.flat()).toEqual([])
     after.leave()
   })
 
-  test('tells nothing any more when it is closed', async () => {
+  test('brings nothing any more when it is closed', async () => {
     const closed = await create(stores, errors)
-    const told: SocialEvent[] = []
-    closed.subscribe(event => told.push(event))
+    const received: SocialEvent[] = []
+    closed.subscribe(event => received.push(event))
     await closed.close()
-    told.length = 0
+    received.length = 0
     const others = listen()
     const event = await request()
     closed.publish(event)
     buses[0]?.publish(event)
-    await tells(others.told, 1)
-    expect(told).toEqual([])
+    await allReceive(others.received, 1)
+    expect(received).toEqual([])
     others.leave()
   })
 }
@@ -137,7 +138,7 @@ describeWithRedis('the bus of three instances over Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
   const create = (): Channel => {
-    const channel = new RedisChannel({ url: redis.url, topic: 'bus', logger: silent })
+    const channel = new RedisChannel({ url: redis.url, instance: randomUUID(), topic: 'bus', logger: silent })
     channels.push(channel)
     return channel
   }

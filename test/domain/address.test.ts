@@ -37,7 +37,7 @@ describe('an address', () => {
     expect(parseUserId(text)).toBeNull()
   })
 
-  it('makes one pair of two, whoever is named first', () => {
+  it('makes one pair of two, whichever is named first', () => {
     fc.assert(
       fc.property(spelled, spelled, (a, b) => {
         const [one, other] = [parseAddress(a) as Address, parseAddress(b) as Address]

@@ -17,9 +17,9 @@ const alice = `0x${'a'.repeat(40)}` as Address
 const bob = `0x${'b'.repeat(40)}` as Address
 const LATER = 60_000
 
-/** The pair after a list of deeds, a minute apart, that must all be possible. */
-function pairAfter(...deeds: [Address, PairAction][]): Pair {
-  return deeds.reduce<Pair>((pair, [actor, action], step) => {
+/** The pair after a list of operations, a minute apart, that must all be possible. */
+function pairAfter(...operations: [Address, PairAction][]): Pair {
+  return operations.reduce<Pair>((pair, [actor, action], step) => {
     const decision = decide(pair, intent(actor, action), step * LATER)
     return decision.kind === 'apply' ? { ...decision.next, version: pair.version + 1 } : pair
   }, NO_PAIR)
@@ -35,7 +35,7 @@ const intent = (actor: Address, action: PairAction, message: string | null = nul
 function outcome(pair: Pair, actor: Address, action: PairAction): string {
   try {
     const decision = decide(pair, intent(actor, action), 100 * LATER)
-    return decision.kind === 'apply' ? statusOf({ ...decision.next, version: 1 }) : 'kept'
+    return decision.kind === 'apply' ? statusOf({ ...decision.next, version: 1 }) : 'unchanged'
   } catch (error) {
     if (error instanceof SocialError) return error.code
     throw error
@@ -51,7 +51,7 @@ const DELETED = pairAfter([alice, 'request'], [bob, 'accept'], [alice, 'delete']
 
 describe('the transition table', () => {
   const no = 'invalid_transition'
-  // What Alice, who asked, and Bob, who was asked, come to by each action in each state.
+  // What each action does in each state, by Alice, who requested, and by Bob, whom she requested.
   it.each<[string, Pair, FriendshipAction, string, string]>([
     ['none', NONE, 'request', 'requested', 'requested'],
     ['none', NONE, 'accept', no, no],
@@ -96,11 +96,11 @@ describe('the transition table', () => {
 
 describe('an action that is repeated', () => {
   it.each([
-    [10_000, 'kept'],
+    [10_000, 'unchanged'],
     [10_001, 'invalid_transition']
   ])('%i ms later is %s', (age, expected) => {
     const act = () => decide(REQUESTED, intent(alice, 'request'), REQUESTED.at + age).kind
-    if (expected === 'kept') expect(act()).toBe('keep')
+    if (expected === 'unchanged') expect(act()).toBe('unchanged')
     else expect(act).toThrow('Invalid friendship event update transition')
   })
 
@@ -135,20 +135,20 @@ describe('a block', () => {
   })
 
   it('changes nothing when it is there already, nor does lifting one that is not', () => {
-    expect(outcome(pairAfter([alice, 'block']), alice, 'block')).toBe('kept')
-    expect(outcome(ACCEPTED, alice, 'unblock')).toBe('kept')
-    expect(outcome(pairAfter([alice, 'block']), bob, 'unblock')).toBe('kept')
+    expect(outcome(pairAfter([alice, 'block']), alice, 'block')).toBe('unchanged')
+    expect(outcome(ACCEPTED, alice, 'unblock')).toBe('unchanged')
+    expect(outcome(pairAfter([alice, 'block']), bob, 'unblock')).toBe('unchanged')
   })
 })
 
 describe('the counts', () => {
   it('add up to the state, whatever happens', () => {
-    const deed = fc.tuple(fc.constantFrom(alice, bob), fc.constantFrom<PairAction[]>(...PAIR_ACTIONS))
+    const operation = fc.tuple(fc.constantFrom(alice, bob), fc.constantFrom<PairAction[]>(...PAIR_ACTIONS))
     fc.assert(
-      fc.property(fc.array(deed, { maxLength: 30 }), deeds => {
+      fc.property(fc.array(operation, { maxLength: 30 }), operations => {
         const counts = new Map([alice, bob].map(user => [user, { friends: 0, outgoing: 0 }]))
         let pair: Pair = NO_PAIR
-        for (const [step, [actor, action]] of deeds.entries()) {
+        for (const [step, [actor, action]] of operations.entries()) {
           const decision = attempt(() => decide(pair, intent(actor, action), step * LATER))
           if (decision?.kind !== 'apply') continue
           for (const { user, friends, outgoing } of decision.counts) {

@@ -22,7 +22,7 @@ describe('what a user exposes', () => {
 describe('a page', () => {
   const limits = { defaultLimit: 100, maxLimit: 200 }
 
-  it('is bounded whatever is asked for', () => {
+  it('is bounded for any request', () => {
     const number = fc.option(fc.oneof(fc.double(), fc.integer()), { nil: undefined })
     fc.assert(
       fc.property(number, number, (limit, offset) => {

@@ -2,9 +2,13 @@ import { createSocialClient } from '@dcl/social-rpc-client'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { type App, createApp, type Overrides } from '../../src/app/app.ts'
 import { readConfig } from '../../src/config/config.ts'
+import type { Address } from '../../src/domain/address.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { type Folder, freshDataDir } from './databases.ts'
-import { Told } from './received-updates.ts'
+import { scrape, valueIn } from './metric.ts'
+import { paced } from './pace.ts'
+import { freePort } from './ports.ts'
+import { ReceivedUpdates } from './received-updates.ts'
 import { until } from './until.ts'
 
 export type V1Client = Awaited<ReturnType<typeof createSocialClient>>
@@ -15,11 +19,9 @@ export interface V1User extends Wallet {
   readonly client: V1Client
 }
 
-/** Free ports on this machine, a short end, and no limit of how often: a test that is about a limit sets it. */
+/** A short end, and no limit of how often: a test that is about a limit sets it. */
 const TEST_SETTINGS = {
   HOST: '127.0.0.1',
-  HTTP_PORT: '0',
-  RPC_PORT: '0',
   SHUTDOWN_GRACE: '2s',
   ACTIONS_PER_MINUTE: '1000000',
   PAIR_ACTIONS_PER_MINUTE: '1000000',
@@ -27,17 +29,23 @@ const TEST_SETTINGS = {
   LOGINS_PER_MINUTE: '1000000',
   MAX_CONNECTIONS_PER_IP: '100000',
   MAX_CONNECTIONS_PER_USER: '10000',
-  CALLS_PER_SECOND: '1000000'
+  CALLS_PER_SECOND: '1000000',
+  METRICS_TOKEN: 'metrics'
 }
 
 /** The real service on free ports, with whatever the test opens against it. */
 export class Env implements AsyncDisposable {
   readonly app: App
+  readonly #metricsToken: string | null
   readonly #folder: Folder | null
   readonly #opened: (() => void | Promise<void>)[] = []
 
-  private constructor(app: App, folder: Folder | null) {
+  /** Streams are opened one after the other: they are told apart by their number alone. */
+  #lastOpening: Promise<unknown> = Promise.resolve()
+
+  private constructor(app: App, metricsToken: string | null, folder: Folder | null) {
     this.app = app
+    this.#metricsToken = metricsToken
     this.#folder = folder
   }
 
@@ -50,10 +58,12 @@ export class Env implements AsyncDisposable {
     const isNamed = 'DATABASE_URL' in settings || 'DATA_DIR' in settings
     const folder = isNamed ? null : await freshDataDir()
     // It answers, however busy the machine is.
-    const database = folder ? { DATA_DIR: folder.path, DATABASE_CONNECT_TIMEOUT: '20s' } : {}
+    const connectMs = Math.min(60_000, paced(folder ? 20_000 : 2_000))
+    const database = { DATABASE_CONNECT_TIMEOUT: `${connectMs}ms`, ...(folder && { DATA_DIR: folder.path }) }
     try {
-      const config = readConfig({ ...TEST_SETTINGS, ...database, ...settings })
-      return new Env(await createApp(config, { logger, ...overrides }), folder)
+      const ports = { HTTP_PORT: String(await freePort()), RPC_PORT: String(await freePort()) }
+      const config = readConfig({ ...TEST_SETTINGS, ...ports, ...database, ...settings })
+      return new Env(await createApp(config, { logger, ...overrides }), config.metricsToken, folder)
     } catch (error) {
       await folder?.[Symbol.asyncDispose]()
       throw error
@@ -68,12 +78,35 @@ export class Env implements AsyncDisposable {
     return { address, identity, client }
   }
 
-  /** Collects what a user is told, from when this resolves. */
+  /** Collects the updates of a user, from when this resolves. */
   async updates(user: V1User): Promise<Inbox> {
-    const before = this.app.subscribers(user.address)
-    const inbox = new Inbox(user.client)
-    await until(() => this.app.subscribers(user.address) > before, 'the subscription is open')
-    return inbox
+    return this.opened(user.address, () => new Inbox(user.client))
+  }
+
+  /** Opens a stream of a user, and resolves when the service has it: what happens from then on is sent on it. */
+  opened<Stream>(address: Address, open: () => Stream | Promise<Stream>): Promise<Stream> {
+    const opening = this.#lastOpening.then(() => this.#open(address, open))
+    this.#lastOpening = opening.catch(() => undefined)
+    return opening
+  }
+
+  /** Streams that are open on the service, of all users. */
+  async openStreams(): Promise<number> {
+    const text = await scrape(this.app.httpUrl, this.#metricsToken ?? '')
+    const kinds = ['updates', 'connectivity', 'positions']
+    return kinds.reduce((sum, kind) => sum + valueIn(text, `social_streams_open{kind="${kind}"}`), 0)
+  }
+
+  async #open<Stream>(address: Address, open: () => Stream | Promise<Stream>): Promise<Stream> {
+    let others = await this.openStreams()
+    const stream = await open()
+    await until(async () => {
+      const all = await this.openStreams()
+      // One of another test may have been about to end.
+      others = Math.min(others, all)
+      return all > others
+    }, `the stream of ${address} is open`)
+    return stream
   }
 
   onStop(close: () => void | Promise<void>): void {
@@ -91,8 +124,8 @@ export class Env implements AsyncDisposable {
   }
 }
 
-/** The updates that one device has been told, oldest first. */
-export class Inbox extends Told<V1Event> {
+/** The updates that one device received, oldest first. */
+export class Inbox extends ReceivedUpdates<V1Event> {
   constructor(client: V1Client) {
     super(oneByOne(client.subscribeToFriendshipRequests()))
   }

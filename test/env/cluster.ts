@@ -2,19 +2,22 @@ import { createWallet } from '../../demo/wallet.ts'
 import { KeyDevice, TokenDevice } from './device.ts'
 import { logIn } from './login.ts'
 import { metric } from './metric.ts'
+import { paced } from './pace.ts'
+import { freePort } from './ports.ts'
 import { createDatabase, PostgresServer } from './postgres.ts'
 import { program } from './program.ts'
 import { RedisServer } from './redis.ts'
-import { freePort, ServerProcess } from './server-process.ts'
+import { ServerProcess } from './server-process.ts'
 
 const METRICS_TOKEN = 'metrics'
 
-/** So often as no person acts, and a grace that a test can wait for. */
+/** So often as no person acts, and times that this machine can keep. */
 const SETTINGS = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'error',
   LOG_FORMAT: 'json',
-  SHUTDOWN_GRACE: '10s',
+  SHUTDOWN_GRACE: `${paced(10_000)}ms`,
+  DATABASE_CONNECT_TIMEOUT: `${Math.min(60_000, paced(2_000))}ms`,
   METRICS_TOKEN,
   ACTIONS_PER_MINUTE: '1000000',
   PAIR_ACTIONS_PER_MINUTE: '1000000',

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, inject } from 'vitest'
 import { createLogger, type Logger } from '../../src/observability/logger.ts'
 import { Database, type DatabaseOptions } from '../../src/storage/db/database.ts'
+import { paced } from './pace.ts'
 import { createDatabase } from './postgres.ts'
 
 const ROOT = new URL('../../', import.meta.url)
@@ -17,7 +18,7 @@ export const postgresUrl = inject('postgresUrl')
 export const describeWithPostgres = describe.skipIf(postgresUrl === null)
 export const describeWithRedis = describe.skipIf(!inject('hasRedis'))
 
-export const LIMITS = { poolSize: 4, connectTimeoutMs: 20_000, statementTimeoutMs: 20_000 }
+export const LIMITS = { poolSize: 4, connectTimeoutMs: paced(20_000), statementTimeoutMs: paced(20_000) }
 export const silent = createLogger({ level: 'silent', format: 'json' })
 
 /** The URL of an empty PostgreSQL database. */
@@ -58,7 +59,7 @@ export interface FreshDatabase extends AsyncDisposable {
 /** A new and empty database, which is closed afterwards. */
 export async function freshDatabase(
   kind: Database['kind'],
-  settings: Partial<typeof LIMITS & { maxWaiting: number }> = {},
+  settings: Partial<typeof LIMITS> = {},
   logger: Logger = silent
 ): Promise<FreshDatabase> {
   const folder = kind === 'embedded' ? await freshDataDir() : null
@@ -75,7 +76,7 @@ export async function freshDatabase(
   }
 }
 
-/** Made once and kept, for each version of the engine. */
+/** Made once and kept, for each version of the engine. It has no schema: that is always the one of the sources. */
 async function template(): Promise<string> {
   const { version } = JSON.parse(readFileSync(new URL('node_modules/@electric-sql/pglite/package.json', ROOT), 'utf8'))
   const path = fileURLToPath(new URL(`.cache/embedded-${version}`, ROOT))

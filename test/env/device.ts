@@ -11,26 +11,27 @@ import { WebSocket } from 'ws'
 import type { Wallet } from '../../demo/wallet.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
+import { paced } from './pace.ts'
 import { handshakeOf } from './v2.ts'
 
 type Port = Awaited<ReturnType<Awaited<ReturnType<typeof createRpcClient>>['createPort']>>
 type V1Service = ReturnType<typeof loadService<object, typeof FriendshipsServiceDefinition>>
 type V2Service = ReturnType<typeof loadService<object, typeof SocialServiceDefinition>>
 
-/** What a device was told, or that its connection was lost in between. */
-export type Told =
+/** What a device received: an update, or the loss of its connection. */
+export type ReceivedUpdate =
   | { readonly action: FriendshipAction; readonly actor: Address; readonly message: string | null }
-  | 'lost'
-type Update = Exclude<Told, 'lost'>
+  | 'disconnected'
+type Update = Exclude<ReceivedUpdate, 'disconnected'>
 
-/** A friend who came or went. */
-interface Sighting {
+/** A friend who came online or went offline. */
+interface ConnectivityObservation {
   readonly friend: Address
   readonly online: boolean
 }
 
-/** One protocol as a device speaks it, on one socket. */
-interface Speech {
+/** One protocol, as a device uses it on one socket. */
+interface ProtocolClient {
   /** Every element of a subscription; it ends or fails when there are no more. */
   updates(): AsyncIterable<readonly Update[]>
   /** @returns the case of the answer */
@@ -40,20 +41,20 @@ interface Speech {
 /** A device that connects, is lost, and comes back, to any instance. */
 export abstract class Device {
   readonly address: Address
-  readonly told: Told[] = []
+  readonly received: ReceivedUpdate[] = []
   #socket: WebSocket | null = null
-  #speech: Speech | null = null
+  #client: ProtocolClient | null = null
   #closed: Promise<unknown> = Promise.resolve()
 
   constructor(address: Address) {
     this.address = address
   }
 
-  /** What it says on a new socket before all else. */
-  protected abstract greet(socket: WebSocket): void
+  /** What it sends on a new socket before all else. */
+  protected abstract sendHandshake(socket: WebSocket): void
 
-  /** How it speaks on a socket that is open. */
-  protected abstract speak(port: Port): Speech
+  /** The client of its protocol, on a socket that is open. */
+  protected abstract createClient(port: Port): ProtocolClient
 
   get isConnected(): boolean {
     return this.#socket?.readyState === WebSocket.OPEN
@@ -61,29 +62,29 @@ export abstract class Device {
 
   /** Connects to an instance and loads the service. Subscribes to nothing. */
   async connect(rpcUrl: string): Promise<void> {
-    const socket = new WebSocket(rpcUrl, { perMessageDeflate: false, handshakeTimeout: 5000 })
+    const socket = new WebSocket(rpcUrl, { perMessageDeflate: false, handshakeTimeout: paced(5_000) })
     socket.on('error', () => undefined)
     const closed = new Promise(resolve => socket.once('close', resolve))
     await once(socket, 'open')
     this.#closed = closed
-    this.greet(socket)
+    this.sendHandshake(socket)
     const client = await createRpcClient(WebSocketTransport(socket as unknown as IWebSocket))
-    this.#speech = this.speak(await client.createPort('social'))
+    this.#client = this.createClient(await client.createPort('social'))
     this.#socket = socket
   }
 
-  /** Takes and acknowledges updates until the stream is over, or so many are told; then no more. Never fails. */
+  /** Takes and acknowledges updates until the stream is over, or so many have come; then no more. Never fails. */
   async listen(limit = Number.POSITIVE_INFINITY): Promise<void> {
-    const speech = this.#connected()
+    const client = this.#connected()
     try {
-      for await (const updates of speech.updates()) {
-        this.told.push(...updates)
-        if (this.told.length >= limit) await this.#closed
+      for await (const updates of client.updates()) {
+        this.received.push(...updates)
+        if (this.received.length >= limit) await this.#closed
       }
     } catch {
       // The client's way to say that the connection is gone.
     } finally {
-      this.told.push('lost')
+      this.received.push('disconnected')
     }
   }
 
@@ -93,18 +94,18 @@ export abstract class Device {
   }
 
   /** Cuts the connection, without a word to the service. */
-  lose(): void {
+  terminate(): void {
     this.#socket?.terminate()
   }
 
   /** Resolves when the connection is gone. */
-  async lost(): Promise<void> {
+  async disconnected(): Promise<void> {
     await this.#closed
   }
 
-  #connected(): Speech {
-    if (!this.#speech) throw new Error('The device is not connected')
-    return this.#speech
+  #connected(): ProtocolClient {
+    if (!this.#client) throw new Error('The device is not connected')
+    return this.#client
   }
 }
 
@@ -117,17 +118,17 @@ export class TokenDevice extends Device {
     this.token = token
   }
 
-  protected override greet(): void {}
+  protected override sendHandshake(): void {}
 
-  protected override speak(port: Port): Speech {
-    return speechOfV1(loadService(port, FriendshipsServiceDefinition), this.token)
+  protected override createClient(port: Port): ProtocolClient {
+    return v1Client(loadService(port, FriendshipsServiceDefinition), this.token)
   }
 }
 
 /** A v2 device, which is the same again by the key that it signs with. */
 export class KeyDevice extends Device {
-  /** What it was told of who is online, over all its connections. */
-  readonly sightings: Sighting[] = []
+  /** What it received of who is online, over all its connections. */
+  readonly observations: ConnectivityObservation[] = []
   readonly #wallet: Wallet
   #service: V2Service | null = null
 
@@ -140,7 +141,7 @@ export class KeyDevice extends Device {
   async watch(): Promise<void> {
     try {
       for await (const { friend, status } of this.#service?.subscribeToFriendConnectivityUpdates({}) ?? []) {
-        this.sightings.push({ friend: friend?.address as Address, online: status === ConnectivityStatus.ONLINE })
+        this.observations.push({ friend: friend?.address as Address, online: status === ConnectivityStatus.ONLINE })
       }
     } catch {
       // The client's way to say that the connection is gone.
@@ -153,17 +154,17 @@ export class KeyDevice extends Device {
     return answer?.response?.$case ?? 'nothing'
   }
 
-  protected override greet(socket: WebSocket): void {
+  protected override sendHandshake(socket: WebSocket): void {
     socket.send(JSON.stringify(handshakeOf(this.#wallet)))
   }
 
-  protected override speak(port: Port): Speech {
+  protected override createClient(port: Port): ProtocolClient {
     this.#service = loadService(port, SocialServiceDefinition)
-    return speechOfV2(this.#service)
+    return v2Client(this.#service)
   }
 }
 
-function speechOfV1(service: V1Service, synapseToken: string): Speech {
+function v1Client(service: V1Service, synapseToken: string): ProtocolClient {
   return {
     async *updates() {
       for await (const { response } of service.subscribeFriendshipEventsUpdates({ synapseToken })) {
@@ -179,7 +180,7 @@ function speechOfV1(service: V1Service, synapseToken: string): Speech {
   }
 }
 
-function speechOfV2(service: V2Service): Speech {
+function v2Client(service: V2Service): ProtocolClient {
   return {
     async *updates() {
       for await (const { update } of service.subscribeToFriendshipUpdates({})) {
@@ -194,7 +195,7 @@ function speechOfV2(service: V2Service): Speech {
   }
 }
 
-/** What an action is told with: v1 names the user, v2 shows the friend who asks. */
+/** What an update carries: v1 names the user, v2 shows the friend who asks. */
 interface Body {
   readonly user?: { readonly address: string } | undefined
   readonly friend?: { readonly address: string } | undefined

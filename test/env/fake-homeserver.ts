@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { HomeserverAccess } from './matrix.ts'
+import { listenOnFreePort } from './ports.ts'
 
 /** A request that reached the homeserver. */
 export interface Received {
@@ -28,21 +27,22 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   answer: Answer = (_, response) => sendJson(response, 200, {})
   /** Whether the service itself is answered nothing. */
   isSilent = false
+  /** Requests of the service itself that were answered nothing. */
+  unanswered = 0
   /** Bytes of bodies that have come, also of those that are not complete yet. */
   bytes = 0
   readonly #server: Server
   #tokens = 0
 
-  private constructor(server: Server) {
+  private constructor(server: Server, port: number) {
     this.#server = server
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    this.url = `http://127.0.0.1:${port}`
     server.on('request', (request, response) => void this.#handle(request, response))
   }
 
   static async start(): Promise<FakeHomeserver> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return new FakeHomeserver(server)
+    const server = createServer()
+    return new FakeHomeserver(server, await listenOnFreePort(server))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,7 +53,10 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request
     if (headers.authorization === `Bearer ${this.asToken}`) {
-      if (this.isSilent) return
+      if (this.isSilent) {
+        this.unanswered += 1
+        return
+      }
       const body = JSON.parse((await this.#read(request)).toString() || '{}')
       const user = `@${body.identifier?.user}:${this.serverName}`
       this.#tokens += 1

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listenOnFreePort } from './ports.ts'
 
 /** What a homeserver, or the way to it, can do to a request. */
 export const FAULTS = {
@@ -41,10 +40,10 @@ export class FaultProxy implements AsyncDisposable {
   readonly #target: URL
   #isDown = false
 
-  private constructor(server: Server, target: URL) {
+  private constructor(server: Server, port: number, target: URL) {
     this.#server = server
     this.#target = target
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    this.url = `http://127.0.0.1:${port}`
     server.on('connection', socket => {
       this.connections += 1
       if (this.#isDown) socket.destroy()
@@ -53,9 +52,8 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   static async start(target: string): Promise<FaultProxy> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return new FaultProxy(server, new URL(target))
+    const server = createServer()
+    return new FaultProxy(server, await listenOnFreePort(server), new URL(target))
   }
 
   /** Breaks all connections, and every new one at once. */

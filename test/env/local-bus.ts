@@ -1,12 +1,12 @@
 import type { Bus, BusListener } from '../../src/cluster/bus.ts'
 import type { PairEvent, SessionsEnded } from '../../src/domain/events.ts'
 
-/** A bus for tests of what listens to one: without a log, it tells in the same moment. It passes the suite of the others. */
+/** A bus for tests of what listens to one: without a log, it delivers in the same moment. It passes the suite of the others. */
 export class LocalBus implements Bus {
   readonly #listeners = new Set<BusListener>()
   readonly #onError: (error: unknown) => void
 
-  /** @param onError told what a listener threw; the other listeners still hear the event */
+  /** @param onError called with what a listener threw; the other listeners still get the event */
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError
   }

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { findProgram, freePort, ServerProcess, TestServer } from './server-process.ts'
+import { freePort } from './ports.ts'
+import { findProgram, ServerProcess, TestServer } from './server-process.ts'
 
 const run = promisify(execFile)
 

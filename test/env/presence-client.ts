@@ -111,8 +111,8 @@ const DEFINITION = {
 
 type Service = ReturnType<typeof loadService<object, typeof DEFINITION>>
 
-/** What one subscription told. */
-export class Sightings {
+/** What one subscription received. */
+export class Observations {
   /** The positions of each message, and when it came, by the monotonic clock in milliseconds. */
   readonly messages: { readonly at: number; readonly positions: readonly Position[] }[] = []
   /** How it ended: the case of its last element, or what failed. */
@@ -124,7 +124,7 @@ export class Sightings {
     })
   }
 
-  /** The last position that was told with this realm. */
+  /** The last position that came with this realm. */
   last(realm: string): Position | undefined {
     return this.positions.findLast(position => position.realm === realm)
   }
@@ -200,8 +200,8 @@ export class PresenceClient {
   }
 
   /** Listens from when the service answers. */
-  sightings(token = this.token): Sightings {
-    return new Sightings(this.#service.subscribeFriendshipPresenceUpdates({ synapseToken: token }))
+  observe(token = this.token): Observations {
+    return new Observations(this.#service.subscribeFriendshipPresenceUpdates({ synapseToken: token }))
   }
 
   async act(action: FriendshipAction, target: { readonly address: string }): Promise<void> {

@@ -1,7 +1,7 @@
 import { until } from './until.ts'
 
 /** What came through one stream, oldest first. */
-export class Told<Item> {
+export class ReceivedUpdates<Item> {
   readonly items: Item[] = []
   /** What the stream failed with, when it is over. */
   ended: Error | 'in good order' | null = null

@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net'
-import { findProgram, freePort, ServerProcess, TestServer } from './server-process.ts'
+import { freePort } from './ports.ts'
+import { findProgram, ServerProcess, TestServer } from './server-process.ts'
 
 /** The program, or null when it is not installed. */
 export function redisProgram(): string | null {

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Overrides } from '../../src/app/app.ts'
-import { createRouter, type RouterOptions } from '../../src/http/server.ts'
-import { createMetrics } from '../../src/observability/metrics.ts'
+import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts'
+import { httpMetrics } from '../../src/observability/http-metrics.ts'
+import { MetricRegistry } from '../../src/observability/metric-registry.ts'
 import { Env } from './app.ts'
 import { freshPostgres, postgresUrl, silent } from './databases.ts'
 import { loginBody } from './login.ts'
@@ -16,10 +17,10 @@ export async function startService(settings: Record<string, string> = {}, overri
 }
 
 /** The HTTP server alone, for routes of a test. */
-export function startRouter(options: Partial<RouterOptions> = {}): ReturnType<typeof createRouter> {
-  return createRouter({
+export function startHttpServer(options: Partial<HttpServerOptions> = {}): ReturnType<typeof createHttpServer> {
+  return createHttpServer({
     logger: silent,
-    metrics: createMetrics({ procedures: [], codes: [], events: [], beginnings: [], ends: [] }),
+    metrics: httpMetrics(new MetricRegistry()),
     publicUrl: '/',
     bodyLimit: 1024,
     requestTimeoutMs: 60_000,

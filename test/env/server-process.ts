@@ -1,11 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { isAlive } from './synapse/lock.ts'
 import { until } from './until.ts'
 
 /** The user that a program runs as, its folder, and variables beside those of this process. */
@@ -16,7 +12,7 @@ interface Surroundings {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Longest time in which a program has to start on a busy machine, in milliseconds. */
+/** Longest time in which a program has to start on an idle machine, in milliseconds. */
 const START_MS = 90_000
 
 /** A server program that a test starts, stops in every way, and starts again. */
@@ -114,52 +110,5 @@ function isExecutable(path: string): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-/** Ports that no system gives to whoever asks for any: none of them is taken while the server that is to have it starts. */
-const [FIRST_PORT, LAST_PORT] = [10_000, 32_000]
-/** A file for each port that is taken, with the number of the process that took it. */
-const RESERVED_PORTS = join(tmpdir(), 'social-service-ports')
-const reserved = new Set<string>()
-
-/** A TCP port on this machine that nobody listens on, and that is given to nobody else while this process lives. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + randomInt(LAST_PORT - FIRST_PORT)
-    if (!reserve(port)) continue
-    const server = createServer().listen(port, '127.0.0.1')
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false
-    )
-    if (!isFree) continue
-    server.close()
-    await once(server, 'close')
-    return port
-  }
-}
-
-/** Takes a port, among all processes that take one: a server that is not up yet, or is started again, has it too. */
-function reserve(port: number): boolean {
-  const path = join(RESERVED_PORTS, String(port))
-  mkdirSync(RESERVED_PORTS, { recursive: true })
-  try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' })
-  } catch {
-    if (!isAlive(holderOf(path))) rmSync(path, { force: true })
-    return false
-  }
-  if (reserved.size === 0) process.once('exit', () => reserved.forEach(each => void rmSync(each, { force: true })))
-  reserved.add(path)
-  return true
-}
-
-/** @returns 0, which stands for somebody, when it cannot be told at this moment */
-function holderOf(path: string): number {
-  try {
-    return Number(readFileSync(path, 'utf8'))
-  } catch {
-    return 0
   }
 }

@@ -38,9 +38,9 @@ export function sharedSynapse(): Promise<SynapseAccess> {
 }
 
 async function ask<T>(path: string): Promise<T> {
-  const keeper = inject('synapseKeeper')
-  if (!keeper) throw new Error('test/env/synapse/global-setup.ts is not among the globalSetup of the test run')
-  const answer = (await (await fetch(keeper + path)).json()) as Answer<T>
+  const server = inject('synapseUrl')
+  if (!server) throw new Error('test/env/synapse/global-setup.ts is not among the globalSetup of the test run')
+  const answer = (await (await fetch(server + path)).json()) as Answer<T>
   if ('error' in answer) throw new Error(answer.error)
   return answer.value
 }

@@ -10,8 +10,7 @@ import { createSocialClientV2 } from '@dcl/social-rpc-client'
 import { WebSocket } from 'ws'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import type { Env } from './app.ts'
-import { Told } from './received-updates.ts'
-import { until } from './until.ts'
+import { ReceivedUpdates } from './received-updates.ts'
 
 type V2Client = ReturnType<typeof createSocialClientV2>
 type V2Service = ReturnType<typeof loadService<object, typeof SocialServiceDefinition>>
@@ -65,11 +64,12 @@ export function handshakeOf({ identity }: Wallet, signed: Signed = {}): Record<s
 }
 
 /** Listens to a stream of a user, from when this resolves. */
-export async function listen<Item>(env: Env, address: Wallet['address'], stream: AsyncIterable<Item>) {
-  const before = env.app.subscribers(address)
-  const told = new Told(stream)
-  await until(() => env.app.subscribers(address) > before, 'the subscription is open')
-  return told
+export function listen<Item>(
+  env: Env,
+  address: Wallet['address'],
+  stream: AsyncIterable<Item>
+): Promise<ReceivedUpdates<Item>> {
+  return env.opened(address, () => new ReceivedUpdates(stream))
 }
 
 /** Whom an update of connectivity is about, and whether they are online. */

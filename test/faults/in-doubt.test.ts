@@ -57,7 +57,7 @@ describeWithPostgres('A write whose connection breaks', () => {
 
   const logged = () => log.ofPair(alice.address, bob.address)
 
-  test.each(['before it is committed', 'after it was committed'])('is written and told once: %s', async when => {
+  test.each(['before it is committed', 'after it was committed'])('is written and sent once: %s', async when => {
     const breakOnce = (): void => (when === 'before it is committed' ? breakBefore(1) : breakAfter())
     // The first write of a pair is another statement than those that follow.
     breakOnce()
@@ -73,7 +73,7 @@ describeWithPostgres('A write whose connection breaks', () => {
     expect([toAlice.events, toBob.events]).toEqual([[], []])
   })
 
-  test('is looked for in vain when it never arrives, and leaves nothing', async () => {
+  test('leaves nothing, and is answered as unknown, when it never arrives', async () => {
     breakBefore(2)
     await expect(alice.client.requestFriendship(bob.address)).rejects.toEqual(
       new SocialClientInternalServerError(UNKNOWN)
@@ -94,7 +94,7 @@ describeWithPostgres('A write whose connection breaks', () => {
     expect(await alice.client.getRequestEvents()).toMatchObject({ outgoing: { total: 0 } })
   })
 
-  test('is answered as done however long that took to find out', async () => {
+  test('is answered as done, however long it takes to find out', async () => {
     const at = clock
     breakAfter(async () => {
       clock += 11_000
@@ -104,15 +104,15 @@ describeWithPostgres('A write whose connection breaks', () => {
     expect(await logged()).toHaveLength(1)
   })
 
-  test('is told although nobody could look, and known again when it is sent again', async () => {
+  test('is sent to the other although the database was away, and is recognized when it is sent again', async () => {
     breakAfter(async () => proxy.refuse())
     const request = () => alice.client.requestFriendship(bob.address, 'hi')
     await expect(request()).rejects.toThrow('The database is not available, try again')
     proxy.accept()
     // Nothing else happens that would make the service look.
-    const told = await toBob.next()
+    const update = await toBob.next()
     const again = await request()
-    expect(told).toEqual({ request: { ...again?.request, user: { address: alice.address } } })
+    expect(update).toEqual({ request: { ...again?.request, user: { address: alice.address } } })
     expect(await logged()).toHaveLength(1)
     await alice.client.cancelFriendshipRequest(bob.address)
     expect((await toBob.next()).cancel?.user?.address).toBe(alice.address)

@@ -17,7 +17,7 @@ export class LogReader implements AsyncDisposable {
   }
 
   static async open(url: string): Promise<LogReader> {
-    return new LogReader(await Database.open({ ...LIMITS, connectTimeoutMs: 20_000, poolSize: 1, url }, silent), 0)
+    return new LogReader(await Database.open({ ...LIMITS, poolSize: 1, url }, silent), 0)
   }
 
   /** The same log without its beginning, up to a number. */
@@ -37,7 +37,7 @@ export class LogReader implements AsyncDisposable {
   /** Rows of a table. */
   async count(table: 'pair' | 'pair_event'): Promise<number> {
     const statement = { name: `count ${table}`, text: `select count(*) from ${table}` }
-    const [row] = await this.db.rows<[number]>(statement, [], { idempotent: true })
+    const [row] = await this.db.retryableRows<[number]>(statement, [])
     return row?.[0] ?? 0
   }
 

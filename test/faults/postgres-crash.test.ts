@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collect, Env } from '../env/app.ts'
 import { describeWithPostgres, silent } from '../env/databases.ts'
+import { paced } from '../env/pace.ts'
 import { createDatabase, PostgresServer, terminateConnections } from '../env/postgres.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
-import { Couple, type Partner, partner } from './couple.ts'
 import { LogReader } from './log-reader.ts'
+import { connectUser, type PairUser, PersistentPair } from './persistent-pair.ts'
 
-/** What a client may be told instead of an acknowledgement. */
+/** What a client may be answered instead of an acknowledgement. */
 const PUBLIC_ERRORS = [
   'The database is not available, try again',
   'The outcome is not known, look and try again',
@@ -21,7 +22,7 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
   let url: string
   let env: Env
   let log: LogReader
-  let users: Partner[]
+  let users: PairUser[]
   beforeAll(async () => {
     server = await PostgresServer.start({ durable: true })
     url = await createDatabase(server.url)
@@ -29,7 +30,7 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
     env = await Env.start(settings, { now: clock.now, logger: silent })
     log = await LogReader.open(url)
     users = []
-    for (let i = 0; i < 8; i++) users.push(await partner(env))
+    for (let i = 0; i < 8; i++) users.push(await connectUser(env))
   })
   afterAll(async () => {
     await env.stop()
@@ -39,26 +40,26 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
 
   const ready = async (): Promise<number> => (await fetch(`${env.app.httpUrl}/health/ready`)).status
 
-  /** Lets couples act while something happens to the server, and compares what they, the log and the updates say. */
-  async function underLoad(happen: () => Promise<void>): Promise<Couple[]> {
+  /** Lets pairs act while something happens to the server, and compares what they, the log and the updates say. */
+  async function underLoad(happen: () => Promise<void>): Promise<PersistentPair[]> {
     for (const { inbox } of users) inbox.events.length = 0
-    const couples = [0, 2, 4, 6].map(i => new Couple(users[i]!, users[i + 1]!))
+    const pairs = [0, 2, 4, 6].map(i => new PersistentPair(users[i]!, users[i + 1]!))
     const known = (await log.all()).at(-1)?.seq ?? 0
-    const stops = couples.map(couple => couple.start())
+    const stops = pairs.map(pair => pair.start())
     const progress = async (): Promise<void> => {
-      const goals = couples.map(({ done }) => done.length + 10)
-      await until(() => couples.every(({ done }, i) => done.length >= goals[i]!), 'everybody goes on')
+      const goals = pairs.map(({ done }) => done.length + 10)
+      await until(() => pairs.every(({ done }, i) => done.length >= goals[i]!), 'everybody goes on')
     }
     await progress()
     await happen()
     await progress()
     await Promise.all(stops.map(stop => stop()))
-    for (const couple of couples) {
-      await couple.check(log.since(known))
-      expect(couple.failures.filter(text => !PUBLIC_ERRORS.includes(text))).toEqual([])
+    for (const pair of pairs) {
+      await pair.check(log.since(known))
+      expect(pair.failures.filter(text => !PUBLIC_ERRORS.includes(text))).toEqual([])
     }
     await expectHealthyPool()
-    return couples
+    return pairs
   }
 
   async function expectHealthyPool(): Promise<void> {
@@ -71,7 +72,7 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
       from pg_stat_activity where application_name = 'social-service' and pid <> pg_backend_pid()
         and datname = current_database() and state <> 'active'`
     }
-    const [[state, count] = []] = await log.db.rows<[string, number]>(states, [], { idempotent: true })
+    const [[state, count] = []] = await log.db.retryableRows<[string, number]>(states, [])
     expect(state).toBe('idle')
     expect(count).toBeLessThanOrEqual(POOL_SIZE)
   }
@@ -101,13 +102,13 @@ describeWithPostgres('A service whose PostgreSQL fails', () => {
     for (const call of await Promise.allSettled(calls)) {
       expect(call).toMatchObject({ status: 'rejected', reason: { message: PUBLIC_ERRORS[0] } })
     }
-    expect(performance.now() - stopped).toBeLessThan(2000)
+    expect(performance.now() - stopped).toBeLessThan(paced(2_000))
     expect(await ready()).toBe(503)
     await server.start()
     const started = performance.now()
     await until(async () => (await ready()) === 200, 'the service is ready')
     await collect(users[0]!.user.client.getFriends())
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(paced(1_000))
     expect(users.map(({ inbox }) => inbox.ended)).toEqual(users.map(() => null))
   })
 })

@@ -4,7 +4,7 @@ import { Env, type V1User } from '../env/app.ts'
 import { describeEachDatabase, freshPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { inWords, send } from '../model/operations.ts'
-import type { Deed } from '../model/reference.ts'
+import type { Operation } from '../model/reference.ts'
 import { LogReader } from './log-reader.ts'
 
 const WINDOW_MS = 10_000
@@ -25,38 +25,39 @@ describeEachDatabase('An action that is sent again because its answer was lost',
 
   const shout = (address: Address): Address => address.toUpperCase().replace('0X', '0x') as Address
 
-  test.each<[Deed['action'][]]>([[['request', 'accept', 'delete']], [['request', 'reject']], [['request', 'cancel']]])(
-    'is answered as before for ten seconds, and refused after them: %j',
-    async actions => {
-      clock.at = Date.now()
-      const [alice, bob] = [await env.login(), await env.login()]
-      const inboxes = new Map([
-        [alice, await env.updates(bob)],
-        [bob, await env.updates(alice)]
-      ])
-      for (const action of actions) {
-        const [actor, other] = action === 'accept' || action === 'reject' ? [bob, alice] : [alice, bob]
-        const message = action === 'request' ? 'hi' : undefined
-        const again = (target: Address = other.address): Promise<string> =>
-          send(actor, { actor: actor.address, action, target, message, at: clock.at })
-        const first = await again()
-        const inbox = inboxes.get(actor)!
-        const told = inWords(await inbox.next())
-        expect(told).toBe(first.replace(other.address, actor.address))
-        clock.at += WINDOW_MS - 1
-        expect(await again()).toBe(first)
-        clock.at += 1
-        expect(await again(shout(other.address))).toBe(first)
-        clock.at += 1
-        expect(await again()).toMatch(/^Invalid (friendship event update transition|acting user)/)
-        expect(inbox.events).toEqual([])
-      }
-      if (log) expect((await log.ofPair(alice.address, bob.address)).map(({ action }) => action)).toEqual(actions)
-      await expectNothingElse(alice, bob, inboxes)
+  test.each<[Operation['action'][]]>([
+    [['request', 'accept', 'delete']],
+    [['request', 'reject']],
+    [['request', 'cancel']]
+  ])('is answered as before for ten seconds, and refused after them: %j', async actions => {
+    clock.at = Date.now()
+    const [alice, bob] = [await env.login(), await env.login()]
+    const inboxes = new Map([
+      [alice, await env.updates(bob)],
+      [bob, await env.updates(alice)]
+    ])
+    for (const action of actions) {
+      const [actor, other] = action === 'accept' || action === 'reject' ? [bob, alice] : [alice, bob]
+      const message = action === 'request' ? 'hi' : undefined
+      const again = (target: Address = other.address): Promise<string> =>
+        send(actor, { actor: actor.address, action, target, message, at: clock.at })
+      const first = await again()
+      const inbox = inboxes.get(actor)!
+      const update = inWords(await inbox.next())
+      expect(update).toBe(first.replace(other.address, actor.address))
+      clock.at += WINDOW_MS - 1
+      expect(await again()).toBe(first)
+      clock.at += 1
+      expect(await again(shout(other.address))).toBe(first)
+      clock.at += 1
+      expect(await again()).toMatch(/^Invalid (friendship event update transition|acting user)/)
+      expect(inbox.events).toEqual([])
     }
-  )
+    if (log) expect((await log.ofPair(alice.address, bob.address)).map(({ action }) => action)).toEqual(actions)
+    await expectNothingElse(alice, bob, inboxes)
+  })
 
-  /** What is told next is what happens next. */
+  /** The next update is of what happens next. */
   async function expectNothingElse(alice: V1User, bob: V1User, inboxes: Map<V1User, { next(): Promise<unknown> }>) {
     await alice.client.requestFriendship(bob.address, 'bell')
     expect(await inboxes.get(alice)!.next()).toMatchObject({ request: { message: 'bell' } })
@@ -64,7 +65,7 @@ describeEachDatabase('An action that is sent again because its answer was lost',
     expect(await inboxes.get(bob)!.next()).toHaveProperty('accept')
   }
 
-  test('with another message is another one, and refused', async () => {
+  test('is refused when it has another message', async () => {
     const [alice, bob] = [await env.login(), await env.login()]
     await alice.client.requestFriendship(bob.address, 'hi')
     await expect(alice.client.requestFriendship(bob.address, 'hello')).rejects.toThrow('Invalid friendship event')

@@ -3,9 +3,9 @@ import { Env, type V1User } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { until } from '../env/until.ts'
-import type { Deed } from '../model/reference.ts'
-import { insist } from './couple.ts'
+import type { Operation } from '../model/reference.ts'
 import { LogReader } from './log-reader.ts'
+import { retryUntilAcknowledged } from './persistent-pair.ts'
 
 const FAILED = {
   name: 'failed',
@@ -29,23 +29,29 @@ describeWithPostgres('A PostgreSQL that fails what cannot be serialized', () => 
   })
 
   const failures = async (): Promise<number> => {
-    const [row] = await log.db.rows<[number]>(FAILED, [], { idempotent: true })
+    const [row] = await log.db.retryableRows<[number]>(FAILED, [])
     return row?.[0] ?? 0
   }
 
-  test('has what it took back done again, once, until it is acknowledged', async () => {
+  test('has what it rolled back repeated until it is acknowledged, and done once', async () => {
     const star = await env.login()
     const others = await Promise.all(Array.from({ length: 12 }, () => env.login()))
-    const deed = (actor: V1User, action: Deed['action'], target: V1User, message?: string): Deed => ({
-      ...{ actor: actor.address, action, target: target.address, message, at: 0 }
+    const operation = (actor: V1User, action: Operation['action'], target: V1User, message?: string): Operation => ({
+      actor: actor.address,
+      action,
+      target: target.address,
+      message,
+      at: 0
     })
     const refused: string[][] = []
     for (let round = 0; round < 5; round++) {
-      const asked = others.map(other => insist(other, deed(other, 'request', star, `${round}`)))
+      const asked = others.map(other => retryUntilAcknowledged(other, operation(other, 'request', star, `${round}`)))
       refused.push(...(await Promise.all(asked)))
       // Each of them changes the counts of the same user.
       for (const action of ['accept', 'delete'] as const) {
-        refused.push(...(await Promise.all(others.map(other => insist(star, deed(star, action, other))))))
+        refused.push(
+          ...(await Promise.all(others.map(other => retryUntilAcknowledged(star, operation(star, action, other)))))
+        )
       }
     }
     expect(refused.flat().filter(text => text !== 'Too much happens at once, try again')).toEqual([])

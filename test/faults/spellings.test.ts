@@ -44,7 +44,7 @@ describeWithPostgres('One address in many spellings', () => {
     expect(inboxes.flatMap(({ events }) => events)).toEqual([])
   })
 
-  test('is oneself in each of them, and leaves no row', async () => {
+  test('is refused as oneself in each of them, and leaves no row', async () => {
     const erin = await env.login()
     const rows = await log.count('pair')
     for (const name of spellings(erin.address)) {

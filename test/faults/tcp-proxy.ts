@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { listenOnFreePort } from '../env/ports.ts'
 
 /** What a proxy does with a piece of data: lets it pass, swallows it, or breaks the connection instead. */
 type Verdict = 'pass' | 'swallow' | 'break'
@@ -19,10 +20,10 @@ export class TcpProxy implements AsyncDisposable {
   #isRefusing = false
   #connections = 0
 
-  private constructor(server: Server, target: URL) {
+  private constructor(server: Server, port: number, target: URL) {
     this.#server = server
     const url = new URL(target)
-    url.port = String((server.address() as AddressInfo).port)
+    url.port = String(port)
     this.url = url.href
     server.on('connection', client => {
       if (this.#isRefusing) {
@@ -33,9 +34,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   static async start(target: string): Promise<TcpProxy> {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return new TcpProxy(server, new URL(target))
+    const server = createServer()
+    return new TcpProxy(server, await listenOnFreePort(server), new URL(target))
   }
 
   /** Breaks all connections, and every new one at once. */

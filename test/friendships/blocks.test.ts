@@ -4,7 +4,7 @@ import type { PairEvent } from '../../src/domain/events.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
 import { Env } from '../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
-import type { Told } from '../env/received-updates.ts'
+import type { ReceivedUpdates } from '../env/received-updates.ts'
 import { until } from '../env/until.ts'
 import { connectV2, listen, type V2Device } from '../env/v2.ts'
 import { LogReader } from '../faults/log-reader.ts'
@@ -14,7 +14,7 @@ const BLOCKED = 6
 const BLOCKED_BY = 8
 
 /** How the two stand to each other before they act all at once. */
-const BEFORE = ['nothing', 'asked', 'was asked', 'friends'] as const
+const BEFORE = ['nothing', 'requested', 'was requested', 'friends'] as const
 const round = fc.record({
   before: fc.constantFrom(...BEFORE),
   byBlocker: fc.subarray(['request', 'cancel', 'accept', 'delete'] as const, { maxLength: 2 }),
@@ -25,12 +25,12 @@ const round = fc.record({
 })
 type Round = typeof round extends fc.Arbitrary<infer T> ? T : never
 
-type FriendshipUpdate = Awaited<ReturnType<Told<{ update?: { $case: string } | undefined }>['next']>>
+type FriendshipUpdate = Awaited<ReturnType<ReceivedUpdates<{ update?: { $case: string } | undefined }>['next']>>
 
-/** One of the two, and what they were told. */
+/** One of the two, and the updates that they received. */
 interface Side {
   readonly device: V2Device
-  readonly told: Told<FriendshipUpdate>
+  readonly received: ReceivedUpdates<FriendshipUpdate>
 }
 
 describeWithPostgres('A block', () => {
@@ -55,7 +55,7 @@ describeWithPostgres('A block', () => {
 
     async function side(env: Env): Promise<Side> {
       const device = await connectV2(env)
-      return { device, told: await listen(env, device.address, device.service.subscribeToFriendshipUpdates({})) }
+      return { device, received: await listen(env, device.address, device.service.subscribeToFriendshipUpdates({})) }
     }
 
     /** @returns the number of the event with which it was answered, or null when it was refused */
@@ -74,21 +74,21 @@ describeWithPostgres('A block', () => {
     }
 
     async function prepare(before: Round['before']): Promise<void> {
-      if (before === 'asked' || before === 'friends') await act(alice, 'request', bob)
-      if (before === 'was asked') await act(bob, 'request', alice)
+      if (before === 'requested' || before === 'friends') await act(alice, 'request', bob)
+      if (before === 'was requested') await act(bob, 'request', alice)
       if (before === 'friends') await act(bob, 'accept', alice)
     }
 
     async function play({ before, byBlocker, byOther, blocksBack, turn }: Round): Promise<void> {
       await prepare(before)
       const start = (await log.all()).length
-      const deeds = [
+      const operations = [
         ...byOther.map(action => () => act(bob, action, alice)),
         ...byBlocker.map(action => () => act(alice, action, bob)),
         ...(blocksBack ? [() => setBlock(bob, alice, true)] : [])
       ]
-      deeds.splice(turn, 0, () => setBlock(alice, bob, true))
-      const answers = await Promise.all(deeds.map(deed => deed()))
+      operations.splice(turn, 0, () => setBlock(alice, bob, true))
+      const answers = await Promise.all(operations.map(operation => operation()))
 
       // Whatever was acknowledged is in the log, and nothing but the other block comes after the first one.
       const events = await log.all()
@@ -118,17 +118,17 @@ describeWithPostgres('A block', () => {
       }
     }
 
-    it(`wins against whatever meets it, and what is told says the same (seed ${SEED})`, async () => {
+    it(`wins against every operation that meets it, and the updates say the same (seed ${SEED})`, async () => {
       await fc.assert(fc.asyncProperty(round, play), { seed: SEED, numRuns: 100, endOnFailure: true })
       const events = await log.all()
-      await checkTold(alice, bob, events)
-      await checkTold(bob, alice, events)
-    }, 120_000)
+      await checkReceived(alice, bob, events)
+      await checkReceived(bob, alice, events)
+    })
 
-    async function checkTold({ told }: Side, { device }: Side, events: readonly PairEvent[]): Promise<void> {
+    async function checkReceived({ received }: Side, { device }: Side, events: readonly PairEvent[]): Promise<void> {
       const expected = events.filter(({ actor, action }) => actor === device.address && action !== 'unblock')
-      await until(() => told.items.length >= expected.length, 'all is told')
-      expect(told.items.map(({ update }) => update?.$case)).toEqual(expected.map(({ action }) => action))
+      await until(() => received.items.length >= expected.length, 'all is received')
+      expect(received.items.map(({ update }) => update?.$case)).toEqual(expected.map(({ action }) => action))
     }
   })
 })

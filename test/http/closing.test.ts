@@ -8,7 +8,7 @@ import { Rest, startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 
 const WALLET = '0x00000000000000000000000000000000000000c0'
-/** Longer than any test may take: whoever waits for it fails. */
+/** Longer than any test may take: a test that waits for it fails. */
 const NEVER = '10m'
 const LIVE = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
 

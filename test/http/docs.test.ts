@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Env } from '../env/app.ts'
-import { Rest, startRouter, startService } from '../env/rest.ts'
+import { Rest, startHttpServer, startService } from '../env/rest.ts'
 
 const TOKEN = 'metrics-token'
 /** Routes that are for reading the description itself. */
@@ -155,7 +155,7 @@ describe('the page to read it on', () => {
   })
 
   it('may call the service where clients reach it, which the description names', async () => {
-    const app = await startRouter({ publicUrl: 'https://social.example/base' })
+    const app = await startHttpServer({ publicUrl: 'https://social.example/base' })
     const described = (await app.inject('/openapi.json')).json()
     expect(described.servers).toEqual([{ url: 'https://social.example/base' }])
     const policy = (await app.inject('/docs')).headers['content-security-policy']

@@ -1,9 +1,10 @@
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type HealthCheck, healthRoutes } from '../../src/http/health.ts'
-import { createMetrics } from '../../src/observability/metrics.ts'
+import { httpMetrics } from '../../src/observability/http-metrics.ts'
+import { MetricRegistry } from '../../src/observability/metric-registry.ts'
 import { Env } from '../env/app.ts'
-import { Rest, startRouter, startService } from '../env/rest.ts'
+import { Rest, startHttpServer, startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 
 const TOKEN = 'metrics-token'
@@ -24,7 +25,7 @@ async function countOf(series: string): Promise<number | undefined> {
 }
 
 describe('health', () => {
-  it('is told to whoever asks', async () => {
+  it('is answered without a token', async () => {
     const live = await rest.get('/health/live')
     expect([live.status, live.headers.get('content-type'), live.text]).toEqual([
       200,
@@ -59,7 +60,7 @@ describe('metrics', () => {
   })
 
   it('are off without a token', async () => {
-    await using other = await startService()
+    await using other = await startService({ METRICS_TOKEN: '' })
     for (const user of [new Rest(other.app.httpUrl), new Rest(other.app.httpUrl, TOKEN)]) {
       expect(await user.get('/metrics')).toMatchObject({ status: 404, body: { code: 404 } })
     }
@@ -99,8 +100,8 @@ describe('metrics', () => {
 
 /** The routes of health alone, on a free port. */
 async function listen(checks: Record<string, HealthCheck>, silenceMs = 60_000) {
-  const metrics = createMetrics({ procedures: [], codes: [], events: [], beginnings: [], ends: [] })
-  const app = await startRouter({ metrics, silenceMs })
+  const metrics = new MetricRegistry()
+  const app = await startHttpServer({ metrics: httpMetrics(metrics), silenceMs })
   await app.register(healthRoutes, { checks, isServing: () => true, metrics, metricsToken: null })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { rest: new Rest(url), metrics, [Symbol.asyncDispose]: () => app.close() }
@@ -112,10 +113,10 @@ describe('a check', () => {
     const finish = (): void => {
       for (const resolve of runs) resolve()
     }
-    await using router = await listen({ database: () => new Promise<void>(resolve => runs.push(resolve)) })
-    const ask = (count: number) => Array.from({ length: count }, () => router.rest.get('/health/ready'))
+    await using server = await listen({ database: () => new Promise<void>(resolve => runs.push(resolve)) })
+    const ask = (count: number) => Array.from({ length: count }, () => server.rest.get('/health/ready'))
     const asked = ask(20)
-    await until(async () => /^http_requests_in_flight 20$/m.test(await router.metrics.render()), 'all have asked')
+    await until(async () => /^http_requests_in_flight 20$/m.test(await server.metrics.render()), 'all have asked')
     finish()
     for (const { status } of await Promise.all(asked)) expect(status).toBe(200)
     expect(runs).toHaveLength(1)
@@ -129,8 +130,8 @@ describe('a check', () => {
     const fail = async () => {
       throw new Error('secret reason')
     }
-    await using router = await listen({ database: fail, bus: async () => {} })
-    const { status, text } = await router.rest.get('/health/ready')
+    await using server = await listen({ database: fail, bus: async () => {} })
+    const { status, text } = await server.rest.get('/health/ready')
     expect(status).toBe(503)
     expect(JSON.parse(text)).toEqual({
       details: { database: { status: 'fail' }, bus: { status: 'pass' } },
@@ -140,8 +141,8 @@ describe('a check', () => {
 })
 
 it('a connection on which nothing moves is closed', async () => {
-  await using router = await listen({ database: () => new Promise(() => {}) }, 200)
-  expect(await router.rest.raw('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('')
+  await using server = await listen({ database: () => new Promise(() => {}) }, 200)
+  expect(await server.rest.raw('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('')
 })
 
 const hasIPv6 = Object.values(networkInterfaces()).some(addresses =>

@@ -10,7 +10,7 @@ async function drain<T>(queue: BoundedQueue<T>): Promise<T[]> {
 }
 
 describe('a bounded queue', () => {
-  it('hands over everything in order, whoever is faster', async () => {
+  it('hands over everything in order, also to a slow consumer', async () => {
     const push = fc.constant('push' as const)
     const take = fc.constant('take' as const)
     await fc.assert(

@@ -5,17 +5,17 @@ const release = (acquired: Acquired): void => {
   if ('release' in acquired) acquired.release()
 }
 
-it('bounds what is under way, in all and of one key, and says which bound is reached', () => {
+it('limits what runs at the same time, in all and of one key, and says which limit is reached', () => {
   const limit = new ConcurrencyLimit({ total: 3, perKey: 2 })
-  const held = [limit.acquire('a'), limit.acquire('a')]
+  const permits = [limit.acquire('a'), limit.acquire('a')]
   expect(limit.acquire('a')).toEqual({ reached: 'key' })
-  held.push(limit.acquire('b'))
+  permits.push(limit.acquire('b'))
   expect(limit.acquire('c')).toEqual({ reached: 'total' })
-  for (const one of held) release(one)
+  for (const one of permits) release(one)
   expect(limit.acquire('a')).toHaveProperty('release')
 })
 
-it('takes back once what is released twice', () => {
+it('counts a permit that is released twice once', () => {
   const limit = new ConcurrencyLimit({ total: 1, perKey: 1 })
   const first = limit.acquire('a')
   release(first)

@@ -16,7 +16,7 @@ function start(throttle: EventLoopThrottle, names: string): string[] {
   return begun
 }
 
-it('lets so many begin in each turn of the event loop, in the order in which they came', async () => {
+it('lets so much work begin in each turn of the event loop, first come, first served', async () => {
   const throttle = new EventLoopThrottle({ perTurn: 2, maxWaiting: 10 })
   const begun = start(throttle, 'abcde')
   await settled()
@@ -28,7 +28,7 @@ it('lets so many begin in each turn of the event loop, in the order in which the
   expect(seen).toEqual(['ab', 'abcd', 'abcde'])
 })
 
-it('gives those who come later what is left of a turn', async () => {
+it('lets later work begin with what is left of a turn', async () => {
   const throttle = new EventLoopThrottle({ perTurn: 2, maxWaiting: 10 })
   const first = start(throttle, 'abc')
   await turn()
@@ -39,7 +39,7 @@ it('gives those who come later what is left of a turn', async () => {
   expect(second).toEqual(['d', 'e'])
 })
 
-it('refuses whoever finds the line full', async () => {
+it('refuses work when too many wait', async () => {
   const throttle = new EventLoopThrottle({ perTurn: 1, maxWaiting: 1 })
   const begun = start(throttle, 'abc')
   await turn()

@@ -3,7 +3,7 @@ import { KeyedMutex } from '../../src/lib/keyed-mutex.ts'
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
-it('lets one at a time through for each key, in order, and other keys beside it', async () => {
+it('has one holder at a time for each key, first come, first served, and other keys beside it', async () => {
   const mutex = new KeyedMutex()
   const entered: string[] = []
   const releases = new Map<string, () => void>()

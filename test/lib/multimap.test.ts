@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Multimap } from '../../src/lib/multimap.ts'
 
-it('keeps sets by key, and none that is empty', () => {
+it('has a set of values for each key, and none that is empty', () => {
   const map = new Multimap<string, number>()
   map.add('a', 1)
   map.add('a', 2)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { SingleFlight, shared } from '../../src/lib/single-flight.ts'
 
-it('runs work once for all who ask for a key while it is under way, and anew after that', async () => {
+it('runs work once for all callers of a key while it is under way, and anew after that', async () => {
   const flights = new SingleFlight<string, number>()
   let runs = 0
   const work = async (): Promise<number> => {
@@ -12,7 +12,7 @@ it('runs work once for all who ask for a key while it is under way, and anew aft
   expect(await flights.run('a', work)).toBe(3)
 })
 
-it('hands a failure to all of them, and keeps nothing of it', async () => {
+it('fails all callers of a run that fails, and caches nothing of it', async () => {
   let runs = 0
   const run = shared(async () => {
     runs += 1

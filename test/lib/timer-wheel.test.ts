@@ -16,7 +16,7 @@ it('gives each member a turn once in a period, spread over its steps', () => {
   expect(turns.join('')).toBe('abcdabcd')
 })
 
-it('turns only while somebody is on it', () => {
+it('runs its timer only while it has a member', () => {
   const wheel = new TimerWheel<string>(200, () => undefined)
   const leave = wheel.join('a')
   expect(vi.getTimerCount()).toBe(1)

@@ -29,7 +29,7 @@ describe('a token cache', () => {
     expect(count()).toBe(2)
   })
 
-  it('keeps nothing of a token that nobody knows', async () => {
+  it('caches nothing of a token that is not known', async () => {
     const cache = new TokenCache<Value>({ maxSize: 10 })
     const { load, count } = countedLoad(null)
     expect(await cache.getOrLoad('1', load)).toBeNull()
@@ -37,7 +37,7 @@ describe('a token cache', () => {
     expect(count()).toBe(2)
   })
 
-  it('forgets what a predicate names, and says which', async () => {
+  it('forgets what a predicate matches, and says which', async () => {
     const cache = new TokenCache<Value>({ maxSize: 10 })
     for (const name of ['a', 'b']) await cache.getOrLoad(name, countedLoad(name).load)
     expect(cache.forgetWhere(({ name }) => name === 'a')).toEqual(['a'])
@@ -46,7 +46,7 @@ describe('a token cache', () => {
     expect(cache.get('b')).toBeUndefined()
   })
 
-  it('neither keeps nor hands on what was being loaded while something was forgotten', async () => {
+  it('neither caches nor shares what was being loaded while something was forgotten', async () => {
     const cache = new TokenCache<Value>({ maxSize: 10 })
     let finish: (value: Value) => void = () => undefined
     const early = cache.getOrLoad('1', () => new Promise<Value>(resolve => (finish = resolve)))

@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, expect } from 'vitest'
 import { type Address, parseAddress } from '../../src/domain/address.ts'
 import { HomeserverClient, type HomeserverOptions } from '../../src/matrix/client/client.ts'
 import { HomeserverError } from '../../src/matrix/client/errors.ts'
+import { paced } from '../env/pace.ts'
+import { listenOnFreePort } from '../env/ports.ts'
 
 export const ALICE = parseAddress(`0x${'a'.repeat(40)}`) as Address
 export const AS_TOKEN = 'as-secret'
@@ -17,18 +17,25 @@ afterEach(async () => {
 
 /** Something on a port of its own that answers in this way, in place of a homeserver. It ends with the test. */
 export async function listen(answer: RequestListener): Promise<{ server: Server; url: string }> {
-  const server = createServer(answer).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const server = createServer(answer)
+  const port = await listenOnFreePort(server)
   opened.push(
     () => server.close(),
     () => server.closeAllConnections()
   )
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  return { server, url: `http://127.0.0.1:${port}` }
 }
 
 /** A client that ends with the test. */
 export function clientOf(url: string, options: Partial<HomeserverOptions> = {}): HomeserverClient {
-  const settings = { url, asToken: AS_TOKEN, serverName: 'localhost', timeoutMs: 5_000, connections: 2, ...options }
+  const settings = {
+    url,
+    asToken: AS_TOKEN,
+    serverName: 'localhost',
+    timeoutMs: paced(5_000),
+    connections: 2,
+    ...options
+  }
   const client = new HomeserverClient(settings)
   opened.push(() => client.close())
   return client

@@ -3,6 +3,7 @@ import { type Address, orderedPair, parseAddress } from '../../src/domain/addres
 import { HomeserverClient } from '../../src/matrix/client/client.ts'
 import type { RoomAlias, RoomId } from '../../src/matrix/client/ids.ts'
 import type { NewRoom } from '../../src/matrix/client/user.ts'
+import { paced } from '../env/pace.ts'
 import { adminToken, type SynapseAccess } from '../env/synapse.ts'
 
 export const newAddress = (): Address => parseAddress(`0x${randomBytes(20).toString('hex')}`) as Address
@@ -29,7 +30,7 @@ export class Homeserver {
 
   /** Another client, which the caller closes. */
   clientWith(asToken: string | null): HomeserverClient {
-    return new HomeserverClient({ ...this.#access, asToken, timeoutMs: 20_000, connections: 8 })
+    return new HomeserverClient({ ...this.#access, asToken, timeoutMs: paced(20_000), connections: 8 })
   }
 
   async newUser(): Promise<Address> {

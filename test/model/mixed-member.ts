@@ -6,11 +6,11 @@ import { expect } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
 import { collect, type Env, type Inbox, type V1User } from '../env/app.ts'
-import type { Told } from '../env/received-updates.ts'
+import type { ReceivedUpdates } from '../env/received-updates.ts'
 import { type LoggedIn, Rest, statePath } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 import { connectV2, listen, type V2Device } from '../env/v2.ts'
-import type { Deed, Reference } from './mixed-reference.ts'
+import type { Operation, Reference } from './mixed-reference.ts'
 
 export const PROTOCOLS = ['v1', 'v2', 'rest'] as const
 export type Protocol = (typeof PROTOCOLS)[number]
@@ -28,15 +28,15 @@ const byActor = (news: readonly News[]): News[] => [...news].sort(([a = ''], [b 
 /** A user who speaks all protocols at once. */
 export class Member {
   readonly address: Address
-  /** What this user is to be told by each protocol: of whom, and what. */
+  /** What this user is to receive by each protocol: of whom, and what. */
   readonly news: { readonly v1: News[]; readonly v2: News[] } = { v1: [], v2: [] }
   readonly #v1: V1User
   readonly #v2: V2Device
   readonly #rest: LoggedIn
   readonly #toV1: Inbox
-  readonly #toV2: Told<FriendshipUpdate>
+  readonly #toV2: ReceivedUpdates<FriendshipUpdate>
 
-  private constructor(v1: V1User, v2: V2Device, rest: LoggedIn, toV1: Inbox, toV2: Told<FriendshipUpdate>) {
+  private constructor(v1: V1User, v2: V2Device, rest: LoggedIn, toV1: Inbox, toV2: ReceivedUpdates<FriendshipUpdate>) {
     this.address = v1.address
     this.#v1 = v1
     this.#v2 = v2
@@ -59,7 +59,7 @@ export class Member {
   }
 
   /** Does it by a protocol; a block by v2, as no other knows them. @returns whether it was accepted */
-  async do(protocol: Protocol, { action, target }: Deed): Promise<boolean> {
+  async do(protocol: Protocol, { action, target }: Operation): Promise<boolean> {
     if (action === 'block' || action === 'unblock') return this.#setBlock(target, action === 'block')
     if (protocol === 'rest') {
       const { status } = await this.#rest.rest.put(statePath(this.address, target), { type: action })
@@ -84,12 +84,12 @@ export class Member {
     await this.#checkBlocks(others, between)
   }
 
-  /** Waits until everything was told that was to be told, and nothing else. */
+  /** Waits until everything arrived that was to arrive, and nothing else. */
   async checkNews(): Promise<void> {
     const { events } = this.#toV1
     await until(
       () => events.length >= this.news.v1.length && this.#toV2.items.length >= this.news.v2.length,
-      'all is told'
+      'all arrives'
     )
     const onV1 = events.map((event): News => {
       const [action, body] = Object.entries(event).find(([, value]) => value !== undefined) ?? []

@@ -6,13 +6,13 @@ import { describeWithPostgres } from '../env/databases.ts'
 import { Clock } from '../env/service.ts'
 import { type LogReader, startWithLog } from '../faults/log-reader.ts'
 import { Member, PROTOCOLS, type Protocol } from './mixed-member.ts'
-import { type Deed, newsOf, perform, Reference, type Relation } from './mixed-reference.ts'
+import { newsOf, type Operation, perform, Reference, type Relation } from './mixed-reference.ts'
 import { SEED } from './seed.ts'
 
 const USERS = 3
 
-/** Few users and many deeds, so that they meet; the deeds that lead somewhere more often than the others. */
-const deed = fc.record({
+/** Few users and many operations, so that they meet; the operations that lead somewhere more often than the others. */
+const operation = fc.record({
   actor: fc.nat(USERS - 1),
   distance: fc.integer({ min: 1, max: USERS - 1 }),
   action: fc.constantFrom(
@@ -25,33 +25,33 @@ const deed = fc.record({
   protocol: fc.constantFrom(...PROTOCOLS)
 })
 const wait = fc.constantFrom(0, 10_000, 10_001)
-type Plan = typeof deed extends fc.Arbitrary<infer T> ? T : never
+type Plan = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
 interface Attempt {
   readonly actor: Member
   readonly protocol: Protocol
-  readonly deed: Deed
+  readonly operation: Operation
 }
 
 function attempt(members: readonly Member[], { actor, distance, action, protocol }: Plan, at: number): Attempt {
   const [from, to] = [members[actor]!, members[(actor + distance) % USERS]!]
-  return { actor: from, protocol, deed: { actor: from.address, target: to.address, action, at } }
+  return { actor: from, protocol, operation: { actor: from.address, target: to.address, action, at } }
 }
 
 /** Three users who were not there before, at the present time: a login is only good at the time that it is. */
-async function gather(env: Env, clock: Clock): Promise<Member[]> {
+async function connectMembers(env: Env, clock: Clock): Promise<Member[]> {
   clock.at = Date.now()
   const members = []
   for (let count = 0; count < USERS; count += 1) members.push(await Member.join(env))
   return members
 }
 
-/** Notes whom a deed is told to. */
-function note(members: readonly Member[], before: Relation, deed: Deed): void {
-  const { v1, v2 } = newsOf(before, deed)
-  const target = members.find(({ address }) => address === deed.target)
-  target?.news.v1.push(...v1.map(action => [deed.actor, action] as const))
-  target?.news.v2.push(...v2.map(action => [deed.actor, action] as const))
+/** Notes who receives an update of an operation. */
+function note(members: readonly Member[], before: Relation, operation: Operation): void {
+  const { v1, v2 } = newsOf(before, operation)
+  const target = members.find(({ address }) => address === operation.target)
+  target?.news.v1.push(...v1.map(action => [operation.actor, action] as const))
+  target?.news.v2.push(...v2.map(action => [operation.actor, action] as const))
 }
 
 async function checkAll(members: readonly Member[], reference: Reference): Promise<void> {
@@ -59,7 +59,7 @@ async function checkAll(members: readonly Member[], reference: Reference): Promi
   await Promise.all(members.map(member => member.check(reference, everybody)))
 }
 
-async function part(members: readonly Member[]): Promise<void> {
+async function disconnectMembers(members: readonly Member[]): Promise<void> {
   for (const member of members) await member.checkNews()
   for (const member of members) member.leave()
 }
@@ -73,24 +73,24 @@ describe('Users of all protocols who do one thing after the other', () => {
   afterAll(() => env.stop())
 
   async function live(steps: readonly (readonly [number, Plan])[]): Promise<void> {
-    const members = await gather(env, clock)
+    const members = await connectMembers(env, clock)
     const reference = new Reference()
     for (const [ms, plan] of steps) {
       clock.at += ms
-      const { actor, protocol, deed } = attempt(members, plan, clock.at)
-      const before = reference.between(deed.actor, deed.target)
-      const outcome = reference.perform(deed)
-      expect([deed, await actor.do(protocol, deed)]).toEqual([deed, outcome !== 'refused'])
-      if (outcome === 'done') note(members, before, deed)
+      const { actor, protocol, operation } = attempt(members, plan, clock.at)
+      const before = reference.between(operation.actor, operation.target)
+      const outcome = reference.perform(operation)
+      expect([operation, await actor.do(protocol, operation)]).toEqual([operation, outcome !== 'refused'])
+      if (outcome === 'done') note(members, before, operation)
       await checkAll(members, reference)
     }
-    await part(members)
+    await disconnectMembers(members)
   }
 
   it(`see the same, whatever they speak (seed ${SEED})`, async () => {
-    const steps = fc.array(fc.tuple(wait, deed), { minLength: 8, maxLength: 20, size: 'max' })
+    const steps = fc.array(fc.tuple(wait, operation), { minLength: 8, maxLength: 20, size: 'max' })
     await fc.assert(fc.asyncProperty(steps, live), { seed: SEED, numRuns: 8, endOnFailure: true })
-  }, 120_000)
+  })
 })
 
 describeWithPostgres('Users of all protocols who act at the same instant', () => {
@@ -103,18 +103,18 @@ describeWithPostgres('Users of all protocols who act at the same instant', () =>
   afterAll(() => env.stop())
 
   async function live(moments: readonly (readonly [number, readonly Plan[]])[]): Promise<void> {
-    const members = await gather(env, clock)
+    const members = await connectMembers(env, clock)
     const reference = new Reference()
     let seen = (await log.all()).at(-1)?.seq ?? 0
     for (const [ms, plans] of moments) {
       clock.at += ms
       const attempts = plans.map(plan => attempt(members, plan, clock.at))
-      const answers = await Promise.all(attempts.map(({ actor, protocol, deed }) => actor.do(protocol, deed)))
+      const answers = await Promise.all(attempts.map(({ actor, protocol, operation }) => actor.do(protocol, operation)))
       const logged = (await log.all()).filter(({ seq }) => seq > seen)
       seen = logged.at(-1)?.seq ?? seen
 
       const states = new Map<string, Relation[]>()
-      const statesOf = ({ actor, target }: Pick<Deed, 'actor' | 'target'>): Relation[] => {
+      const statesOf = ({ actor, target }: Pick<Operation, 'actor' | 'target'>): Relation[] => {
         const key = [actor, target].sort().join()
         const known = states.get(key) ?? [reference.between(actor, target)]
         states.set(key, known)
@@ -127,18 +127,18 @@ describeWithPostgres('Users of all protocols who act at the same instant', () =>
         passed.push(reference.between(event.actor, event.target))
       }
       // Each was answered as it had to be at some time within the moment.
-      for (const [at, { deed }] of attempts.entries()) {
-        const outcomes = statesOf(deed).map(state => perform(state, deed)[0] !== 'refused')
-        expect([deed, outcomes]).toEqual([deed, expect.arrayContaining([answers[at]])])
+      for (const [at, { operation }] of attempts.entries()) {
+        const outcomes = statesOf(operation).map(state => perform(state, operation)[0] !== 'refused')
+        expect([operation, outcomes]).toEqual([operation, expect.arrayContaining([answers[at]])])
       }
       await checkAll(members, reference)
     }
-    await part(members)
+    await disconnectMembers(members)
   }
 
   it(`see the same, as if they had acted one after the other (seed ${SEED})`, async () => {
-    const moment = fc.tuple(wait, fc.array(deed, { minLength: 2, maxLength: 10, size: 'max' }))
+    const moment = fc.tuple(wait, fc.array(operation, { minLength: 2, maxLength: 10, size: 'max' }))
     const moments = fc.array(moment, { minLength: 3, maxLength: 8, size: 'max' })
     await fc.assert(fc.asyncProperty(moments, live), { seed: SEED, numRuns: 12, endOnFailure: true })
-  }, 120_000)
+  })
 })

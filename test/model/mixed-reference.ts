@@ -2,7 +2,7 @@ import type { Address } from '../../src/domain/address.ts'
 import type { PairAction } from '../../src/domain/friendship.ts'
 
 /** What one user does to another, at a time in unix milliseconds. */
-export interface Deed {
+export interface Operation {
   readonly actor: Address
   readonly target: Address
   readonly action: PairAction
@@ -14,7 +14,7 @@ export interface Relation {
   readonly friends: boolean
   readonly askedBy: Address | null
   readonly blockedBy: readonly Address[]
-  readonly last: Deed | null
+  readonly last: Operation | null
 }
 
 const STRANGERS: Relation = { friends: false, askedBy: null, blockedBy: [], last: null }
@@ -22,35 +22,40 @@ const STRANGERS: Relation = { friends: false, askedBy: null, blockedBy: [], last
 /** Kept: it was so already, and is answered like what was done. */
 export type Outcome = 'done' | 'kept' | 'refused'
 
-/** The rules of friendships and blocks, as short as they can be said, told without a look at the service. */
-export function perform(relation: Relation, deed: Deed): [Outcome, Relation] {
+/** The rules of friendships and blocks, as short as they can be said, without a look at the service. */
+export function perform(relation: Relation, operation: Operation): [Outcome, Relation] {
   const { friends, askedBy, blockedBy, last } = relation
-  const { actor, action } = deed
+  const { actor, action } = operation
   const kept: [Outcome, Relation] = ['kept', relation]
   const blocks = blockedBy.includes(actor)
   if (action === 'block') {
-    return blocks ? kept : ['done', { ...STRANGERS, blockedBy: [...blockedBy, actor], last: deed }]
+    return blocks ? kept : ['done', { ...STRANGERS, blockedBy: [...blockedBy, actor], last: operation }]
   }
   if (action === 'unblock') {
-    return blocks ? ['done', { ...relation, blockedBy: blockedBy.filter(by => by !== actor), last: deed }] : kept
+    return blocks ? ['done', { ...relation, blockedBy: blockedBy.filter(by => by !== actor), last: operation }] : kept
   }
-  if (last?.action === action && last.actor === actor && deed.at - last.at <= 10_000) return kept
+  if (last?.action === action && last.actor === actor && operation.at - last.at <= 10_000) return kept
   const isPossible = {
     request: !friends && askedBy === null,
     cancel: askedBy === actor,
-    accept: askedBy === deed.target,
-    reject: askedBy === deed.target,
+    accept: askedBy === operation.target,
+    reject: askedBy === operation.target,
     delete: friends
   }[action]
   if (blockedBy.length > 0 || !isPossible) return ['refused', relation]
-  const next = { ...STRANGERS, friends: action === 'accept', askedBy: action === 'request' ? actor : null, last: deed }
+  const next = {
+    ...STRANGERS,
+    friends: action === 'accept',
+    askedBy: action === 'request' ? actor : null,
+    last: operation
+  }
   return ['done', next]
 }
 
-/** What the other one is told of a deed, by each protocol. */
+/** What the other one receives of an operation, by each protocol. */
 export function newsOf(
   { friends, askedBy }: Relation,
-  { actor, action }: Deed
+  { actor, action }: Operation
 ): { v1: PairAction[]; v2: PairAction[] } {
   if (action === 'unblock') return { v1: [], v2: [] }
   if (action !== 'block') return { v1: [action], v2: [action] }
@@ -67,9 +72,9 @@ export class Reference {
     return this.#relations.get([a, b].sort().join()) ?? STRANGERS
   }
 
-  perform(deed: Deed): Outcome {
-    const [outcome, next] = perform(this.between(deed.actor, deed.target), deed)
-    this.#relations.set([deed.actor, deed.target].sort().join(), next)
+  perform(operation: Operation): Outcome {
+    const [outcome, next] = perform(this.between(operation.actor, operation.target), operation)
+    this.#relations.set([operation.actor, operation.target].sort().join(), next)
     return outcome
   }
 }

@@ -1,5 +1,5 @@
 import type { V1Event, V1User } from '../env/app.ts'
-import { type Deed, eventOf, type Outcome } from './reference.ts'
+import { eventOf, type Operation, type Outcome } from './reference.ts'
 
 /** An event in one line, which says all that it holds. */
 export function inWords(event: V1Event | undefined): string {
@@ -9,7 +9,7 @@ export function inWords(event: V1Event | undefined): string {
 }
 
 /** Does it through the published client. @returns the event that answered it in words, or the text of the refusal */
-export async function send({ client }: V1User, { action, target, message }: Deed): Promise<string> {
+export async function send({ client }: V1User, { action, target, message }: Operation): Promise<string> {
   const calls = {
     request: () => client.requestFriendship(target, message),
     accept: () => client.acceptFriendshipRequest(target),
@@ -22,5 +22,5 @@ export async function send({ client }: V1User, { action, target, message }: Deed
 
 /** What the one who acted is answered. */
 export function answerTo(outcome: Outcome): string {
-  return outcome.kind === 'refused' ? outcome.text : inWords(eventOf(outcome.deed, outcome.deed.target))
+  return outcome.kind === 'refused' ? outcome.text : inWords(eventOf(outcome.operation, outcome.operation.target))
 }

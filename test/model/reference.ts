@@ -4,7 +4,7 @@ import type { V1Event } from '../env/app.ts'
 export const ACTIONS = ['request', 'accept', 'reject', 'cancel', 'delete'] as const
 
 /** What one user does to another, at a time in unix milliseconds. */
-export interface Deed {
+export interface Operation {
   readonly actor: Address
   readonly action: (typeof ACTIONS)[number]
   readonly target: Address
@@ -15,13 +15,13 @@ export interface Deed {
 /** What two users are to each other. */
 export interface Relation {
   readonly friends: boolean
-  readonly asked: Deed | null
-  /** The last deed that changed something. */
-  readonly last: Deed | null
+  readonly asked: Operation | null
+  /** The last operation that changed something. */
+  readonly last: Operation | null
 }
 
 export type Outcome =
-  | { readonly kind: 'done' | 'repeated'; readonly deed: Deed }
+  | { readonly kind: 'done' | 'repeated'; readonly operation: Operation }
   | { readonly kind: 'refused'; readonly text: string }
 
 export const STRANGERS: Relation = { friends: false, asked: null, last: null }
@@ -29,26 +29,31 @@ export const STRANGERS: Relation = { friends: false, asked: null, last: null }
 const IMPOSSIBLE = 'Invalid friendship event update transition'
 const NOT_YOURS = 'Invalid acting user for friendship event update'
 
-/** The rules of friendship, as short as they can be said: what the service must do, told without looking at it. */
-export function perform(relation: Relation, deed: Deed): [Outcome, Relation] {
+/** The rules of friendship, as short as they can be said: what the service must do, without a look at it. */
+export function perform(relation: Relation, operation: Operation): [Outcome, Relation] {
   const { friends, asked, last } = relation
   const refuse = (text: string): [Outcome, Relation] => [{ kind: 'refused', text }, relation]
-  const isSame = last?.action === deed.action && last.actor === deed.actor && last.message === deed.message
-  if (last && isSame && deed.at - last.at <= 10_000) return [{ kind: 'repeated', deed: last }, relation]
+  const isSame =
+    last?.action === operation.action && last.actor === operation.actor && last.message === operation.message
+  if (last && isSame && operation.at - last.at <= 10_000) return [{ kind: 'repeated', operation: last }, relation]
 
-  if (deed.action === 'request' && (asked || friends)) return refuse(IMPOSSIBLE)
-  if (deed.action === 'delete' && !friends) return refuse(IMPOSSIBLE)
-  if (deed.action === 'accept' || deed.action === 'reject' || deed.action === 'cancel') {
+  if (operation.action === 'request' && (asked || friends)) return refuse(IMPOSSIBLE)
+  if (operation.action === 'delete' && !friends) return refuse(IMPOSSIBLE)
+  if (operation.action === 'accept' || operation.action === 'reject' || operation.action === 'cancel') {
     if (!asked) return refuse(IMPOSSIBLE)
-    const isMine = (deed.action === 'cancel') === (asked.actor === deed.actor)
-    if (!isMine) return refuse(`${NOT_YOURS} ${deed.action}`)
+    const isMine = (operation.action === 'cancel') === (asked.actor === operation.actor)
+    if (!isMine) return refuse(`${NOT_YOURS} ${operation.action}`)
   }
-  const next = { friends: deed.action === 'accept', asked: deed.action === 'request' ? deed : null, last: deed }
-  return [{ kind: 'done', deed }, next]
+  const next = {
+    friends: operation.action === 'accept',
+    asked: operation.action === 'request' ? operation : null,
+    last: operation
+  }
+  return [{ kind: 'done', operation }, next]
 }
 
-/** A deed as v1 tells it to one of the two, naming the other. */
-export function eventOf({ action, message, at }: Deed, other: Address): V1Event {
+/** An operation as v1 tells it to one of the two, naming the other. */
+export function eventOf({ action, message, at }: Operation, other: Address): V1Event {
   const user = { address: other }
   return action === 'request'
     ? { request: { user, message, createdAt: Math.floor(at / 1000) } }
@@ -58,12 +63,12 @@ export function eventOf({ action, message, at }: Deed, other: Address): V1Event 
 /** The relations of a few users. */
 export class Reference {
   readonly #relations = new Map<string, Relation>()
-  readonly #done: Deed[] = []
+  readonly #done: Operation[] = []
 
-  perform(deed: Deed): Outcome {
-    const [outcome, next] = perform(this.between(deed.actor, deed.target), deed)
-    this.#relations.set(keyOf(deed.actor, deed.target), next)
-    if (outcome.kind === 'done') this.#done.push(deed)
+  perform(operation: Operation): Outcome {
+    const [outcome, next] = perform(this.between(operation.actor, operation.target), operation)
+    this.#relations.set(keyOf(operation.actor, operation.target), next)
+    if (outcome.kind === 'done') this.#done.push(operation)
     return outcome
   }
 
@@ -76,8 +81,8 @@ export class Reference {
   }
 
   /** Requests that wait for an answer, newest first. */
-  waiting(): Deed[] {
-    return this.#done.filter(deed => this.between(deed.actor, deed.target).asked === deed).reverse()
+  waiting(): Operation[] {
+    return this.#done.filter(operation => this.between(operation.actor, operation.target).asked === operation).reverse()
   }
 }
 

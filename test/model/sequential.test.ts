@@ -5,12 +5,12 @@ import { describeEachDatabase } from '../env/databases.ts'
 import { Clock, startOn } from '../env/service.ts'
 import { until } from '../env/until.ts'
 import { answerTo, inWords, send } from './operations.ts'
-import { ACTIONS, type Deed, eventOf, Reference } from './reference.ts'
+import { ACTIONS, eventOf, type Operation, Reference } from './reference.ts'
 import { SEED } from './seed.ts'
 
 const USERS = 3
 
-/** A deed, or the one before once more, after some time. */
+/** An operation, or the one before once more, after some time. */
 const step = fc.record({
   isRepeat: fc.boolean(),
   actor: fc.nat(USERS - 1),
@@ -30,10 +30,10 @@ interface Member {
 describeEachDatabase('Three users who do one thing after the other', kind => {
   const clock = new Clock()
   let env: Env
-  let bell: V1User
+  let sentinel: V1User
   beforeAll(async () => {
     env = await startOn(kind, {}, clock)
-    bell = await env.login()
+    sentinel = await env.login()
   })
   afterAll(() => env.stop())
 
@@ -51,8 +51,12 @@ describeEachDatabase('Three users who do one thing after the other', kind => {
     const [other] = addresses.filter(each => each !== address)
     const common = friends.filter(friend => reference.friends(other!, addresses).includes(friend))
     const waiting = reference.waiting()
-    const incoming = waiting.filter(({ target }) => target === address).map(deed => eventOf(deed, deed.actor).request)
-    const outgoing = waiting.filter(({ actor }) => actor === address).map(deed => eventOf(deed, deed.target).request)
+    const incoming = waiting
+      .filter(({ target }) => target === address)
+      .map(operation => eventOf(operation, operation.actor).request)
+    const outgoing = waiting
+      .filter(({ actor }) => actor === address)
+      .map(operation => eventOf(operation, operation.target).request)
     const lists = [
       collect(client.getFriends()),
       collect(client.getMutualFriends(other!)),
@@ -68,7 +72,7 @@ describeEachDatabase('Three users who do one thing after the other', kind => {
     ])
   }
 
-  async function checkPushes({ inbox, expected }: Member): Promise<void> {
+  async function checkReceivedUpdates({ inbox, expected }: Member): Promise<void> {
     await until(() => inbox.events.length >= expected.length, 'the update comes')
     expect(inbox.events.map(inWords)).toEqual(expected)
   }
@@ -76,34 +80,34 @@ describeEachDatabase('Three users who do one thing after the other', kind => {
   async function live(steps: readonly Step[]): Promise<void> {
     const all = await members()
     const reference = new Reference()
-    let last: Deed | undefined
+    let last: Operation | undefined
     for (const { isRepeat, actor, distance, action, message, wait } of steps) {
       clock.at += wait
       const who = { actor: all[actor]!.user.address, target: all[(actor + distance) % USERS]!.user.address }
       const fresh = { ...who, action, message: action === 'request' ? message : undefined }
-      const deed: Deed = { ...(isRepeat && last ? last : fresh), at: clock.at }
-      last = deed
-      const outcome = reference.perform(deed)
-      const sender = all.find(({ user }) => user.address === deed.actor)!
-      expect(await send(sender.user, deed)).toEqual(answerTo(outcome))
-      const receiver = all.find(({ user }) => user.address === deed.target)!
-      if (outcome.kind === 'done') receiver.expected.push(inWords(eventOf(deed, deed.actor)))
-      await Promise.all(all.map(checkPushes))
+      const operation: Operation = { ...(isRepeat && last ? last : fresh), at: clock.at }
+      last = operation
+      const outcome = reference.perform(operation)
+      const sender = all.find(({ user }) => user.address === operation.actor)!
+      expect(await send(sender.user, operation)).toEqual(answerTo(outcome))
+      const receiver = all.find(({ user }) => user.address === operation.target)!
+      if (outcome.kind === 'done') receiver.expected.push(inWords(eventOf(operation, operation.actor)))
+      await Promise.all(all.map(checkReceivedUpdates))
       await Promise.all(all.map(member => checkLists(member, all, reference)))
     }
-    // What comes next is the bell: nothing else was on its way.
+    // What comes next is the request of the sentinel: nothing else was on its way.
     for (const member of all) {
-      const rung = await bell.client.requestFriendship(member.user.address)
-      member.expected.push(inWords({ request: { ...rung!.request!, user: { address: bell.address } } }))
-      await checkPushes(member)
+      const rung = await sentinel.client.requestFriendship(member.user.address)
+      member.expected.push(inWords({ request: { ...rung!.request!, user: { address: sentinel.address } } }))
+      await checkReceivedUpdates(member)
     }
     for (const { user } of all) {
-      await bell.client.cancelFriendshipRequest(user.address)
+      await sentinel.client.cancelFriendshipRequest(user.address)
       user.client.disconnect()
     }
   }
 
-  test(`are answered, listed and told as the rules say (seed ${SEED})`, async () => {
+  test(`are answered, listed and notified as the rules say (seed ${SEED})`, async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 15 }), live), {
       seed: SEED,
       numRuns: 20

@@ -2,7 +2,7 @@ import { Client } from 'pg'
 import type { Address } from '../../src/domain/address.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
 import { ACTION_CODE, actionOf, fromBytes } from '../../src/storage/schema.ts'
-import type { Told } from '../env/device.ts'
+import type { ReceivedUpdate } from '../env/device.ts'
 
 /** One row of the event log. */
 export interface Logged {
@@ -14,7 +14,7 @@ export interface Logged {
 }
 
 /** What a client did, and what it knows of the outcome. */
-export interface Deed {
+export interface Operation {
   readonly actor: Address
   readonly target: Address
   readonly action: FriendshipAction
@@ -40,25 +40,25 @@ export async function readLog(databaseUrl: string): Promise<Logged[]> {
   }
 }
 
-/** Mistakes in what became of the deeds: every request has a message of its own, by which it is found in the log. */
-export function checkDeeds(deeds: readonly Deed[], log: readonly Logged[]): string[] {
-  const mistakes: string[] = []
+/** Violations in what became of the operations: every request has a message of its own, by which it is found in the log. */
+export function checkOperations(operations: readonly Operation[], log: readonly Logged[]): string[] {
+  const violations: string[] = []
   const timesOf = new Map<string | null, number>()
   for (const { message } of log) timesOf.set(message, (timesOf.get(message) ?? 0) + 1)
-  for (const deed of deeds) {
-    if (deed.action !== 'request') continue
-    const times = timesOf.get(deed.message) ?? 0
-    const allowed = { acknowledged: [1], refused: [0], 'in doubt': [0, 1] }[deed.outcome]
+  for (const operation of operations) {
+    if (operation.action !== 'request') continue
+    const times = timesOf.get(operation.message) ?? 0
+    const allowed = { acknowledged: [1], refused: [0], 'in doubt': [0, 1] }[operation.outcome]
     if (!allowed.includes(times))
-      mistakes.push(`${describe(deed)} was ${deed.outcome}, and is ${times} times in the log`)
+      violations.push(`${describe(operation)} was ${operation.outcome}, and is ${times} times in the log`)
   }
-  return mistakes
+  return violations
 }
 
 /** Whether the log is what the rules allow: each event of a pair follows from the one before it. */
 export function checkLog(log: readonly Logged[]): string[] {
   const after = new Map<string, Logged>()
-  const mistakes: string[] = []
+  const violations: string[] = []
   for (const event of log) {
     const pair = [event.actor, event.target].sort().join()
     const before = after.get(pair)
@@ -70,44 +70,48 @@ export function checkLog(log: readonly Logged[]): string[] {
       cancel: isAnswer && before?.actor === event.actor,
       delete: before?.action === 'accept'
     }[event.action]
-    if (!allowed) mistakes.push(`${describe(event)} follows ${before ? describe(before) : 'nothing'}`)
+    if (!allowed) violations.push(`${describe(event)} follows ${before ? describe(before) : 'nothing'}`)
     after.set(pair, event)
   }
-  return mistakes
+  return violations
 }
 
-/** What a device may be told although it was told it before. */
+/** What a device may receive although it received it before. */
 export interface Leniency {
   /** Whether after a loss that came without a word the last event may come again. */
   readonly mayRepeat: boolean
 }
 
 /**
- * Mistakes in what a device was told of one other user, against what the log says that it should have been told since
- * it first listened. It is told every event, in order, once; but
+ * Violations in what a device received of one other user, against what the log says that it should have received since
+ * it first listened. It receives every event, in order, once; but
  * - over a loss of the connection only the last event of the pair has to come, and
- * - after one without a word, the last event may be told again, whose acknowledgement was underway when it broke.
+ * - after one without a word, the last event may come again, whose acknowledgement was underway when it broke.
  * Answers carry nothing to know them by, so all places in the log where the device can be are followed at once.
  */
-export function checkHistory(told: readonly Told[], due: readonly Logged[], { mayRepeat }: Leniency): string[] {
+export function checkHistory(
+  received: readonly ReceivedUpdate[],
+  due: readonly Logged[],
+  { mayRepeat }: Leniency
+): string[] {
   let places = new Set([0])
   let isAfterLoss = false
-  for (const entry of told) {
-    if (entry === 'lost') {
+  for (const entry of received) {
+    if (entry === 'disconnected') {
       isAfterLoss = true
       continue
     }
     const first = Math.min(...places)
     const reachable = isAfterLoss ? numbers(Math.max(first - Number(mayRepeat), 0), due.length) : places
     const next = [...reachable].filter(at => isSame(due[at], entry)).map(at => at + 1)
-    if (next.length === 0) return [`was told of ${describe(entry)}, but could only be told of what follows ${first}`]
+    if (next.length === 0) return [`received ${describe(entry)}, but could only receive what follows ${first}`]
     places = new Set(next)
     isAfterLoss = false
   }
   return places.has(due.length)
     ? []
     : [
-        `was not told of ${due
+        `did not receive ${due
           .slice(Math.max(...places))
           .map(describe)
           .join(', ')}`

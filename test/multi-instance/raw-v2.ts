@@ -3,7 +3,7 @@ import { handshakeOf } from '../env/v2.ts'
 import { RawClient } from '../rpc/engine/clients.ts'
 import { TYPE } from '../rpc/engine/frames.ts'
 
-/** A new user on v2 who sends what they are told to, frame by frame, with the service loaded. */
+/** A new user on v2 who sends frame by frame what a test wants, with the service loaded. */
 export async function openRawV2(rpcUrl: string) {
   const wallet = await createWallet()
   const client = await RawClient.open(rpcUrl)

@@ -3,7 +3,15 @@ import { FRIENDSHIP_ACTIONS } from '../../src/domain/friendship.ts'
 import type { Cluster } from '../env/cluster.ts'
 import type { Device } from '../env/device.ts'
 import { until } from '../env/until.ts'
-import { checkDeeds, checkHistory, checkLog, type Deed, type Leniency, type Logged, readLog } from './history.ts'
+import {
+  checkHistory,
+  checkLog,
+  checkOperations,
+  type Leniency,
+  type Logged,
+  type Operation,
+  readLog
+} from './history.ts'
 import { pause, type Random } from './random.ts'
 
 /** Between two tries to reach an instance, and between two actions of a user at most; in milliseconds. */
@@ -23,7 +31,7 @@ interface WorldOptions {
 
 /** Users who act, listen, and come back when they are lost, wherever there is an instance. */
 export class World {
-  readonly deeds: Deed[] = []
+  readonly operations: Operation[] = []
   readonly devices: readonly Device[]
   readonly #options: WorldOptions
   readonly #listening: readonly Promise<void>[]
@@ -39,14 +47,14 @@ export class World {
     this.#listening = devices.map(device => this.#listen(device))
   }
 
-  /** Resolves when everybody listens, and begins to act: whoever does not listen yet is not told. */
+  /** Resolves when everybody listens, and begins to act: updates before that are not sent. */
   static async start(options: WorldOptions): Promise<World> {
     const { cluster, devicesOfEach } = options
     const each = Array.from({ length: devicesOfEach }, () => [cluster.tokenDevice(), cluster.keyDevice()])
     const devices = await Promise.all(each.flat())
-    const before = await streamsBegun(cluster)
+    const before = await streamsStarted(cluster)
     const world = new World(options, devices)
-    await until(async () => (await streamsBegun(cluster)) >= before + devices.length, 'everybody listens')
+    await until(async () => (await streamsStarted(cluster)) >= before + devices.length, 'everybody listens')
     world.#acting = devices.map(device => world.#act(device))
     return world
   }
@@ -57,20 +65,20 @@ export class World {
 
   /** Actions that were acknowledged as done. */
   get acknowledged(): number {
-    return this.deeds.filter(({ outcome }) => outcome === 'acknowledged').length
+    return this.operations.filter(({ outcome }) => outcome === 'acknowledged').length
   }
 
   /** Resolves when so many more actions are acknowledged. */
   async goesOn(actions: number): Promise<void> {
     const wanted = this.acknowledged + actions
-    await until(() => this.acknowledged >= wanted, `${actions} more actions are acknowledged`, 60_000)
+    await until(() => this.acknowledged >= wanted, `${actions} more actions are acknowledged`)
   }
 
   /**
-   * Ends what the users do, and waits until everybody was told.
-   * @param faults resolves when everything that was broken is mended
-   * @param leniency what a device may be told again
-   * @returns what is wrong with the log, with what was acknowledged, and with what each device was told
+   * Ends what the users do, and waits until everybody has received everything.
+   * @param faults resolves when everything that was broken is restored
+   * @param leniency what a device may receive again
+   * @returns what is wrong with the log, with what was acknowledged, and with what each device received
    */
   async end(faults: Promise<void> = Promise.resolve(), leniency: Leniency = { mayRepeat: true }): Promise<string[]> {
     this.#isOver = true
@@ -80,15 +88,15 @@ export class World {
       (await Promise.all(instances.map(one => one.health('ready')))).every(Boolean)
     await until(areWell, 'all is well')
     let log: readonly Logged[] = []
-    const mistakes = (): string[] => this.devices.flatMap(device => historyMistakes(device, log, leniency))
-    const isTold = async (): Promise<boolean> => {
+    const violations = (): string[] => this.devices.flatMap(device => historyViolations(device, log, leniency))
+    const isReceived = async (): Promise<boolean> => {
       log = await readLog(databaseUrl) // anew: what was in doubt may be done only now
-      return mistakes().length === 0
+      return violations().length === 0
     }
-    await until(isTold, 'everybody was told').catch(() => undefined)
-    const all = [...checkLog(log), ...checkDeeds(this.deeds, log), ...mistakes()]
+    await until(isReceived, 'everybody has received everything').catch(() => undefined)
+    const all = [...checkLog(log), ...checkOperations(this.operations, log), ...violations()]
     this.#isLeft = true
-    for (const device of this.devices) device.lose()
+    for (const device of this.devices) device.terminate()
     await Promise.all(this.#listening)
     return all
   }
@@ -99,7 +107,7 @@ export class World {
     while (!this.#isLeft) {
       try {
         await device.connect(cluster.instance(random(cluster.instances.length)).rpcUrl)
-        await Promise.race([device.listen(), device.lost()])
+        await Promise.race([device.listen(), device.disconnected()])
       } catch {
         await pause(RETRY_MS) // the instance, or its database, is away: try another
       }
@@ -117,34 +125,34 @@ export class World {
         continue
       }
       const message = action === 'request' ? `m${this.#messages++}` : null
-      const deed = { actor: device.address, target: target.address, action, message }
-      const lost = device.lost().then(() => 'lost' as const)
-      const answer = device.act(action, target.address, message ?? undefined).catch(() => 'lost' as const)
-      this.deeds.push({ ...deed, outcome: outcomeOf(await Promise.race([answer, lost])) })
-      if (losesDevices && random(LOSS_IN) === 0) device.lose()
+      const operation = { actor: device.address, target: target.address, action, message }
+      const lost = device.disconnected().then(() => 'disconnected' as const)
+      const answer = device.act(action, target.address, message ?? undefined).catch(() => 'disconnected' as const)
+      this.operations.push({ ...operation, outcome: outcomeOf(await Promise.race([answer, lost])) })
+      if (losesDevices && random(LOSS_IN) === 0) device.terminate()
       await pause(random(PACE_MS))
     }
   }
 }
 
 /** Streams of updates that were opened afresh on any instance. */
-async function streamsBegun({ instances }: Cluster): Promise<number> {
+async function streamsStarted({ instances }: Cluster): Promise<number> {
   const series = 'dcl_social_service_rpc_streams_begun_total{beginning="fresh"}'
   const counts = await Promise.all(instances.map(one => one.metric(series)))
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-function outcomeOf(answer: string): Deed['outcome'] {
+function outcomeOf(answer: string): Operation['outcome'] {
   if (answer === 'event') return 'acknowledged'
-  return answer === 'lost' || answer === 'internalServerError' ? 'in doubt' : 'refused'
+  return answer === 'disconnected' || answer === 'internalServerError' ? 'in doubt' : 'refused'
 }
 
-function historyMistakes(device: Device, log: readonly Logged[], leniency: Leniency): string[] {
+function historyViolations(device: Device, log: readonly Logged[], leniency: Leniency): string[] {
   const toDevice = log.filter(({ target }) => target === device.address)
   const others = new Set<Address>(toDevice.map(({ actor }) => actor))
   return [...others].flatMap(other => {
-    const told = device.told.filter(entry => entry === 'lost' || entry.actor === other)
+    const received = device.received.filter(entry => entry === 'disconnected' || entry.actor === other)
     const due = toDevice.filter(({ actor }) => actor === other)
-    return checkHistory(told, due, leniency).map(mistake => `${device.address.slice(0, 8)} ${mistake}`)
+    return checkHistory(received, due, leniency).map(violation => `${device.address.slice(0, 8)} ${violation}`)
   })
 }

@@ -20,13 +20,13 @@ describe('while the channel is away', () => {
     await pass(2 * BEAT_MS)
     two.channel.cut()
     await pass(60_000)
-    expect(two.told).toEqual(['1 online'])
-    two.channel.mend()
+    expect(two.changes).toEqual(['1 online'])
+    two.channel.restore()
     await pass(3 * BEAT_MS - 500)
-    expect(two.told).toEqual(['1 online'])
-    one.channel.mend()
+    expect(two.changes).toEqual(['1 online'])
+    one.channel.restore()
     await pass(60_000)
-    expect(two.told).toEqual(['1 online'])
+    expect(two.changes).toEqual(['1 online'])
   })
 
   it('an instance that crashed meanwhile takes its users with it afterwards', async () => {
@@ -37,9 +37,9 @@ describe('while the channel is away', () => {
     two.channel.cut()
     await one.crash()
     await pass(60_000)
-    two.channel.mend()
+    two.channel.restore()
     await pass(5 * BEAT_MS)
-    expect(two.told).toEqual(['1 online', '1 offline'])
+    expect(two.changes).toEqual(['1 online', '1 offline'])
   })
 
   it('a user who changes over to another instance stays online, and one who leaves is offline afterwards', async () => {
@@ -54,12 +54,12 @@ describe('while the channel is away', () => {
     two.connect(alice)
     await pass(3 * GRACE_MS)
     for (const { channel } of instances) {
-      channel.mend()
+      channel.restore()
       await pass(700)
     }
     await pass(5 * BEAT_MS)
     const expected = ['1 online', '2 online', '2 offline']
-    expect([one.told.slice().sort(), two.told.slice().sort(), three.told.slice().sort()]).toEqual([
+    expect([one.changes.slice().sort(), two.changes.slice().sort(), three.changes.slice().sort()]).toEqual([
       expected.slice().sort(),
       expected.slice().sort(),
       expected.slice().sort()
@@ -75,23 +75,23 @@ describe('while the channel is away', () => {
     one.disconnect(alice)
     three.connect(alice)
     await pass(GRACE_MS - 2000)
-    one.channel.mend()
-    two.channel.mend()
+    one.channel.restore()
+    two.channel.restore()
     await pass(4000)
-    three.channel.mend()
+    three.channel.restore()
     await pass(60_000)
-    expect([one.told, two.told, three.told]).toEqual([['1 online'], ['1 online'], ['1 online']])
+    expect([one.changes, two.changes, three.changes]).toEqual([['1 online'], ['1 online'], ['1 online']])
   })
 
-  it('for very long, who leaves is offline in the end', async () => {
+  it('a user who leaves is offline in the end, however long it lasts', async () => {
     const { instances } = start('one')
     const [one] = instances
     one.connect(alice)
     one.channel.cut()
     one.disconnect(alice)
     await pass(2 * GRACE_MS)
-    expect(one.told).toEqual(['1 online'])
+    expect(one.changes).toEqual(['1 online'])
     await pass(60_000)
-    expect(one.told).toEqual(['1 online', '1 offline'])
+    expect(one.changes).toEqual(['1 online', '1 offline'])
   })
 })

@@ -13,7 +13,7 @@ afterEach(() => {
 })
 
 /** So long it takes at most until others know, when nothing is lost. */
-const TOLD_MS = 50
+const PROPAGATION_MS = 50
 
 describe('with several instances', () => {
   it('a user is online everywhere from the first connection until the grace after the last one, wherever it is', async () => {
@@ -21,22 +21,22 @@ describe('with several instances', () => {
     const [one, two] = instances
     one.connect(alice)
     await pass(BEAT_MS + 500)
-    expect(two.told).toEqual(['1 online'])
+    expect(two.changes).toEqual(['1 online'])
     two.connect(alice)
     one.disconnect(alice)
     await pass(10 * GRACE_MS)
     two.disconnect(alice)
     await pass(GRACE_MS - 1)
-    expect([one.told, two.told]).toEqual([['1 online'], ['1 online']])
-    await pass(TOLD_MS)
-    expect([one.told, two.told]).toEqual([
+    expect([one.changes, two.changes]).toEqual([['1 online'], ['1 online']])
+    await pass(PROPAGATION_MS)
+    expect([one.changes, two.changes]).toEqual([
       ['1 online', '1 offline'],
       ['1 online', '1 offline']
     ])
-    expect([one.network.size, two.network.size]).toEqual([0, 0])
+    expect([one.presence.size, two.presence.size]).toEqual([0, 0])
   })
 
-  it('a change is told at once, and many at a time in few messages', async () => {
+  it('a change is announced at once, and many at a time in few messages', async () => {
     const { wires, instances } = start('one', 'two')
     const [one, two] = instances
     one.connect(alice)
@@ -44,7 +44,7 @@ describe('with several instances', () => {
     const sent: ChannelMessage[] = []
     wires.filter = message => sent.push(message) > 0
     one.connect(...crowd)
-    await pass(TOLD_MS)
+    await pass(PROPAGATION_MS)
     expect(two.sees(crowd)).toEqual(crowd)
     expect(sent.map(({ kind }) => kind)).toEqual(['presence-change', 'presence-change', 'presence-change'])
   })
@@ -57,42 +57,42 @@ describe('with several instances', () => {
     two.connect(alice)
     await pass(BEAT_MS + 500)
     expect(two.sees(crowd)).toEqual(crowd)
-    expect(one.network.isOnline(alice)).toBe(true)
-    expect([one.network.instances, two.network.instances]).toEqual([2, 2])
-    expect(two.network.size).toBe(crowd.length + 1)
+    expect(one.presence.isOnline(alice)).toBe(true)
+    expect([one.presence.instances, two.presence.instances]).toEqual([2, 2])
+    expect(two.presence.size).toBe(crowd.length + 1)
   })
 
-  it('it learns it at once when its channel says that it may have missed something', async () => {
+  it('a new instance learns who is there at once when its channel says that it may have missed something', async () => {
     const { wires, instances } = start('one')
     instances[0].connect(alice)
-    await pass(TOLD_MS)
+    await pass(PROPAGATION_MS)
     const late = new Wire(wires)
     late.cut()
     const two = new Instance('two', late)
-    late.mend()
+    late.restore()
     await pass(300)
-    expect(two.told).toEqual(['1 online'])
+    expect(two.changes).toEqual(['1 online'])
   })
 })
 
 describe('an instance that ends', () => {
-  it('in good order, leaves its users the grace to come back elsewhere, and nobody is told', async () => {
+  it('leaves its users the grace to come back elsewhere, and nobody notices, when it ends in good order', async () => {
     const { instances } = start('one', 'two')
     const [one, two] = instances
     one.connect(alice, bob)
     await pass(BEAT_MS + 500)
     await one.stop()
-    expect(two.network.instances).toBe(2)
+    expect(two.presence.instances).toBe(2)
     await pass(GRACE_MS - 10)
-    expect(two.network.instances).toBe(1)
+    expect(two.presence.instances).toBe(1)
     two.connect(alice)
-    await pass(TOLD_MS)
-    expect(two.told).toEqual(['1 online', '2 online', '2 offline'])
+    await pass(PROPAGATION_MS)
+    expect(two.changes).toEqual(['1 online', '2 online', '2 offline'])
     await pass(10 * GRACE_MS)
-    expect(two.told).toEqual(['1 online', '2 online', '2 offline'])
+    expect(two.changes).toEqual(['1 online', '2 online', '2 offline'])
   })
 
-  it('by a crash, takes its users with it when it was silent three times, but for those who came back elsewhere', async () => {
+  it('takes its users with it after three silent beats when it crashes, but for those who came back elsewhere', async () => {
     const { instances } = start('one', 'two', 'three')
     const [one, two, three] = instances
     one.connect(alice, bob)
@@ -101,10 +101,10 @@ describe('an instance that ends', () => {
     two.connect(alice)
     await pass(3 * BEAT_MS - 500)
     expect(two.sees([alice, bob])).toEqual([alice, bob])
-    await pass(BEAT_MS + TOLD_MS)
-    expect(two.told).toEqual(['1 online', '2 online', '2 offline'])
-    expect(three.told).toEqual(['1 online', '2 online', '2 offline'])
-    expect(two.network.instances).toBe(2)
+    await pass(BEAT_MS + PROPAGATION_MS)
+    expect(two.changes).toEqual(['1 online', '2 online', '2 offline'])
+    expect(three.changes).toEqual(['1 online', '2 online', '2 offline'])
+    expect(two.presence.instances).toBe(2)
   })
 })
 
@@ -115,26 +115,26 @@ it('many users who are gone at once do not hold up everything else', async () =>
   await pass(BEAT_MS + 500)
   await one.crash()
   let mostAtOnce = 0
-  while (two.network.size > 0) {
-    const before = two.network.size
+  while (two.presence.size > 0) {
+    const before = two.presence.size
     await vi.advanceTimersToNextTimerAsync()
-    mostAtOnce = Math.max(mostAtOnce, before - two.network.size)
+    mostAtOnce = Math.max(mostAtOnce, before - two.presence.size)
   }
   expect(mostAtOnce).toBeLessThanOrEqual(200)
 })
 
-it('so many instances as nobody runs are not kept', async () => {
+it('an instance beyond the hundredth is not followed', async () => {
   const { instances } = start('one')
   const [one] = instances
   for (let n = 0; n < 1000; n += 1) {
     const online = [userOf(n)]
-    one.channel.tell({ kind: 'presence-whole', instance: `invented ${n}`, version: 0, part: 0, parts: 1, online })
+    one.channel.receive({ kind: 'presence-snapshot', instance: `invented ${n}`, version: 0, part: 0, parts: 1, online })
   }
-  expect([one.network.instances, one.network.size]).toEqual([101, 100])
+  expect([one.presence.instances, one.presence.size]).toEqual([101, 100])
 })
 
 describe('when messages are lost', () => {
-  it('it is noticed with the next one, and what was missed is asked for', async () => {
+  it('the next message shows it, and a snapshot is requested', async () => {
     const { wires, instances } = start('one', 'two')
     const [one, two] = instances
     one.connect(alice)
@@ -142,34 +142,34 @@ describe('when messages are lost', () => {
     wires.filter = () => false
     one.connect(bob)
     one.disconnect(alice)
-    await pass(TOLD_MS)
+    await pass(PROPAGATION_MS)
     wires.filter = () => true
     one.connect(carol)
     await pass(300)
-    expect(two.told).toEqual(['1 online', '2 online', '3 online'])
-    await pass(GRACE_MS + TOLD_MS)
-    expect(two.told).toEqual(['1 online', '2 online', '3 online', '1 offline'])
+    expect(two.changes).toEqual(['1 online', '2 online', '3 online'])
+    await pass(GRACE_MS + PROPAGATION_MS)
+    expect(two.changes).toEqual(['1 online', '2 online', '3 online', '1 offline'])
   })
 
-  it('it is noticed with the next beat, when nothing else follows', async () => {
+  it('the next beat shows it when nothing else follows', async () => {
     const { wires, instances } = start('one', 'two')
     const [one, two] = instances
     await pass(BEAT_MS + 500)
     wires.filter = () => false
     one.connect(bob)
-    await pass(TOLD_MS)
+    await pass(PROPAGATION_MS)
     wires.filter = () => true
     await pass(BEAT_MS + 300)
-    expect(two.told).toEqual(['2 online'])
+    expect(two.changes).toEqual(['2 online'])
   })
 
-  it('a part of a whole is asked for again, with all the others', async () => {
+  it('a snapshot of which a part is missing is requested again', async () => {
     const { wires, instances } = start('one', 'two')
     const [one, two] = instances
     one.connect(...crowd)
     let lost = 0
     wires.filter = message => {
-      const isSecondPart = message.kind === 'presence-whole' && message.part === 1
+      const isSecondPart = message.kind === 'presence-snapshot' && message.part === 1
       return !isSecondPart || ++lost > 1
     }
     await pass(3 * BEAT_MS)
@@ -177,22 +177,22 @@ describe('when messages are lost', () => {
     expect(two.sees(crowd)).toEqual(crowd)
   })
 
-  it('parts of different answers are not taken for one', async () => {
+  it('parts of different snapshots do not make one', async () => {
     const { instances } = start('one', 'two')
     const [, two] = instances
-    const tell = (version: number, ...order: number[]): void => {
+    const receive = (version: number, ...order: number[]): void => {
       for (const part of order) {
         const online = [userOf(part)]
-        two.channel.tell({ kind: 'presence-whole', instance: 'other', version, part, parts: 3, online })
+        two.channel.receive({ kind: 'presence-snapshot', instance: 'other', version, part, parts: 3, online })
       }
     }
-    tell(1, 0, 1, 2)
-    tell(2, 0, 2, 2)
-    await pass(2 * BEAT_MS + TOLD_MS)
-    expect(two.network.isOnline(userOf(1))).toBe(true)
+    receive(1, 0, 1, 2)
+    receive(2, 0, 2, 2)
+    await pass(2 * BEAT_MS + PROPAGATION_MS)
+    expect(two.presence.isOnline(userOf(1))).toBe(true)
   })
 
-  it('one that comes late, after what followed it, changes nothing', async () => {
+  it('a message that comes after what followed it changes nothing', async () => {
     const { wires, instances } = start('one', 'two')
     const [one, two] = instances
     one.connect(alice)
@@ -200,20 +200,20 @@ describe('when messages are lost', () => {
     wires.filter = message => seen.push(message) > 0
     await pass(BEAT_MS + 500)
     one.connect(bob)
-    await pass(TOLD_MS)
+    await pass(PROPAGATION_MS)
     one.disconnect(alice)
-    await pass(GRACE_MS + TOLD_MS)
-    const late = seen.filter(({ kind }) => kind === 'presence-change' || kind === 'presence-whole')
-    const told = [...two.told]
+    await pass(GRACE_MS + PROPAGATION_MS)
+    const late = seen.filter(({ kind }) => kind === 'presence-change' || kind === 'presence-snapshot')
+    const before = [...two.changes]
     seen.length = 0
-    for (const message of late) two.channel.tell(message)
+    for (const message of late) two.channel.receive(message)
     await pass(3 * BEAT_MS)
-    expect(two.told).toEqual(told)
+    expect(two.changes).toEqual(before)
     expect(seen.filter(({ kind }) => kind !== 'presence-beat')).toEqual([])
   })
 })
 
-it('what is closed tells nothing more, and leaves no timer', async () => {
+it('a closed instance says nothing more, and leaves no timer', async () => {
   const { instances } = start('one', 'two')
   const [one, two] = instances
   one.connect(...crowd)
@@ -221,9 +221,9 @@ it('what is closed tells nothing more, and leaves no timer', async () => {
   one.disconnect(...crowd)
   await one.stop()
   await two.stop()
-  const told = two.told.length
+  const count = two.changes.length
   expect(vi.getTimerCount()).toBeLessThanOrEqual(10) // messages that are on their way
   await pass(60_000)
-  expect(two.told).toHaveLength(told)
+  expect(two.changes).toHaveLength(count)
   expect(vi.getTimerCount()).toBe(0)
 })

@@ -3,9 +3,11 @@ import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR, type Pair, type PairAction } from '../../src/domain/friendship.ts'
 import type { Paged } from '../../src/domain/page.ts'
-import type { BoundedQueue } from '../../src/lib/bounded-queue.ts'
 import { Connectivity, type ConnectivityUpdate } from '../../src/presence/connectivity.ts'
+import { FriendIndex } from '../../src/presence/friend-index.ts'
 import { LocalPresence } from '../../src/presence/local-presence.ts'
+import { OpenSubscriptions } from '../../src/subscriptions/open-subscriptions.ts'
+import type { Subscriber, Subscription } from '../../src/subscriptions/subscription.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const addressOf = (digit: string): Address => `0x${digit.repeat(40)}` as Address
@@ -18,10 +20,18 @@ export const FRIENDS: readonly Address[] = ['b', 'c', 'd'].map(addressOf)
  * What can happen. A change of a pair is committed at once and heard of when it is delivered; a read is asked for by the
  * service, looks at some time, and is answered at some later time, `place` counts the reads that are under way.
  */
-export type Deed =
+export type Operation =
   | { readonly kind: 'open' | 'deliver' | 'grace' }
   | { readonly kind: 'close' | 'look' | 'answer' | 'fail'; readonly place: number }
   | { readonly kind: 'befriend' | 'delete' | 'block' | 'connect' | 'disconnect'; readonly who: Address }
+
+/** Alice, on a new device. */
+export const subscriber = (signal: AbortSignal): Subscriber => ({
+  address: ALICE,
+  tokenHash: null,
+  signal,
+  acknowledged: () => 0
+})
 
 interface Read {
   look(): void
@@ -29,26 +39,26 @@ interface Read {
   fail(): void
 }
 
-/** One stream of Alice, with what it told. */
+/** One stream of Alice, with what it brought. */
 interface Device {
-  readonly updates: BoundedQueue<ConnectivityUpdate>
+  readonly updates: Subscription<ConnectivityUpdate>
   readonly abort: AbortController
-  readonly told: string[]
+  readonly received: string[]
   /** Who was a friend at some time since the stream was asked for. */
   readonly wasFriend: Set<Address>
-  /** Who is online, going by what was told. */
+  /** Who is online, going by what was received. */
   online(): Address[]
 }
 
-/** The part that tells who is online, among a database and a bus that take their time. */
+/** Connectivity, among a database and a bus that take their time. */
 export class World {
-  readonly user = ALICE
   readonly connectivity: Connectivity
   readonly devices: Device[] = []
   readonly failures: unknown[] = []
   /** Who was said to be online and was not, or was no friend at any time since the stream was asked for. */
   readonly lies: Address[] = []
   readonly #presence = new LocalPresence(0)
+  readonly #subscriptions = new OpenSubscriptions()
   readonly #bus = new LocalBus(error => this.failures.push(error))
   readonly #friends = new Set<Address>()
   readonly #connections = new Map<Address, () => void>()
@@ -61,37 +71,38 @@ export class World {
   /** @param settings.isRead whether the streams are read at once, or never */
   constructor({ queueSize = 1000, isRead = true }: { queueSize?: number; isRead?: boolean } = {}) {
     this.#isRead = isRead
-    this.connectivity = new Connectivity({
+    const maxFriends = FRIENDS.length
+    const friendIndex = new FriendIndex({
       lists: { friends: () => this.#read<Paged<Address>>(() => ({ items: [...this.#friends], total: 0 })) },
       friendships: { read: (a, b) => this.#read(() => this.#pair(a === ALICE ? b : a)) },
-      presence: this.#presence,
       bus: this.#bus,
-      queueSize,
-      maxFriends: FRIENDS.length
+      maxFriends
     })
+    const [presence, subscriptions] = [this.#presence, this.#subscriptions]
+    this.connectivity = new Connectivity({ friendIndex, presence, subscriptions, queueSize, maxFriends })
   }
 
   /** Streams that the service still has. */
   get size(): number {
-    return this.connectivity.sizeOf(ALICE)
+    return this.#subscriptions.sizeOf(ALICE)
   }
 
-  async do(deed: Deed): Promise<void> {
-    switch (deed.kind) {
+  async do(operation: Operation): Promise<void> {
+    switch (operation.kind) {
       case 'open':
         this.#open()
         break
       case 'close': {
-        const [device] = this.devices.splice(deed.place, 1)
+        const [device] = this.devices.splice(operation.place, 1)
         device?.abort.abort()
         break
       }
       case 'befriend':
-        if (!this.#friends.has(deed.who)) this.#commit(deed.who, 'accept')
+        if (!this.#friends.has(operation.who)) this.#commit(operation.who, 'accept')
         break
       case 'delete':
       case 'block':
-        if (this.#friends.has(deed.who)) this.#commit(deed.who, deed.kind)
+        if (this.#friends.has(operation.who)) this.#commit(operation.who, operation.kind)
         break
       case 'deliver': {
         const event = this.#undelivered.shift()
@@ -99,20 +110,21 @@ export class World {
         break
       }
       case 'look':
-        this.#reads[deed.place]?.look()
+        this.#reads[operation.place]?.look()
         break
       case 'answer':
-        this.#reads.splice(deed.place, 1)[0]?.answer()
+        this.#reads.splice(operation.place, 1)[0]?.answer()
         break
       case 'fail':
-        this.#reads.splice(deed.place, 1)[0]?.fail()
+        this.#reads.splice(operation.place, 1)[0]?.fail()
         break
       case 'connect':
-        if (!this.#connections.has(deed.who)) this.#connections.set(deed.who, this.#presence.connect(deed.who))
+        if (!this.#connections.has(operation.who))
+          this.#connections.set(operation.who, this.#presence.connect(operation.who))
         break
       case 'disconnect':
-        this.#connections.get(deed.who)?.()
-        this.#connections.delete(deed.who)
+        this.#connections.get(operation.who)?.()
+        this.#connections.delete(operation.who)
         break
       case 'grace':
         vi.advanceTimersByTime(1)
@@ -135,6 +147,7 @@ export class World {
 
   end(): void {
     this.connectivity.close()
+    this.#subscriptions.close()
     this.#presence.close()
   }
 
@@ -142,11 +155,11 @@ export class World {
     const abort = new AbortController()
     const wasFriend = new Set(this.#friends)
     this.#wereFriends.push(wasFriend)
-    this.connectivity.open(ALICE, abort.signal).then(
+    this.connectivity.open(subscriber(abort.signal)).then(
       updates => {
         const state = new Map<Address, boolean>()
         const online = () => [...state].flatMap(([friend, isOnline]) => (isOnline ? friend : [])).sort()
-        const device: Device = { wasFriend, updates, abort, told: [], online }
+        const device: Device = { wasFriend, updates, abort, received: [], online }
         this.devices.push(device)
         if (this.#isRead) void this.#listen(device, state)
       },
@@ -157,7 +170,7 @@ export class World {
   async #listen(device: Device, state: Map<Address, boolean>): Promise<void> {
     for await (const { friend, online } of device.updates) {
       state.set(friend, online)
-      device.told.push(`${friend} ${online ? 'online' : 'offline'}`)
+      device.received.push(`${friend} ${online ? 'online' : 'offline'}`)
       const isTrue = !online || (this.#presence.isOnline(friend) && device.wasFriend.has(friend))
       if (!isTrue) this.lies.push(friend)
     }
@@ -169,19 +182,8 @@ export class World {
     this.#seq += 1
     const [actor, target] = this.#seq % 2 ? [ALICE, who] : [who, ALICE]
     const previous = action === 'accept' ? 'requested' : 'accepted'
-    this.#undelivered.push({
-      ...{
-        kind: 'pair',
-        seq: this.#seq,
-        actor,
-        target,
-        action,
-        previous,
-        previousActor: target,
-        message: null,
-        at: this.#seq
-      }
-    })
+    const pair = { actor, target, action, previous, previousActor: target } as const
+    this.#undelivered.push({ ...pair, kind: 'pair', seq: this.#seq, message: null, at: this.#seq })
   }
 
   #pair(other: Address): Pair {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { SocialError } from '../../src/domain/errors.ts'
-import { type Deed, FRIENDS, World } from './connectivity-world.ts'
+import { FRIENDS, type Operation, subscriber, World } from './connectivity-world.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -13,10 +13,13 @@ afterEach(() => {
 
 const [bob, carol] = FRIENDS as [Address, Address]
 
-/** Does one deed after the other, each to its end as far as nothing else is waited for. */
-async function play(deeds: readonly Deed[], settings?: ConstructorParameters<typeof World>[0]): Promise<World> {
+/** Does one operation after the other, each to its end as far as nothing else is waited for. */
+async function play(
+  operations: readonly Operation[],
+  settings?: ConstructorParameters<typeof World>[0]
+): Promise<World> {
   const world = new World(settings)
-  for (const deed of deeds) await world.do(deed)
+  for (const operation of operations) await world.do(operation)
   return world
 }
 
@@ -26,7 +29,7 @@ const READS = [
   fc.record({ kind: fc.constant('look' as const), place }),
   fc.record({ kind: fc.constant('answer' as const), place })
 ]
-const DEEDS = [
+const OPERATIONS = [
   fc.record({ kind: fc.constant('open' as const) }),
   fc.record({ kind: fc.constant('close' as const), place }),
   fc.record({ kind: fc.constant('befriend' as const), who }),
@@ -39,9 +42,9 @@ const FAILURE = fc.record({ kind: fc.constant('fail' as const), place })
 
 describe('whatever happens in whatever order while friends are read', () => {
   it('a stream ends up with the truth, and never says that somebody is online who was no friend since it was opened', async () => {
-    const deeds = fc.array(fc.oneof(...DEEDS, ...DEEDS, ...READS), { maxLength: 60, size: 'max' })
-    const property = fc.asyncProperty(deeds, async deeds => {
-      const world = await play(deeds)
+    const operations = fc.array(fc.oneof(...OPERATIONS, ...OPERATIONS, ...READS), { maxLength: 60, size: 'max' })
+    const property = fc.asyncProperty(operations, async operations => {
+      const world = await play(operations)
       await world.settle()
       expect(world.lies).toEqual([])
       for (const device of world.devices) expect(device.online()).toEqual(world.friendsOnline())
@@ -51,9 +54,9 @@ describe('whatever happens in whatever order while friends are read', () => {
   })
 
   it('a stream ends up with the truth, also when it cannot be looked who is a friend', async () => {
-    const deeds = fc.array(fc.oneof(...DEEDS, ...READS, FAILURE), { maxLength: 60, size: 'max' })
-    const property = fc.asyncProperty(deeds, async deeds => {
-      const world = await play(deeds)
+    const operations = fc.array(fc.oneof(...OPERATIONS, ...READS, FAILURE), { maxLength: 60, size: 'max' })
+    const property = fc.asyncProperty(operations, async operations => {
+      const world = await play(operations)
       await world.settle()
       for (const device of world.devices) expect(device.online()).toEqual(world.friendsOnline())
       world.end()
@@ -63,8 +66,8 @@ describe('whatever happens in whatever order while friends are read', () => {
 })
 
 describe('a stream', () => {
-  const settled = async (...deeds: Deed[]): Promise<World> => {
-    const world = await play(deeds)
+  const settled = async (...operations: Operation[]): Promise<World> => {
+    const world = await play(operations)
     await world.settle()
     return world
   }
@@ -77,22 +80,22 @@ describe('a stream', () => {
       { kind: 'deliver' },
       { kind: 'open' }
     )
-    expect(world.devices[0]?.told).toEqual([`${bob} online`])
+    expect(world.devices[0]?.received).toEqual([`${bob} online`])
   })
 
-  it('tells the state of a new friend, whichever it is', async () => {
+  it('brings the state of a new friend, whichever it is', async () => {
     const world = await settled({ kind: 'open' })
     const [device] = world.devices
     await world.do({ kind: 'befriend', who: bob })
     await world.settle()
-    expect(device?.told).toEqual([`${bob} offline`])
+    expect(device?.received).toEqual([`${bob} offline`])
     await world.do({ kind: 'connect', who: carol })
     await world.do({ kind: 'befriend', who: carol })
     await world.settle()
-    expect(device?.told).toEqual([`${bob} offline`, `${carol} online`])
+    expect(device?.received).toEqual([`${bob} offline`, `${carol} online`])
   })
 
-  it.each(['delete', 'block'] as const)('tells that a friend is offline after a %s', async kind => {
+  it.each(['delete', 'block'] as const)('says that a friend is offline after a %s', async kind => {
     const world = await settled(
       { kind: 'befriend', who: bob },
       { kind: 'connect', who: bob },
@@ -103,10 +106,10 @@ describe('a stream', () => {
     await world.settle()
     await world.do({ kind: 'disconnect', who: bob })
     await world.do({ kind: 'grace' })
-    expect(world.devices[0]?.told).toEqual([`${bob} online`, `${bob} offline`])
+    expect(world.devices[0]?.received).toEqual([`${bob} online`, `${bob} offline`])
   })
 
-  it('does not tell of a friendship that was over before it was opened, though its events come later', async () => {
+  it('does not bring a friendship that was over before it was opened, though its events come later', async () => {
     const world = await settled(
       { kind: 'connect', who: bob },
       { kind: 'befriend', who: bob },
@@ -115,7 +118,7 @@ describe('a stream', () => {
       { kind: 'answer', place: 0 },
       { kind: 'deliver' }
     )
-    expect(world.devices[0]?.told).toEqual([])
+    expect(world.devices[0]?.received).toEqual([])
   })
 
   it('fails when the friends cannot be read, and leaves nothing behind', async () => {
@@ -125,7 +128,7 @@ describe('a stream', () => {
     expect(world.size).toBe(0)
   })
 
-  it('that is not read is ended when too much waits', async () => {
+  it('ends when it is not read and too much waits', async () => {
     const world = await play(
       [{ kind: 'befriend', who: bob }, { kind: 'open' }, { kind: 'answer', place: 0 }, { kind: 'deliver' }],
       { queueSize: 10, isRead: false }
@@ -143,7 +146,7 @@ describe('a stream', () => {
     const world = await settled({ kind: 'befriend', who: bob })
     for (let cycle = 0; cycle < 10_000; cycle += 1) {
       const abort = new AbortController()
-      const opening = world.connectivity.open(world.user, abort.signal)
+      const opening = world.connectivity.open(subscriber(abort.signal))
       if (cycle % 2 === 0) abort.abort()
       await world.do({ kind: 'answer', place: 0 })
       const updates = await opening

@@ -1,30 +1,69 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { NO_PAIR } from '../../src/domain/friendship.ts'
-import { FriendIndex } from '../../src/presence/friend-index.ts'
+import { NO_PAIR, type Pair } from '../../src/domain/friendship.ts'
+import { FriendIndex, type FriendWatcher } from '../../src/presence/friend-index.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
-const alice = `0x${'a'.repeat(40)}` as Address
-const bob = `0x${'b'.repeat(40)}` as Address
+const [alice, bob, carol] = ['a', 'b', 'c'].map(digit => `0x${digit.repeat(40)}` as Address) as [
+  Address,
+  Address,
+  Address
+]
 
-it('ten thousand circles that are closed leave nothing behind', async () => {
+/** An index in which Bob is the friend of everybody, and everybody's who accepts. */
+function start() {
   const bus = new LocalBus(error => {
     throw error
   })
-  const parts = {
+  const reads: Address[][] = []
+  const index = new FriendIndex({
     lists: { friends: async () => ({ items: [bob], total: 1 }) },
-    friendships: { read: async () => NO_PAIR },
+    friendships: {
+      read: async (...users): Promise<Pair> => {
+        reads.push(users)
+        return { ...NO_PAIR, version: 1, lastAction: 'accept' }
+      }
+    },
     bus,
     maxFriends: 1
+  })
+  const accept = async (): Promise<void> => {
+    const pair = { actor: carol, target: alice, previousActor: alice }
+    bus.publish({ ...pair, kind: 'pair', seq: 1, action: 'accept', previous: 'requested', message: null, at: 0 })
+    await new Promise(resolve => setImmediate(resolve))
   }
-  const circles = new FriendIndex<null>(parts, () => {})
-  for (let cycle = 0; cycle < 10_000; cycle += 1) {
-    const circle = circles.open(alice, null)
-    const filling = circle.fill()
-    if (cycle % 2 === 0) circle.close()
-    await filling
-    expect(circles.watchersOf(bob).size).toBe(cycle % 2)
-    circle.close()
-  }
-  expect([circles.of(alice).size, circles.watchersOf(bob).size, circles.all()]).toEqual([0, 0, []])
+  return { index, reads, accept }
+}
+
+/** A watcher that writes down what it is called with. */
+function watcher(): FriendWatcher & { readonly changes: unknown[] } {
+  const changes: unknown[] = []
+  return { changes, friendshipChanged: (...change) => changes.push(change) }
+}
+
+describe('a friend index', () => {
+  it('has nothing left of ten thousand watchers that were removed', async () => {
+    const { index, reads, accept } = start()
+    for (let cycle = 0; cycle < 10_000; cycle += 1) {
+      const watched = index.open(alice, watcher())
+      const read = watched.read()
+      if (cycle % 2 === 0) watched.remove()
+      await read
+      expect(index.watchersOf(bob).size).toBe(cycle % 2)
+      watched.remove()
+    }
+    expect(index.watchersOf(bob).size).toBe(0)
+    await accept()
+    expect(reads).toEqual([])
+  })
+
+  it('reads a pair once for all watchers whom a new friendship concerns', async () => {
+    const { index, reads, accept } = start()
+    const watchers = [watcher(), watcher(), watcher()]
+    await Promise.all(watchers.map(watcher => index.open(alice, watcher).read()))
+    await accept()
+    expect(reads).toEqual([[carol, alice]])
+    expect(watchers.map(({ changes }) => changes)).toEqual(Array.from({ length: 3 }, () => [[carol, true]]))
+    expect([...index.watchersOf(carol)]).toEqual(watchers)
+  })
 })

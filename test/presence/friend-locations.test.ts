@@ -3,9 +3,11 @@ import { SilentChannel } from '../../src/cluster/channel.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR, type PairAction } from '../../src/domain/friendship.ts'
+import { FriendIndex } from '../../src/presence/friend-index.ts'
 import { FriendLocations } from '../../src/presence/friend-locations.ts'
 import { LocalPresence } from '../../src/presence/local-presence.ts'
 import { Locations } from '../../src/presence/locations.ts'
+import { OpenSubscriptions } from '../../src/subscriptions/open-subscriptions.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
 const userOf = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
@@ -27,61 +29,62 @@ class World {
     throw error
   })
   readonly friends = new Set<Address>()
-  readonly friendPresence: FriendLocations
+  readonly subscriptions = new OpenSubscriptions()
+  readonly #locations: Locations
+  readonly #friendLocations: FriendLocations
   #seq = 0
 
   constructor(...friends: Address[]) {
-    const { presence, bus } = this
+    const { presence, bus, subscriptions } = this
     for (const friend of friends) this.friends.add(friend)
     const options = { instance: 'one', channel: new SilentChannel(), lifetimeMs: 120_000, onMessage: () => undefined }
-    this.friendPresence = new FriendLocations({
+    const locations = new Locations({ ...options, presence })
+    const friendIndex = new FriendIndex({
       lists: { friends: async () => ({ items: [...this.friends], total: this.friends.size }) },
       friendships: { read: async () => ({ ...NO_PAIR, version: 1, lastAction: 'accept' as const }) },
       maxFriends: 10_000,
-      bus,
-      presence,
-      positions: new Locations({ ...options, presence })
+      bus
     })
+    this.#locations = locations
+    this.#friendLocations = new FriendLocations({ friendIndex, presence, locations, subscriptions })
   }
 
   move(user: Address, realm: string): void {
     if (!this.presence.isOnline(user)) this.presence.connect(user)
-    this.friendPresence.heartbeat(user, { realm })
+    this.#locations.set(user, { realm })
   }
 
   happen(action: PairAction, friend: Address): void {
     this.#seq += 1
+    const pair = { actor: friend, target: alice, previousActor: alice }
     const event: PairEvent = {
-      ...{
-        kind: 'pair',
-        seq: this.#seq,
-        actor: friend,
-        target: alice,
-        action,
-        previous: 'accepted',
-        previousActor: alice
-      },
-      ...{ message: null, at: 0 }
+      ...pair,
+      kind: 'pair',
+      seq: this.#seq,
+      action,
+      previous: 'accepted',
+      message: null,
+      at: 0
     }
     this.bus.publish(event)
   }
 
-  /** What Alice is told on a new stream, and when. */
+  /** The messages to Alice on a new stream, and when they came. */
   watch(signal = new AbortController().signal) {
-    const told: { readonly at: number; readonly realms: string[] }[] = []
+    const messages: { readonly at: number; readonly realms: string[] }[] = []
     const listen = async (): Promise<void> => {
-      const stream = this.friendPresence.positions({ address: alice, tokenHash: null, signal })
-      for await (const positions of stream) {
-        told.push({ at: performance.now(), realms: positions.map(({ realm = '' }) => realm) })
+      const subscriber = { address: alice, tokenHash: null, signal, acknowledged: () => 0 }
+      for await (const positions of await this.#friendLocations.open(subscriber)) {
+        messages.push({ at: performance.now(), realms: positions.map(({ realm = '' }) => realm) })
       }
     }
     const ended = listen()
-    return { told, ended }
+    return { messages, ended }
   }
 }
 
-describe('what is told', () => {
-  it('is told at most once a second, and at least every other second', async () => {
+describe('the positions of friends', () => {
+  it('are sent at most once a second, and at least every other second', async () => {
     const world = new World(bob)
     world.move(bob, '0')
     const watched = []
@@ -94,60 +97,60 @@ describe('what is told', () => {
       await pass(10)
     }
     await pass(4200)
-    for (const { told } of watched) {
-      const gaps = told.slice(1).map(({ at }, index) => at - (told[index]?.at ?? 0))
+    for (const { messages } of watched) {
+      const gaps = messages.slice(1).map(({ at }, index) => at - (messages[index]?.at ?? 0))
       expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000)
       // The first gap began before anybody moved.
       expect(Math.max(...gaps.slice(1))).toBeLessThanOrEqual(2100)
-      expect(told.at(-1)?.realms).toEqual(['1000'])
+      expect(messages.at(-1)?.realms).toEqual(['1000'])
     }
   })
 
-  it('is spread over two seconds, whatever happens at one moment', async () => {
+  it('are spread over two seconds, whatever happens at one moment', async () => {
     const world = new World(bob)
     const watched = Array.from({ length: 400 }, () => world.watch())
     await pass(3000)
     world.move(bob, 'here')
-    const tellings: number[] = []
-    for (let told = 0; told < 400; ) {
+    const sentPerStep: number[] = []
+    for (let sent = 0; sent < 400; ) {
       await pass(50)
-      const now = watched.filter(({ told }) => told.length > 0).length
-      tellings.push(now - told)
-      told = now
+      const sentNow = watched.filter(({ messages }) => messages.length > 0).length
+      sentPerStep.push(sentNow - sent)
+      sent = sentNow
     }
-    expect(Math.max(...tellings)).toBeLessThanOrEqual(20)
+    expect(Math.max(...sentPerStep)).toBeLessThanOrEqual(20)
   })
 
-  it('is no position of who is a friend no more, also when they moved before', async () => {
+  it('do not show a friend of before, also when they moved before', async () => {
     const world = new World(bob, carol)
-    const { told } = world.watch()
+    const { messages } = world.watch()
     await pass(3000)
     world.move(bob, 'before the block')
     world.move(carol, 'carol')
     world.happen('block', bob)
     await pass(3000)
-    expect(told.flatMap(({ realms }) => realms)).toEqual(['carol'])
+    expect(messages.flatMap(({ realms }) => realms)).toEqual(['carol'])
   })
 
-  it('is the position of a new friend', async () => {
+  it('show a new friend', async () => {
     const world = new World()
-    const { told } = world.watch()
+    const { messages } = world.watch()
     world.move(bob, 'here')
     await pass(3000)
-    expect(told).toEqual([])
+    expect(messages).toEqual([])
     world.happen('accept', bob)
     await pass(3000)
-    expect(told.flatMap(({ realms }) => realms)).toEqual(['here'])
+    expect(messages.flatMap(({ realms }) => realms)).toEqual(['here'])
   })
 
-  it('is at most 500 positions in one message', async () => {
+  it('come at most 500 in one message', async () => {
     const crowd = Array.from({ length: 1200 }, (_, n) => userOf(1000 + n))
     const world = new World(...crowd)
     for (const user of crowd) world.move(user, `${Number(user)}`)
-    const { told } = world.watch()
+    const { messages } = world.watch()
     await pass(9000)
-    expect(told.map(({ realms }) => realms.length)).toEqual([500, 500, 200])
-    expect(new Set(told.flatMap(({ realms }) => realms)).size).toBe(1200)
+    expect(messages.map(({ realms }) => realms.length)).toEqual([500, 500, 200])
+    expect(new Set(messages.flatMap(({ realms }) => realms)).size).toBe(1200)
   })
 })
 
@@ -162,16 +165,16 @@ describe('a stream', () => {
       abort.abort()
       await ended
     }
-    expect(world.friendPresence.sizeOf(alice)).toBe(0)
+    expect(world.subscriptions.sizeOf(alice)).toBe(0)
     expect(vi.getTimerCount()).toBe(timers)
   })
 
-  it('is over when everything is', async () => {
+  it('ends when the service stops', async () => {
     const world = new World(bob)
     const { ended } = world.watch()
     await pass(10)
-    world.friendPresence.close()
+    world.subscriptions.close()
     await ended
-    expect(world.friendPresence.sizeOf(alice)).toBe(0)
+    expect(world.subscriptions.sizeOf(alice)).toBe(0)
   })
 })

@@ -25,7 +25,7 @@ class Place extends Instance {
 
   constructor(instance: string, wires: Wires) {
     super(instance, new Wire(wires), { graceMs: 0 })
-    const { network: presence, channel } = this
+    const { presence, channel } = this
     const onMessage = (): void => undefined
     this.positions = new Locations({ instance, presence, channel, lifetimeMs: LIFETIME_MS, onMessage })
     this.positions.onChange(user => this.moved.push(Number(user)))
@@ -56,7 +56,7 @@ describe('a position', () => {
     expect([one.moved, two.moved]).toEqual([[1], [1]])
   })
 
-  it('is no news when it is still the same', async () => {
+  it('does not call listeners when it is still the same', async () => {
     const { one, two } = await start()
     say(one, alice)
     await pass(30_000)
@@ -71,7 +71,7 @@ describe('a position', () => {
     ])
   })
 
-  it('holds for its lifetime since its user last said it, on every instance', async () => {
+  it('holds for its lifetime since its user last reported it, on every instance', async () => {
     const { one, two } = await start()
     say(one, alice)
     await pass(LIFETIME_MS - 1000)
@@ -80,7 +80,7 @@ describe('a position', () => {
     expect([one.positions.of(alice), two.positions.of(alice)]).toEqual([genesis, genesis])
     await pass(1100)
     expect([one.positions.of(alice), two.positions.of(alice)]).toEqual([null, null])
-    expect(one.network.isOnline(alice)).toBe(true)
+    expect(one.presence.isOnline(alice)).toBe(true)
   })
 
   it('is forgotten when its user is offline, also when they come back', async () => {
@@ -96,39 +96,39 @@ describe('a position', () => {
     expect([one.positions.of(alice), two.positions.of(alice)]).toEqual([null, null])
   })
 
-  it('of who is not known to be online is not shown', async () => {
+  it('is not shown of a user who is not known to be online', async () => {
     const { two } = await start()
-    two.channel.tell({ kind: 'positions', positions: [{ user: bob, ageMs: 0, position: genesis }] })
+    two.channel.receive({ kind: 'positions', positions: [{ user: bob, ageMs: 0, position: genesis }] })
     expect(two.positions.of(bob)).toBeNull()
     two.connect(bob)
     expect(two.positions.of(bob)).toEqual(genesis)
   })
 
-  it('that is older than what is known changes nothing', async () => {
+  it('changes nothing when it is older than what is known', async () => {
     const { two } = await start()
     say(two, bob)
     await pass(500)
     const position = { realm: 'before' }
-    two.channel.tell({ kind: 'positions', positions: [{ user: bob, ageMs: 800, position }] })
+    two.channel.receive({ kind: 'positions', positions: [{ user: bob, ageMs: 800, position }] })
     expect(two.positions.of(bob)).toEqual(genesis)
-    two.channel.tell({ kind: 'positions', positions: [{ user: bob, ageMs: 200, position }] })
+    two.channel.receive({ kind: 'positions', positions: [{ user: bob, ageMs: 200, position }] })
     expect(two.positions.of(bob)).toEqual(position)
   })
 })
 
 describe('the other instances', () => {
-  it('are told of many positions in few messages, once a second', async () => {
+  it('get many positions in few messages, once a second', async () => {
     const { one, two, sent } = await start()
     const users = Array.from({ length: 600 }, (_, n) => userOf(1000 + n))
     for (const user of users) say(one, user)
     for (const user of users) say(one, user, { ...genesis, x: '11' })
     await pass(1100)
     expect(users.every(user => two.positions.of(user)?.x === '11')).toBe(true)
-    const told = sent.flatMap(message => (message.kind === 'positions' ? message.positions.length : []))
-    expect(told).toEqual([500, 100])
+    const sizes = sent.flatMap(message => (message.kind === 'positions' ? message.positions.length : []))
+    expect(sizes).toEqual([500, 100])
   })
 
-  it('are told in messages that are not too long, whatever users say', async () => {
+  it('get messages that are not too long, whatever users report', async () => {
     const { one, two, sent } = await start()
     const users = Array.from({ length: 100 }, (_, n) => userOf(1000 + n))
     const nasty = '\u0001'.repeat(256)
@@ -138,7 +138,7 @@ describe('the other instances', () => {
     expect(Math.max(...sent.map(message => JSON.stringify(message).length))).toBeLessThan(MAX_MESSAGE_LENGTH - 100)
   })
 
-  it('that are new are told what users said here, and how long ago', async () => {
+  it('get what users reported here, and how long ago, when they are new', async () => {
     const { wires, one, sent } = await start()
     say(one, alice)
     await pass(60_000)
@@ -147,8 +147,8 @@ describe('the other instances', () => {
     expect(three.positions.of(alice)).toEqual(genesis)
     await pass(LIFETIME_MS - 66_900)
     expect(three.positions.of(alice)).toBeNull()
-    // What others said, others tell.
-    const tellers = sent.filter(message => message.kind === 'positions' && message.positions.length > 0)
-    expect(tellers.length).toBeLessThanOrEqual(3)
+    // Each sends the positions of its own users.
+    const messages = sent.filter(message => message.kind === 'positions' && message.positions.length > 0)
+    expect(messages.length).toBeLessThanOrEqual(3)
   })
 })

@@ -32,13 +32,13 @@ const STEPS = [
 ]
 const FAULTS = [
   fc.record({ kind: fc.constant('lose' as const), count: fc.integer({ min: 1, max: 3 }) }),
-  fc.record({ kind: fc.constantFrom('cut' as const, 'mend' as const), place })
+  fc.record({ kind: fc.constantFrom('cut' as const, 'restore' as const), place })
 ]
 
 type Generated<Of> = Of extends fc.Arbitrary<infer Value> ? Value : never
 type Step = Generated<(typeof STEPS)[number] | (typeof FAULTS)[number]>
 
-/** A service whose instances come and go, and what each of them told that was not true. */
+/** A service whose instances come and go, and what each of them said that was not true. */
 class World {
   readonly lies: string[] = []
   readonly instances: Instance[] = []
@@ -72,7 +72,7 @@ class World {
         if (++this.#outages > MAX_OUTAGES) break
         for (const { channel } of this.instances) channel.cut()
         await vi.advanceTimersByTimeAsync(step.ms)
-        await this.mend()
+        await this.restore()
         break
       case 'start':
         if (this.instances.length < 4) this.#start()
@@ -87,16 +87,16 @@ class World {
       case 'cut':
         instance?.channel.cut()
         break
-      case 'mend':
-        instance?.channel.mend()
+      case 'restore':
+        instance?.channel.restore()
     }
     await vi.advanceTimersByTimeAsync(1)
   }
 
   /** All channels are there again, some later than others. */
-  async mend(): Promise<void> {
+  async restore(): Promise<void> {
     for (const { channel } of this.instances) {
-      channel.mend()
+      channel.restore()
       await vi.advanceTimersByTimeAsync(300)
     }
   }
@@ -124,8 +124,8 @@ class World {
     const channel = new Wire(this.#wires)
     channel.cut()
     const instance = new Instance(`instance ${this.#started}`, channel)
-    channel.mend()
-    instance.network.onChange((user, online) => {
+    channel.restore()
+    instance.presence.onChange((user, online) => {
       if (online || this.instances.every(each => each.connectedFor(user) <= TOLD_MS)) return
       this.lies.push(`${Number(user)} is offline`)
     })
@@ -155,19 +155,19 @@ it('whatever instances and users do, and Redis too, nobody who is connected is s
     await world.end()
   })
   await fc.assert(property, { numRuns: 300 })
-}, 120_000)
+})
 
 it('whatever is lost besides, every instance knows the truth afterwards', async () => {
   const property = fc.asyncProperty(steps(...STEPS, ...FAULTS), async steps => {
     const world = await play([...steps, { kind: 'lose', count: 0 }])
-    await world.mend()
+    await world.restore()
     await vi.advanceTimersByTimeAsync(QUIET_MS)
-    for (const { network } of world.instances) {
-      expect(network.size).toBe(world.connected().length)
-      expect(network.instances).toBe(world.instances.length)
+    for (const { presence } of world.instances) {
+      expect(presence.size).toBe(world.connected().length)
+      expect(presence.instances).toBe(world.instances.length)
     }
     for (const instance of world.instances) expect(instance.sees(USERS)).toEqual(world.connected())
     await world.end()
   })
   await fc.assert(property, { numRuns: 300 })
-}, 120_000)
+})

@@ -23,7 +23,7 @@ export class Wires {
     setTimeout(() => {
       const message = channelMessage.parse(JSON.parse(text))
       if (!this.filter(message)) return
-      for (const end of this.ends) if (end !== from && end.isConnected) end.tell(message)
+      for (const end of this.ends) if (end !== from && end.isConnected) end.receive(message)
     }, 1)
   }
 }
@@ -48,7 +48,7 @@ export class Wire implements Channel {
     return () => this.#listeners.delete(listener)
   }
 
-  tell(message: ChannelMessage | MessagesLost): void {
+  receive(message: ChannelMessage | MessagesLost): void {
     for (const listener of this.#listeners) listener(message)
   }
 
@@ -56,10 +56,10 @@ export class Wire implements Channel {
     this.isConnected = false
   }
 
-  mend(): void {
+  restore(): void {
     if (this.isConnected) return
     this.isConnected = true
-    this.tell({ kind: 'messages-lost' })
+    this.receive({ kind: 'messages-lost' })
   }
 
   async close(): Promise<void> {
@@ -71,8 +71,9 @@ export class Wire implements Channel {
 /** One instance, as far as presence goes. */
 export class Instance<End extends Channel = Wire> {
   readonly channel: End
-  readonly network: ClusterPresence
-  readonly told: string[] = []
+  readonly presence: ClusterPresence
+  /** Who came and went, as listeners were called. */
+  readonly changes: string[] = []
   /** Messages that this instance wanted to send. */
   sent = 0
   readonly #local: LocalPresence
@@ -84,8 +85,8 @@ export class Instance<End extends Channel = Wire> {
     const onMessage = (direction: string): void => {
       if (direction === 'sent') this.sent += 1
     }
-    this.network = new ClusterPresence({ instance: name, local: this.#local, channel, graceMs, beatMs, onMessage })
-    this.network.onChange((user, online) => this.told.push(`${Number(user)} ${online ? 'online' : 'offline'}`))
+    this.presence = new ClusterPresence({ instance: name, local: this.#local, channel, graceMs, beatMs, onMessage })
+    this.presence.onChange((user, online) => this.changes.push(`${Number(user)} ${online ? 'online' : 'offline'}`))
   }
 
   connect(...users: Address[]): void {
@@ -113,22 +114,22 @@ export class Instance<End extends Channel = Wire> {
   }
 
   sees(users: readonly Address[]): Address[] {
-    return users.filter(user => this.network.isOnline(user))
+    return users.filter(user => this.presence.isOnline(user))
   }
 
   /** Ends in good order. */
   async stop(): Promise<void> {
     this.disconnect(...this.connected)
-    this.network.close()
+    this.presence.close()
     this.#local.close()
     await this.channel.close()
   }
 
-  /** Ends without a word. */
+  /** Ends without leaving. */
   async crash(): Promise<void> {
     await this.channel.close()
     this.#connections.clear()
-    this.network.close()
+    this.presence.close()
     this.#local.close()
   }
 }

@@ -11,7 +11,7 @@ const parts = (avatar: object) => parse(catalystProfile(alice, avatar)).get(alic
 const picture = (face256: unknown) => parts({ avatar: { snapshots: { face256 } } })?.pictureUrl
 
 describe('the answer of a Catalyst', () => {
-  it('tells name, claimed name and picture', () => {
+  it('has name, claimed name and picture', () => {
     expect(parse(catalystProfile(alice))).toEqual(
       new Map([[alice, { address: alice, name: nameOf(alice), hasClaimedName: true, pictureUrl: pictureOf(alice) }]])
     )
@@ -38,11 +38,11 @@ describe('the answer of a Catalyst', () => {
     expect(parts({ avatar: {} })?.name).toBe(nameOf(alice))
   })
 
-  it('tells of nobody who was not asked for', () => {
+  it('is ignored for users who were not requested', () => {
     expect([...parseAnswer([catalystProfile(alice), catalystProfile(bob)], [bob]).keys()]).toEqual([bob])
   })
 
-  it('tells of nobody whom two profiles claim to be', () => {
+  it('is ignored for a user whom two profiles claim to be', () => {
     const impostor = catalystProfile(alice, { name: 'Mallory' })
     expect(parse(catalystProfile(alice), catalystProfile(bob), impostor, impostor).has(alice)).toBe(false)
   })

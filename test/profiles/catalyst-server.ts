@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { listenOnFreePort } from '../env/ports.ts'
 
 /** What a Catalyst answers to one call: the JSON, or nothing when it writes the answer itself or leaves it out. */
 export type OnCall = (ids: string[], response: ServerResponse) => unknown
@@ -38,10 +38,9 @@ export async function startCatalyst(): Promise<CatalystServer> {
     if (profiles !== undefined) response.end(JSON.stringify(profiles))
   }
   const server = createServer((request, response) => void answer(request, response))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const port = await listenOnFreePort(server)
   const catalyst: CatalystServer = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     calls,
     onCall: ids => ids.map(id => catalystProfile(id)),
     get cutOff() {

@@ -30,6 +30,8 @@ export function profilesEnv(): ProfilesEnv {
       const profiles = new Profiles({
         url: catalyst.url,
         timeoutMs: PATIENT_MS,
+        cacheSize: 50_000,
+        observer: { requested: () => undefined, callEnded: () => undefined },
         logger,
         now: () => env.clock,
         ...options
@@ -64,7 +66,7 @@ export const known = (address: Address): Profile => ({
 
 export const unknown = (address: Address): Profile => ({ address, name: '', hasClaimedName: false, pictureUrl: '' })
 
-/** The names of users as they are told now, in their order. */
+/** The names of users as they are known now, in their order. */
 export async function namesOf(profiles: Profiles, addresses: Address[]): Promise<string[]> {
   return [...(await profiles.of(addresses)).values()].map(({ name }) => name)
 }

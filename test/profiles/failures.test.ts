@@ -77,7 +77,7 @@ describe('a Catalyst that fails', () => {
     expect(env.catalyst.calls).toHaveLength(4)
   })
 
-  it('that is slow still tells the next one who asks', async () => {
+  it('still serves the next request when it is slow', async () => {
     let release = (): void => undefined
     env.catalyst.onCall = (ids, response) => {
       release = () => response.end(profilesText(ids))
@@ -90,8 +90,8 @@ describe('a Catalyst that fails', () => {
   })
 })
 
-describe('the circuit', () => {
-  it('leaves a Catalyst alone that keeps failing, and tries it once after a while', async () => {
+describe('the circuit breaker', () => {
+  it('does not call a Catalyst that keeps failing, and tries it once after a while', async () => {
     const profiles = env.open()
     await profiles.one(user(1))
     await failOften(profiles)
@@ -141,7 +141,7 @@ describe('the circuit', () => {
     expect(env.catalyst.calls).toHaveLength(20)
   })
 
-  it('lets go at once of what waits when it opens', async () => {
+  it('ends at once what waits when it opens', async () => {
     env.catalyst.onCall = (_ids, response) => void response.writeHead(502).end()
     expect((await env.open().of(users(3_000))).size).toBe(3_000)
     expect(env.catalyst.calls.length).toBeLessThan(10)

@@ -8,7 +8,7 @@ import { until } from '../env/until.ts'
 const alice = `0x${'a'.repeat(40)}` as Address
 const bob = `0x${'b'.repeat(40)}` as Address
 
-/** Lookups whose calls end when they are told to. */
+/** Lookups whose calls end when they are released. */
 function open() {
   const asked: (readonly Address[])[] = []
   let release: () => void = () => undefined
@@ -16,7 +16,7 @@ function open() {
     release = resolve
   })
   const lookups = new Lookups({
-    ask: async addresses => {
+    fetch: async addresses => {
       asked.push(addresses)
       await released
       return new Map<Address, Profile>()
@@ -40,7 +40,7 @@ describe('lookups that are closed', () => {
     expect(order).toEqual(['called', 'closed'])
   })
 
-  it('make no call any more, and let go of what waits for one', async () => {
+  it('make no call any more, and end what waits for one', async () => {
     const { lookups, asked, release } = open()
     const waiting = lookups.join(alice)
     await lookups.close()

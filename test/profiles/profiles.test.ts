@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
+import { NEGATIVE_TTL_MS, TTL_MS } from '../../src/profiles/profiles.ts'
 import { until } from '../env/until.ts'
 import { catalystProfile, nameOf, profilesText } from './catalyst-server.ts'
 import { known, namesOf, profilesEnv, unknown, user, users } from './env.ts'
@@ -26,7 +27,7 @@ describe('profiles', () => {
     expect(env.catalyst.calls).toEqual([])
   })
 
-  it('are taken under the address that was asked for, and for nobody else', async () => {
+  it('are taken under the address that was requested, and for nobody else', async () => {
     const [alice, bob] = [`0x${'a'.repeat(40)}`, `0x${'b'.repeat(40)}`] as [Address, Address]
     env.catalyst.onCall = () => [catalystProfile(`0x${'A'.repeat(40)}`, { name: 'Alice' }), catalystProfile(bob)]
     const profiles = env.open()
@@ -38,14 +39,14 @@ describe('profiles', () => {
   })
 })
 
-describe('calls', () => {
+describe('calls to the Catalyst', () => {
   it('are shared by requests of the same moment', async () => {
     const profiles = env.open()
     await Promise.all([profiles.of([user(1), user(2)]), profiles.of([user(2), user(3)]), profiles.one(user(4))])
     expect(env.catalyst.calls).toEqual([users(4)])
   })
 
-  it('ask once for who is asked for already', async () => {
+  it('are not made for users whose profile is on its way', async () => {
     let release = (): void => undefined
     env.catalyst.onCall = (ids, response) => {
       release = () => response.end(profilesText(ids))
@@ -98,10 +99,10 @@ describe('calls', () => {
 })
 
 describe('the cache of profiles', () => {
-  it('answers until a profile is old, and then at once what it had while it asks anew', async () => {
-    const profiles = env.open({ ttlMs: 1_000 })
+  it('answers until a profile is old, and then at once what it had while it fetches anew', async () => {
+    const profiles = env.open()
     await profiles.one(user(1))
-    env.clock += 999
+    env.clock += TTL_MS - 1
     await profiles.one(user(1))
     expect(env.catalyst.calls).toHaveLength(1)
     env.clock += 1
@@ -112,9 +113,9 @@ describe('the cache of profiles', () => {
   })
 
   it('does not wait for a Catalyst that hangs while what it has is old', async () => {
-    const profiles = env.open({ ttlMs: 1_000 })
+    const profiles = env.open()
     await profiles.one(user(1))
-    env.clock += 1_000
+    env.clock += TTL_MS
     env.catalyst.onCall = () => undefined
     expect(await namesOf(profiles, users(1))).toEqual([nameOf(user(1))])
     await until(() => env.catalyst.calls.length === 2, 'it is asked for behind the request')
@@ -122,13 +123,13 @@ describe('the cache of profiles', () => {
     expect(env.catalyst.calls).toHaveLength(2)
   })
 
-  it('knows for a while that a user has no profile', async () => {
-    const profiles = env.open({ negativeTtlMs: 100, ttlMs: 1_000 })
+  it('remembers for a while that a user has no profile', async () => {
+    const profiles = env.open()
     const working = env.catalyst.onCall
     env.catalyst.onCall = () => []
     await profiles.one(user(1))
     env.catalyst.onCall = working
-    env.clock += 99
+    env.clock += NEGATIVE_TTL_MS - 1
     expect(await profiles.one(user(1))).toEqual(unknown(user(1)))
     expect(env.catalyst.calls).toHaveLength(1)
     env.clock += 1
@@ -137,9 +138,9 @@ describe('the cache of profiles', () => {
   })
 
   it('keeps a profile that a later answer leaves out', async () => {
-    const profiles = env.open({ ttlMs: 1_000, negativeTtlMs: 100 })
+    const profiles = env.open()
     await profiles.one(user(1))
-    env.clock += 1_000
+    env.clock += TTL_MS
     env.catalyst.onCall = () => []
     await profiles.one(user(1))
     await until(() => env.catalyst.calls.length === 2, 'the empty answer is given')
@@ -148,7 +149,7 @@ describe('the cache of profiles', () => {
     expect(env.catalyst.calls).toHaveLength(3)
   })
 
-  it('stays within its bound, and lets go of what was not used for longest', async () => {
+  it('stays within its bound, and drops what was not used for longest', async () => {
     const profiles = env.open({ cacheSize: 100 })
     for (let first = 1; first <= 10_000; first += 1_000) {
       const found = await profiles.of(users(1_000, first))
@@ -162,7 +163,7 @@ describe('the cache of profiles', () => {
   })
 })
 
-describe('requests', () => {
+describe('requests for profiles', () => {
   it('leave no timer behind', async () => {
     const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
     const profiles = env.open()
@@ -172,8 +173,8 @@ describe('requests', () => {
   })
 })
 
-describe('closing', () => {
-  it('ends what is under way and what waits, and nothing is asked for after it', async () => {
+describe('the end of profiles', () => {
+  it('ends calls and what waits, and no call follows', async () => {
     env.catalyst.onCall = () => undefined
     const profiles = env.open()
     const waiting = profiles.of(users(450))

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createWallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { logIn } from '../env/login.ts'
+import { paced } from '../env/pace.ts'
 import { buildRustClient, describeWithRust, RustClient } from '../env/rust-client.ts'
 import { until } from '../env/until.ts'
 
@@ -11,7 +12,7 @@ describeWithRust('the Rust client', () => {
   beforeAll(async () => {
     program = await buildRustClient()
     env = await Env.start()
-  }, 600_000)
+  }, paced(600_000))
   afterAll(() => env.stop())
 
   async function user(): Promise<{ address: string; client: RustClient }> {
@@ -21,25 +22,25 @@ describeWithRust('the Rust client', () => {
     return { address: wallet.address, client }
   }
 
-  it('asks, accepts, lists and deletes, and is told what others do', async () => {
+  it('asks, accepts, lists and deletes, and receives what others do', async () => {
     const [alice, bob] = [await user(), await user()]
     expect(await alice.client.does('subscribe')).toBe('subscribed')
     expect(await bob.client.does('subscribe')).toBe('subscribed')
 
     expect(await alice.client.does(`request ${bob.address} Shall we?`)).toBe(`done request ${bob.address} Shall we?`)
-    await until(() => bob.client.told.length === 1, 'bob is told')
+    await until(() => bob.client.received.length === 1, 'bob receives it')
     expect(await bob.client.does('requests')).toBe(`requests in [${alice.address} Shall we?] out []`)
     expect(await alice.client.does('requests')).toBe(`requests in [] out [${bob.address} Shall we?]`)
     expect(await bob.client.does(`accept ${alice.address}`)).toBe(`done accept ${alice.address}`)
-    await until(() => alice.client.told.length === 1, 'alice is told')
+    await until(() => alice.client.received.length === 1, 'alice receives it')
     expect(await alice.client.does('friends')).toBe(`users ${bob.address}`)
     expect(await bob.client.does('friends')).toBe(`users ${alice.address}`)
 
     expect(await bob.client.does(`delete ${alice.address}`)).toBe(`done delete ${alice.address}`)
-    await until(() => alice.client.told.length === 2, 'alice is told of the end')
+    await until(() => alice.client.received.length === 2, 'alice receives the end')
     expect(await alice.client.does('friends')).toBe('users')
-    expect(alice.client.told).toEqual([`accept ${bob.address}`, `delete ${bob.address}`])
-    expect(bob.client.told).toEqual([`request ${alice.address} Shall we?`])
+    expect(alice.client.received).toEqual([`accept ${bob.address}`, `delete ${bob.address}`])
+    expect(bob.client.received).toEqual([`request ${alice.address} Shall we?`])
   })
 
   it('reads mutual friends over several pages, while an update stream is open', async () => {
@@ -58,10 +59,10 @@ describeWithRust('the Rust client', () => {
     const all = `users ${others.sort().join(' ')}`
     expect(await alice.client.does('friends')).toBe(all)
     expect(await alice.client.does(`mutual-friends ${bob.address}`)).toBe(all)
-    await until(() => alice.client.told.length === others.length, 'everybody who accepted is told')
+    await until(() => alice.client.received.length === others.length, 'everybody who accepted is received')
   })
 
-  it('is told what is wrong', async () => {
+  it('receives typed errors', async () => {
     const alice = await user()
     const nobody = `0x${'1'.repeat(40)}`
     expect(await alice.client.does(`accept ${nobody}`)).toContain('BadRequestError')
@@ -71,8 +72,8 @@ describeWithRust('the Rust client', () => {
     expect(await stranger.does('friends')).toContain('UnauthorizedError')
     expect(await stranger.does(`request ${alice.address}`)).toContain('UnauthorizedError')
     expect(await stranger.does('subscribe')).toBe('subscribed')
-    await until(() => stranger.told.length === 2, 'the stream ends with an error')
-    expect(stranger.told[0]).toContain('UnauthorizedError')
-    expect(stranger.told[1]).toBe('nothing more')
+    await until(() => stranger.received.length === 2, 'the stream ends with an error')
+    expect(stranger.received[0]).toContain('UnauthorizedError')
+    expect(stranger.received[1]).toBe('nothing more')
   })
 })

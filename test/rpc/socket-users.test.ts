@@ -18,15 +18,15 @@ function start() {
   const presence = new LocalPresence(0)
   const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
   const sockets = new Multimap<Address, SocketUsers>()
-  const open = () => new SocketUsers({ presence, limits, pulseMs: 120_000, sockets })
+  const open = () => new SocketUsers({ presence, limits, heartbeatMs: 120_000, sockets })
   return { presence, sockets, open }
 }
 
 it('a user is online while the socket is there, however often they are seen on it', () => {
   const { presence, open } = start()
   const users = open()
-  users.seen(someone(1), null)
-  users.seen(someone(1), null)
+  users.add(someone(1), null)
+  users.add(someone(1), null)
   expect(presence.isOnline(someone(1))).toBe(true)
   users.dispose()
   users.dispose()
@@ -39,18 +39,18 @@ it('who is seen when the socket is gone already is not online, and takes no plac
   for (let count = 0; count < 5; count += 1) {
     const gone = open()
     gone.dispose()
-    gone.seen(someone(1), null)
+    gone.add(someone(1), null)
   }
   vi.advanceTimersByTime(1)
   expect(presence.isOnline(someone(1))).toBe(false)
-  expect(() => open().seen(someone(1), null)).not.toThrow()
+  expect(() => open().add(someone(1), null)).not.toThrow()
 })
 
 it('one socket keeps eight users online at most', () => {
   const { presence, open } = start()
   const users = open()
   const everybody = Array.from({ length: 10 }, (_, at) => someone(at + 1))
-  for (const user of everybody) users.seen(user, null)
+  for (const user of everybody) users.add(user, null)
   expect(everybody.filter(user => presence.isOnline(user))).toHaveLength(8)
 })
 
@@ -61,21 +61,21 @@ it('a user is let go of when the session ends by which they were seen last, and 
     users.sessionsEnded({ kind: 'sessions-ended', address: someone(1), tokenHashes })
     vi.advanceTimersByTime(1)
   }
-  users.seen(someone(1), Buffer.from('aa', 'hex'))
-  users.seen(someone(1), Buffer.from('bb', 'hex'))
+  users.add(someone(1), Buffer.from('aa', 'hex'))
+  users.add(someone(1), Buffer.from('bb', 'hex'))
   end('aa')
   expect(presence.isOnline(someone(1))).toBe(true)
   end('cc', 'bb')
   expect(presence.isOnline(someone(1))).toBe(false)
   expect(sockets.values()).toEqual([])
-  users.seen(someone(1), Buffer.from('dd', 'hex'))
+  users.add(someone(1), Buffer.from('dd', 'hex'))
   expect([presence.isOnline(someone(1)), sockets.values()]).toEqual([true, [users]])
 })
 
 it('a user who is known by the socket is there until it is gone', () => {
   const { presence, sockets, open } = start()
   const users = open()
-  users.seen(someone(1), null)
+  users.add(someone(1), null)
   users.sessionsEnded({ kind: 'sessions-ended', address: someone(1), tokenHashes: ['aa', ''] })
   vi.advanceTimersByTime(1)
   expect(presence.isOnline(someone(1))).toBe(true)

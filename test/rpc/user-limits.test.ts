@@ -1,11 +1,15 @@
+import { FriendshipsServiceDefinition } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import { SocialClientTooManyRequestsError } from '@dcl/social-rpc-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWallet } from '../../demo/wallet.ts'
+import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
+import { logIn } from '../env/login.ts'
 import { PresenceClient } from '../env/presence-client.ts'
 import { Rest } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 import { loginV2 } from '../env/v2.ts'
+import { RawClient } from './engine/clients.ts'
+import { ack, request, TYPE } from './engine/frames.ts'
 
 describe('what one user may have and do', () => {
   let env: Env
@@ -24,7 +28,49 @@ describe('what one user may have and do', () => {
     await expect(third.client.getRequestEvents()).rejects.toThrow(SocialClientTooManyRequestsError)
     await (await env.login()).client.getRequestEvents()
     first.client.disconnect()
-    await until(() => third.client.getRequestEvents().then(Boolean, () => false), 'there is room again')
+    await until(async () => {
+      const next = await env.login(wallet)
+      return next.client.getRequestEvents().then(Boolean, () => false)
+    }, 'there is room again')
+  })
+
+  it.each(['GetRequestEvents', 'GetFriends'])('leaves no v1 socket open that is one too many: %s', async name => {
+    const wallet = await createWallet()
+    for (let count = 0; count < 2; count += 1) await (await env.login(wallet)).client.getRequestEvents()
+    const payload = FriendshipsServiceDefinition.methods.getFriends.requestType.encode({
+      synapseToken: await logIn(env.app.httpUrl, wallet)
+    })
+    using socket = await RawClient.open(env.app.rpcUrl)
+    const { portId, ids } = await socket.load('FriendshipsService')
+    socket.send(request(3, portId, ids[name]!, payload.finish()))
+    const answer = await socket.next()
+    if (answer.type === TYPE.RESPONSE) {
+      expect(Buffer.from(answer.message.payload).toString()).toContain('Too many connections of this user')
+    } else {
+      socket.send(ack(3, portId, 0))
+      expect(Buffer.from((await socket.next()).message.payload).toString()).toContain('Too many connections')
+      socket.send(ack(3, portId, 1))
+      expect((await socket.next()).message.closed).toBe(true)
+    }
+    expect(await socket.closed).toEqual({ code: 1013, reason: 'Too many connections of this user' })
+  })
+
+  it('leaves a socket open on which another user is served', async () => {
+    const wallet = await createWallet()
+    for (let count = 0; count < 2; count += 1) await (await env.login(wallet)).client.getRequestEvents()
+    using socket = await RawClient.open(env.app.rpcUrl)
+    const { portId, ids } = await socket.load('FriendshipsService')
+    let number = 2
+    const call = async (user: Wallet): Promise<string> => {
+      const { requestType } = FriendshipsServiceDefinition.methods.getRequestEvents
+      const payload = requestType.encode({ synapseToken: await logIn(env.app.httpUrl, user) }).finish()
+      socket.send(request(++number, portId, ids['GetRequestEvents']!, payload))
+      return Buffer.from((await socket.next()).message.payload).toString()
+    }
+    const other = await createWallet()
+    expect(await call(other)).not.toContain('Too many')
+    expect(await call(wallet)).toContain('Too many connections of this user')
+    expect(await call(other)).not.toContain('Too many')
   })
 
   it('are no sockets whose session has ended: whoever took the tokens takes no place', async () => {

@@ -31,7 +31,7 @@ function instance(now: () => number): LocalSessions {
   })
 }
 
-test('a login cannot be used again as long as it is current anywhere, however often is swept', async () => {
+test('refuses a login that was used for as long as it is current anywhere, however often is swept', async () => {
   const wallet = await createWallet()
   const signedAt = Date.now()
   const { timestamp, auth_chain: authChain } = loginBody(wallet, signedAt)

@@ -9,7 +9,7 @@ const ALICE = `0x${'a'.repeat(40)}` as Address
 const BOB = `0x${'b'.repeat(40)}` as Address
 const ids = new MatrixIds('localhost')
 
-/** Instances over one bus and one homeserver, which counts how often it is asked. */
+/** Instances over one bus and one homeserver, which counts its calls. */
 function instances(count: number) {
   const bus = new LocalBus(error => {
     throw error
@@ -19,23 +19,23 @@ function instances(count: number) {
     ['alice-2', ALICE],
     ['bob-1', BOB]
   ])
-  const asked: string[] = []
+  const lookups: string[] = []
   const homeserver = {
     ids,
     whoami: async (token: string) => {
-      asked.push(token)
+      lookups.push(token)
       const address = users.get(token)
       if (!address) throw new HomeserverError({ kind: 'unauthorized', operation: 'whoami' })
       return { userId: ids.userId(address), deviceId: token }
     }
   }
-  const live = (): { address: Address; tokenHash: string }[] => []
-  const parts = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, live }
-  const sessions = Array.from({ length: count }, () => new PassthroughSessions(parts))
-  return { sessions, users, asked, bus }
+  const activeSessions = (): { address: Address; tokenHash: string }[] => []
+  const deps = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, activeSessions }
+  const sessions = Array.from({ length: count }, () => new PassthroughSessions(deps))
+  return { sessions, users, lookups, bus }
 }
 
-test('a session that ends on one instance is over on all', async () => {
+test('ends a session on all instances', async () => {
   const { sessions, users } = instances(2)
   const [here, there] = sessions as [PassthroughSessions, PassthroughSessions]
   for (const instance of sessions) {
@@ -44,41 +44,41 @@ test('a session that ends on one instance is over on all', async () => {
   const ended = await here.authenticate('alice-1')
   users.delete('alice-1')
   expect((await there.authenticate('alice-1')).address).toBe(ALICE)
-  here.ended(ended)
+  here.announceEnd(ended)
   for (const instance of sessions) {
     await expect(instance.authenticate('alice-1')).rejects.toMatchObject({ code: 'unauthorized' })
     expect((await instance.authenticate('alice-2')).address).toBe(ALICE)
   }
 })
 
-test('all sessions of a user end on all instances, also those that one of them never saw', async () => {
-  const { sessions, users, asked, bus } = instances(2)
+test('ends all sessions of a user on all instances, also those that one of them never saw', async () => {
+  const { sessions, users, lookups, bus } = instances(2)
   const [here, there] = sessions as [PassthroughSessions, PassthroughSessions]
   const { address } = await here.authenticate('alice-1')
   const { tokenHash } = await there.authenticate('alice-2')
   await there.authenticate('bob-1')
-  const told: string[] = []
+  const ended: string[] = []
   bus.subscribe(event => {
-    if (event.kind === 'sessions-ended') told.push(...event.tokenHashes)
+    if (event.kind === 'sessions-ended') ended.push(...event.tokenHashes)
   })
   users.delete('alice-1')
   users.delete('alice-2')
-  here.allEnded(address)
+  here.announceEndOfAll(address)
   await expect(there.authenticate('alice-2')).rejects.toMatchObject({ code: 'unauthorized' })
   // So that streams which live by it end too.
-  expect(told).toContain(tokenHash.toString('hex'))
-  asked.length = 0
+  expect(ended).toContain(tokenHash.toString('hex'))
+  lookups.length = 0
   expect((await there.authenticate('bob-1')).address).toBe(BOB)
-  expect(asked).toEqual([])
+  expect(lookups).toEqual([])
 })
 
-test('what the homeserver said before the end is not believed after it', async () => {
-  const { sessions, users, asked } = instances(1)
+test('forgets at the end of a session what the homeserver said before', async () => {
+  const { sessions, users, lookups } = instances(1)
   const [only] = sessions as [PassthroughSessions]
-  const asking = only.authenticate('alice-1')
+  const pending = only.authenticate('alice-1')
   users.delete('alice-1')
-  only.allEnded(ALICE)
-  await asking
+  only.announceEndOfAll(ALICE)
+  await pending
   await expect(only.authenticate('alice-1')).rejects.toMatchObject({ code: 'unauthorized' })
-  expect(asked).toEqual(['alice-1', 'alice-1'])
+  expect(lookups).toEqual(['alice-1', 'alice-1'])
 })

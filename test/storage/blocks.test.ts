@@ -29,7 +29,7 @@ describeEachDatabase('blocks', kind => {
     for (const other of others) expect(await blocks.blocked(other, WHOLE)).toEqual({ items: [], total: 0 })
   })
 
-  it('of both ways are told apart', async () => {
+  it('of both ways are distinguished', async () => {
     const [alice, blocked, blocker, both] = [newUser(), newUser(), newUser(), newUser()]
     await stores.act(alice, 'block', blocked)
     await stores.act(blocker, 'block', alice)
@@ -68,7 +68,7 @@ describeEachDatabase('blocks', kind => {
       expect((await seenBy(bob)).total).toBe(2)
     })
 
-    it('the pending request, whoever sent it, and give its place free', async () => {
+    it('the pending request, whichever of the two sent it, and free its place', async () => {
       const [alice, bob, carol] = [newUser(), newUser(), newUser()]
       await stores.act(alice, 'request', bob)
       await stores.act(carol, 'request', alice)

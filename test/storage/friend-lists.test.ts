@@ -18,7 +18,7 @@ describeEachDatabase('The lists', kind => {
   const befriend = (user: Address, others: readonly Address[]) =>
     Promise.all(others.map(other => stores.befriend(other, user)))
 
-  test('of friends are in the order of their addresses, whoever asked', async () => {
+  test('of friends are in the order of their addresses, whichever of the two requested', async () => {
     const [alice, ...others] = newUsers(31) as [Address, ...Address[]]
     await befriend(alice, others.slice(0, 15))
     for (const other of others.slice(15)) await stores.befriend(alice, other)
@@ -33,7 +33,7 @@ describeEachDatabase('The lists', kind => {
     expect(await lists.friends(friends[0]!, ALL)).toEqual({ items: [alice], total: 1 })
   })
 
-  test('are bounded and well-formed whatever page a client asks for', async () => {
+  test('are bounded and well-formed for any page that a client requests', async () => {
     const [alice, ...others] = newUsers(5) as [Address, ...Address[]]
     await befriend(alice, others)
     const friends = others.toSorted()
@@ -62,9 +62,9 @@ describeEachDatabase('The lists', kind => {
     expect(await lists.closeness(nobody, other)).toEqual({ friends: false, friendsOfFriends: false })
   })
 
-  test('of friends hold nobody who only asked, or was rejected, canceled, deleted or blocked', async () => {
+  test('of friends have nobody who only requested, or was rejected, canceled, deleted or blocked', async () => {
     const [alice, ...others] = newUsers(6) as [Address, ...Address[]]
-    const [asked, rejected, canceled, deleted, blocked] = others as [Address, Address, Address, Address, Address]
+    const [requested, rejected, canceled, deleted, blocked] = others as [Address, Address, Address, Address, Address]
     for (const other of others) await stores.act(alice, 'request', other)
     await stores.act(rejected, 'reject', alice)
     await stores.act(alice, 'cancel', canceled)
@@ -72,7 +72,9 @@ describeEachDatabase('The lists', kind => {
     await stores.act(deleted, 'delete', alice)
     await stores.act(alice, 'block', blocked)
     expect(await stores.lists.friends(alice, ALL)).toEqual(NOBODY)
-    expect((await stores.lists.requests(alice, 'outgoing', ALL)).items.map(({ address }) => address)).toEqual([asked])
+    expect((await stores.lists.requests(alice, 'outgoing', ALL)).items.map(({ address }) => address)).toEqual([
+      requested
+    ])
     expect(await stores.lists.friendCount(alice)).toBe(0)
   })
 

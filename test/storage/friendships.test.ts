@@ -26,7 +26,7 @@ describeEachDatabase('The rows of pairs', kind => {
   const refusals = (results: PromiseSettledResult<unknown>[]): unknown[] =>
     results.flatMap(result => (result.status === 'rejected' ? [(result.reason as SocialError).code] : []))
 
-  test('are one for two users, whoever comes first and in whatever letter case', async () => {
+  test('are one for two users, whichever comes first and in any letter case', async () => {
     const [alice, bob] = [newUser(), newUser()]
     const shouted = parseAddress(alice.toUpperCase().replace('0X', '0x'))!
     await stores.act(alice, 'request', bob)
@@ -88,11 +88,11 @@ describeEachDatabase('The rows of pairs', kind => {
     const event = await stores.act(alice, 'request', bob, { message })
     expect(event?.message).toBe(message)
     expect((await stores.friendships().read(alice, bob)).message).toBe(message)
-    expect((await stores.log.missed(bob, 0, 10))[0]?.message).toBe(message)
+    expect((await stores.log.afterForTarget(bob, 0, 10))[0]?.message).toBe(message)
     expect((await stores.lists.requests(alice, 'outgoing', { limit: 1, offset: 0 })).items[0]?.message).toBe(message)
   })
 
-  test.each(['a pair that is new', 'a pair that is known'])('swap for one of many who want it: %s', async what => {
+  test.each(['a pair that is new', 'a pair that is known'])('swap for one of many callers: %s', async what => {
     const [alice, bob] = [newUser(), newUser()]
     const store = stores.friendships()
     if (what === 'a pair that is known') {
@@ -105,7 +105,7 @@ describeEachDatabase('The rows of pairs', kind => {
       const [actor, target] = i % 2 === 0 ? [alice, bob] : [bob, alice]
       const intent = { actor, target, action: 'request' as const, message: `${i}` }
       const decision = decide(before, intent, before.at + 60_000)
-      if (decision.kind === 'keep') throw new Error('It must apply')
+      if (decision.kind === 'unchanged') throw new Error('It must apply')
       return store.swap(intent, before, decision.next, decision.counts)
     })
     const won = (await Promise.all(swaps)).filter(event => event !== null)
@@ -118,7 +118,7 @@ describeEachDatabase('The rows of pairs', kind => {
     ])
   })
 
-  test('let fifty at once ask up to the limit, and no further', async () => {
+  test('let fifty requests at once through up to the limit, and no further', async () => {
     const alice = newUser()
     const limits = { friends: 100, outgoing: 30 }
     const others = newUsers(50)
@@ -129,11 +129,11 @@ describeEachDatabase('The rows of pairs', kind => {
     // What was refused left nothing behind.
     const [refused] = others.filter((_, i) => results[i]?.status === 'rejected')
     expect(await rowsOf(alice, refused!)).toBe(0)
-    expect(await stores.log.missed(refused!, 0, 10)).toEqual([])
-    const [asked] = others.filter((_, i) => results[i]?.status === 'fulfilled')
-    await stores.act(alice, 'cancel', asked!, { limits })
+    expect(await stores.log.afterForTarget(refused!, 0, 10)).toEqual([])
+    const [requested] = others.filter((_, i) => results[i]?.status === 'fulfilled')
+    await stores.act(alice, 'cancel', requested!, { limits })
     await stores.act(alice, 'request', refused!, { limits })
-    await expect(stores.act(alice, 'request', asked!, { limits })).rejects.toThrow(SocialError)
+    await expect(stores.act(alice, 'request', requested!, { limits })).rejects.toThrow(SocialError)
   })
 
   test('let fifty at once become friends up to the limit, and no further', async () => {
@@ -145,7 +145,7 @@ describeEachDatabase('The rows of pairs', kind => {
     expect(refusals(results)).toHaveLength(20)
     expect(await countsOf(alice)).toEqual([30, 0])
     expect((await stores.lists.friends(alice, { limit: 100, offset: 0 })).items).toHaveLength(30)
-    // Whoever could not be accepted still waits.
+    // A request that could not be accepted still waits.
     const [waiting] = others.filter((_, i) => results[i]?.status === 'rejected')
     expect(statusOf(await stores.friendships().read(alice, waiting!))).toBe('requested')
     expect(await countsOf(waiting!)).toEqual([0, 1])
@@ -167,22 +167,22 @@ describeEachDatabase('The rows of pairs', kind => {
 
   test('keep in step with the log and the counts, whatever many users do at once', async () => {
     const users = newUsers(5)
-    const deed = fc.tuple(fc.nat(4), fc.nat(4), fc.constantFrom(...PAIR_ACTIONS))
+    const operation = fc.tuple(fc.nat(4), fc.nat(4), fc.constantFrom(...PAIR_ACTIONS))
     const limits = { friends: 3, outgoing: 2 }
-    let told = 0
+    let committed = 0
     await fc.assert(
-      fc.asyncProperty(fc.array(deed, { minLength: 10, maxLength: 30 }), async deeds => {
-        const acts = deeds.map(([actor, target, action]) =>
+      fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 30 }), async operations => {
+        const acts = operations.map(([actor, target, action]) =>
           stores.act(users[actor]!, action, users[target]!, { limits, message: action })
         )
         const results = await Promise.allSettled(acts)
-        told += results.filter(result => result.status === 'fulfilled' && result.value !== null).length
+        committed += results.filter(result => result.status === 'fulfilled' && result.value !== null).length
       }),
       { numRuns: 20 }
     )
     const events = (await stores.events()).filter(({ actor }) => users.includes(actor))
-    expect(events).toHaveLength(told)
-    expect(told).toBeGreaterThan(20)
+    expect(events).toHaveLength(committed)
+    expect(committed).toBeGreaterThan(20)
 
     const lastOf = new Map<string, { seq: number; status: string }>()
     for (const { seq, actor, target, action, previous } of events) {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import type { LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
 import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
@@ -9,7 +8,7 @@ import { newUser, newUsers, Stores } from './stores.ts'
 const LONG_MS = 60_000
 
 /** The numbers in the outbox, in their order. */
-async function held(stores: Stores): Promise<number[]> {
+async function queued(stores: Stores): Promise<number[]> {
   return (await stores.query<[number]>('select seq from matrix_outbox order by seq')).map(([seq]) => seq)
 }
 
@@ -18,7 +17,7 @@ async function missing(stores: Stores): Promise<number[]> {
   return (await stores.query<[number]>('select seq from matrix_log_gap order by seq')).map(([seq]) => seq)
 }
 
-describeEachDatabase('the outbox takes from the log', kind => {
+describeEachDatabase('the outbox reads from the log', kind => {
   let stores: Stores
   let outbox: OutboxStore
   beforeAll(async () => {
@@ -39,35 +38,35 @@ describeEachDatabase('the outbox takes from the log', kind => {
   test('nothing that happened before it was begun, however often it is', async () => {
     await stores.emptyOutbox()
     await request()
-    expect(await outbox.take(10)).toBe(0)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
     await outbox.begin()
-    expect(await outbox.take(10)).toBe(0)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
     const event = await request()
     await outbox.begin()
-    expect(await outbox.take(10)).toBe(1)
-    expect(await held(stores)).toEqual([event.seq])
+    expect(await outbox.enqueueFromLog(10)).toBe(1)
+    expect(await queued(stores)).toEqual([event.seq])
   })
 
   test('everything once, in parts and in order', async () => {
     const seqs = (await requests(5)).map(({ seq }) => seq)
-    expect(await outbox.take(2)).toBe(2)
-    expect(await held(stores)).toEqual(seqs.slice(0, 2))
-    expect(await outbox.take(2)).toBe(2)
-    expect(await outbox.take(2)).toBe(1)
-    expect(await outbox.take(2)).toBe(0)
-    expect(await held(stores)).toEqual(seqs)
+    expect(await outbox.enqueueFromLog(2)).toBe(2)
+    expect(await queued(stores)).toEqual(seqs.slice(0, 2))
+    expect(await outbox.enqueueFromLog(2)).toBe(2)
+    expect(await outbox.enqueueFromLog(2)).toBe(1)
+    expect(await outbox.enqueueFromLog(2)).toBe(0)
+    expect(await queued(stores)).toEqual(seqs)
     const [first] = await outbox.lease(1, LONG_MS)
     await outbox.finish(first as LeasedEvent, LONG_MS)
-    expect(await outbox.take(2)).toBe(0)
-    expect(await held(stores)).toEqual(seqs.slice(1))
+    expect(await outbox.enqueueFromLog(2)).toBe(0)
+    expect(await queued(stores)).toEqual(seqs.slice(1))
   })
 
   test('nothing when nothing is new, and writes nothing then', async () => {
     await request()
-    await outbox.take(10)
+    await outbox.enqueueFromLog(10)
     const position = () => stores.query('select ctid::text, xmin::text, xmax::text from matrix_log_position')
     const before = await position()
-    expect(await outbox.take(10)).toBe(0)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
     expect(await position()).toEqual(before)
   })
 
@@ -77,32 +76,17 @@ describeEachDatabase('the outbox takes from the log', kind => {
     expect(await outbox.stats()).toEqual({ depth: 0, parked: 0, oldestAt: null })
   })
 
-  test('and counts what it has not taken yet', async () => {
+  test('and counts what it has not enqueued yet', async () => {
     const events = await requests(3)
     expect(await outbox.stats()).toEqual({ depth: 3, parked: 0, oldestAt: events[0]!.at })
-    await outbox.take(1)
+    await outbox.enqueueFromLog(1)
     expect(await outbox.stats()).toEqual({ depth: 3, parked: 0, oldestAt: events[0]!.at })
     const [first] = await outbox.lease(1, LONG_MS)
     await outbox.finish(first as LeasedEvent, LONG_MS)
     expect(await outbox.stats()).toEqual({ depth: 2, parked: 0, oldestAt: events[1]!.at })
   })
 
-  test('what an instance of the release before would put there itself, if it is begun', async () => {
-    const put = 'insert into matrix_outbox (seq, lo, hi) values ($1, $2, $3)'
-    const row = (seq: number): [number, Address, Address] => [seq, ...(newUsers(2).toSorted() as [Address, Address])]
-    await stores.emptyOutbox()
-    const before = await request()
-    await stores.query(put, row(before.seq))
-    expect(await outbox.lease(10, LONG_MS)).toMatchObject([{ event: before, attempts: 0 }])
-    await outbox.begin()
-    const after = await request()
-    await stores.query(put, row(after.seq))
-    expect(await held(stores)).toEqual([before.seq])
-    await outbox.take(10)
-    expect(await held(stores)).toEqual([before.seq, after.seq])
-  })
-
-  test('each event once, in the order of its pair, while many act and many take', async () => {
+  test('each event once, in the order of its pair, while many act and many instances enqueue', async () => {
     const seen: PairEvent[] = []
     const done: PairEvent[] = []
     const live = async (): Promise<void> => {
@@ -116,7 +100,7 @@ describeEachDatabase('the outbox takes from the log', kind => {
     const lives = Promise.all(Array.from({ length: 6 }, live))
     const work = async (): Promise<void> => {
       while (seen.length < 144) {
-        await outbox.take(5)
+        await outbox.enqueueFromLog(5)
         for (const first of await outbox.lease(3, LONG_MS)) {
           let one: LeasedEvent | null = first
           while (one) {
@@ -128,12 +112,15 @@ describeEachDatabase('the outbox takes from the log', kind => {
     }
     await Promise.all([lives, work(), work(), work()])
     expect(byPair(seen)).toEqual(byPair(done))
-    await until(async () => (await outbox.take(5)) === 0 && (await missing(stores)).length === 0, 'nothing is missing')
-    expect(await held(stores)).toEqual([])
+    await until(
+      async () => (await outbox.enqueueFromLog(5)) === 0 && (await missing(stores)).length === 0,
+      'nothing is missing'
+    )
+    expect(await queued(stores)).toEqual([])
   })
 })
 
-describeWithPostgres('a number that is missing from the log when the outbox takes the next', () => {
+describeWithPostgres('a number that is missing from the log when the outbox enqueues the next', () => {
   let stores: Stores
   let outbox: OutboxStore
   beforeAll(async () => {
@@ -146,20 +133,20 @@ describeWithPostgres('a number that is missing from the log when the outbox take
 
   const act = async (): Promise<PairEvent> => (await stores.act(newUser(), 'request', newUser()))!
 
-  test('is taken when its transaction commits, once', async () => {
+  test('is enqueued when its transaction commits, once', async () => {
     await using slow = await stores.hold()
     const late = await slow.act(newUser(), 'request', newUser())
     const early = await act()
-    expect(await outbox.take(10)).toBe(1)
-    expect(await held(stores)).toEqual([early.seq])
+    expect(await outbox.enqueueFromLog(10)).toBe(1)
+    expect(await queued(stores)).toEqual([early.seq])
     expect(await missing(stores)).toEqual([late.seq])
-    expect(await outbox.take(10)).toBe(0)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
 
     await slow.end('commit')
     expect((await outbox.stats()).depth).toBe(2)
-    expect(await outbox.take(10)).toBe(1)
-    expect(await outbox.take(10)).toBe(0)
-    expect(await held(stores)).toEqual([late.seq, early.seq])
+    expect(await outbox.enqueueFromLog(10)).toBe(1)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
+    expect(await queued(stores)).toEqual([late.seq, early.seq])
     expect(await missing(stores)).toEqual([])
   })
 
@@ -170,22 +157,25 @@ describeWithPostgres('a number that is missing from the log when the outbox take
     const late = await slow.act(newUser(), 'request', newUser())
     const early = await quick.act(newUser(), 'request', newUser())
     await quick.end('commit')
-    expect(await outbox.take(10)).toBe(1)
-    expect(await outbox.take(10)).toBe(0)
+    expect(await outbox.enqueueFromLog(10)).toBe(1)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
     await slow.end('commit')
-    expect(await outbox.take(10)).toBe(1)
-    expect(await held(stores)).toEqual([late.seq, early.seq])
+    expect(await outbox.enqueueFromLog(10)).toBe(1)
+    expect(await queued(stores)).toEqual([late.seq, early.seq])
   })
 
-  test('is given up when its transaction was rolled back', async () => {
+  test('is no longer waited for when its transaction was rolled back', async () => {
     await using slow = await stores.hold()
     const never = await slow.act(newUser(), 'request', newUser())
     const early = await act()
-    await outbox.take(10)
+    await outbox.enqueueFromLog(10)
     expect(await missing(stores)).toEqual([never.seq])
     await slow.end('rollback')
-    await until(async () => (await outbox.take(10)) === 0 && (await missing(stores)).length === 0, 'it is given up')
-    expect(await held(stores)).toEqual([early.seq])
+    await until(
+      async () => (await outbox.enqueueFromLog(10)) === 0 && (await missing(stores)).length === 0,
+      'it is no longer waited for'
+    )
+    expect(await queued(stores)).toEqual([early.seq])
   })
 
   test('is no longer waited for when too many others are missing', async () => {
@@ -193,19 +183,19 @@ describeWithPostgres('a number that is missing from the log when the outbox take
     const late = await slow.act(newUser(), 'request', newUser())
     await stores.query(`select setval('pair_event_seq', $1)`, [late.seq + 12_000])
     const early = await act()
-    await outbox.take(10)
+    await outbox.enqueueFromLog(10)
     const waitedFor = await missing(stores)
     expect(waitedFor).toHaveLength(10_000)
     expect(waitedFor.at(-1)).toBe(early.seq - 1)
   })
 
-  test('is left to whoever takes at the same time, as is the next', async () => {
+  test('is left to the instance that enqueues at the same time, as is the next', async () => {
     await act()
     await using other = await stores.hold()
     await other.query('select from matrix_log_position for update')
-    expect(await outbox.take(10)).toBe(0)
+    expect(await outbox.enqueueFromLog(10)).toBe(0)
     await other.end('rollback')
-    expect(await outbox.take(10)).toBe(1)
+    expect(await outbox.enqueueFromLog(10)).toBe(1)
   })
 })
 

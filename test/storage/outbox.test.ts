@@ -3,7 +3,6 @@ import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import type { PairAction } from '../../src/domain/friendship.ts'
 import type { LeasedEvent, OutboxStore } from '../../src/storage/outbox.ts'
-import { UserHolds } from '../../src/storage/user-holds.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { until } from '../env/until.ts'
 import { newUser, newUsers, Stores } from './stores.ts'
@@ -25,16 +24,16 @@ describeEachDatabase('the outbox', kind => {
 
   const act = async (actor: Address, action: PairAction, target: Address): Promise<PairEvent> => {
     const event = await stores.act(actor, action, target, { at: AT })
-    await outbox.take(100)
+    await outbox.enqueueFromLog(100)
     return event!
   }
   const lease = (limit = 10, ms = LONG_MS) => outbox.lease(limit, ms)
   const leaseOne = async (ms = LONG_MS) => (await lease(1, ms))[0] as LeasedEvent
 
-  test('holds each event that was committed, as it is in the log', async () => {
+  test('has each event that was committed, as it is in the log', async () => {
     const [alice, bob] = [newUser(), newUser()]
     const event = await act(alice, 'request', bob)
-    expect(await lease()).toEqual([{ event, attempts: 0, heldUntil: expect.any(Number) }])
+    expect(await lease()).toEqual([{ event, attempts: 0, leasedUntil: expect.any(Number) }])
   })
 
   test('leases the first event of each pair alone, oldest first', async () => {
@@ -46,7 +45,7 @@ describeEachDatabase('the outbox', kind => {
     expect(await lease()).toEqual([])
   })
 
-  test('leases no more than it is asked for', async () => {
+  test('leases no more than the limit', async () => {
     for (const user of newUsers(3)) await act(user, 'request', newUser())
     expect(await lease(2)).toHaveLength(2)
     expect(await lease(2)).toHaveLength(1)
@@ -63,52 +62,52 @@ describeEachDatabase('the outbox', kind => {
     expect(await outbox.stats()).toEqual({ depth: 0, parked: 0, oldestAt: null })
   })
 
-  test('gives an event to somebody else when its lease is over, and nothing of it to the first any more', async () => {
+  test('leases an event to another worker when the lease is over, and heeds the first no more', async () => {
     const [alice, bob] = [newUser(), newUser()]
     await act(alice, 'request', bob)
     await act(bob, 'accept', alice)
-    const lost = await leaseOne(1)
-    let taken: LeasedEvent | undefined
+    const first = await leaseOne(1)
+    let second: LeasedEvent | undefined
     await until(async () => {
-      taken = await leaseOne()
-      return taken !== undefined
+      second = await leaseOne()
+      return second !== undefined
     }, 'the lease is over')
-    expect(taken?.event).toEqual(lost.event)
+    expect(second?.event).toEqual(first.event)
 
-    expect(await outbox.finish(lost, LONG_MS)).toBeNull()
-    await outbox.release(lost)
-    await outbox.postpone(lost, { holdMs: 0, attempts: 9, error: 'late', parked: true })
+    expect(await outbox.finish(first, LONG_MS)).toBeNull()
+    await outbox.release(first)
+    await outbox.postpone(first, { delayMs: 0, attempts: 9, error: 'late', parked: true })
     expect(await lease()).toEqual([])
-    expect((await outbox.finish(taken as LeasedEvent, LONG_MS))?.event.action).toBe('accept')
+    expect((await outbox.finish(second as LeasedEvent, LONG_MS))?.event.action).toBe('accept')
   })
 
-  test('gives back what was released, as it was', async () => {
+  test('leases what was released again, as it was', async () => {
     await act(newUser(), 'request', newUser())
     const leased = await leaseOne()
     await outbox.release(leased)
     expect(await leaseOne()).toMatchObject({ event: leased.event, attempts: 0 })
   })
 
-  test('holds back what was postponed, and what comes after it', async () => {
+  test('delays what was postponed, and what comes after it', async () => {
     const [alice, bob] = [newUser(), newUser()]
     await act(alice, 'request', bob)
     await act(bob, 'accept', alice)
-    await outbox.postpone(await leaseOne(), { holdMs: LONG_MS, attempts: 1, error: 'away', parked: false })
+    await outbox.postpone(await leaseOne(), { delayMs: LONG_MS, attempts: 1, error: 'away', parked: false })
     expect(await lease()).toEqual([])
   })
 
   test('remembers how often something was tried', async () => {
     await act(newUser(), 'request', newUser())
-    await outbox.postpone(await leaseOne(), { holdMs: 0, attempts: 3, error: 'away', parked: false })
+    await outbox.postpone(await leaseOne(), { delayMs: 0, attempts: 3, error: 'away', parked: false })
     expect(await leaseOne()).toMatchObject({ attempts: 3 })
   })
 
-  test('leaves what is parked, and what comes after it, until it is told otherwise', async () => {
+  test('leases nothing that is parked, nor what comes after it, until it is retried', async () => {
     const [alice, bob] = [newUser(), newUser()]
     const request = await act(alice, 'request', bob)
     const other = await act(newUser(), 'request', newUser())
     await act(bob, 'accept', alice)
-    await outbox.postpone(await leaseOne(), { holdMs: 0, attempts: 3, error: 'forbidden', parked: true })
+    await outbox.postpone(await leaseOne(), { delayMs: 0, attempts: 3, error: 'forbidden', parked: true })
 
     expect((await lease()).map(({ event }) => event)).toEqual([other])
     expect(await outbox.parked(10)).toEqual([{ event: request, attempts: 3, error: 'forbidden', waiting: 1 }])
@@ -116,10 +115,10 @@ describeEachDatabase('the outbox', kind => {
 
     expect(await outbox.retryParked()).toBe(1)
     expect(await outbox.parked(10)).toEqual([])
-    expect(await lease()).toEqual([{ event: request, attempts: 0, heldUntil: expect.any(Number) }])
+    expect(await lease()).toEqual([{ event: request, attempts: 0, leasedUntil: expect.any(Number) }])
   })
 
-  test('shares pairs among many who lease at the same time, each event once', async () => {
+  test('shares pairs among many workers that lease at the same time, each event once', async () => {
     const committed: PairEvent[] = []
     for (const user of newUsers(40)) {
       const other = newUser()
@@ -139,24 +138,5 @@ describeEachDatabase('the outbox', kind => {
     }
     await Promise.all([work(), work(), work(), work()])
     expect(seen.toSorted((a, b) => a - b)).toEqual(committed.map(({ seq }) => seq))
-  })
-
-  test('lets one at a time have a user', async () => {
-    const holds = new UserHolds(stores.db)
-    const user = newUser()
-    const hold = (await holds.take(user, LONG_MS)) as number
-    expect(await holds.take(user, LONG_MS)).toBeNull()
-    expect(await holds.take(newUser(), LONG_MS)).not.toBeNull()
-    await holds.end(user, hold)
-    expect(await holds.take(user, LONG_MS)).not.toBeNull()
-  })
-
-  test('lets somebody else have a user who was never given back, and does not take them away again', async () => {
-    const holds = new UserHolds(stores.db)
-    const user = newUser()
-    const lost = (await holds.take(user, 1)) as number
-    await until(async () => (await holds.take(user, LONG_MS)) !== null, 'the hold is over')
-    await holds.end(user, lost)
-    expect(await holds.take(user, LONG_MS)).toBeNull()
   })
 })

@@ -53,8 +53,8 @@ const ROWS = [
     select '0x' || lpad(to_hex(n), 40, '0'), '0x' || lpad(to_hex(star), 40, '0'), 200000 + n,
       case when n % 5 = 0 then 2 else 1 end, star % 2 = 0, n, null, null, null
     from generate_series(1, ${USERS}) n, generate_series(${USERS + 1}, ${USERS + 2}) star where n % 5 = 0 or n % 7 = 0`,
-  `insert into pair_event select row_number() over (order by version, hi), lo, hi, last_action, 0, actor_is_lo, acted_at, null
-    from pair`,
+  `insert into pair_event (seq, lo, hi, action, actor_is_lo, previous, acted_at)
+    select row_number() over (order by version, hi), lo, hi, last_action, actor_is_lo, 0, acted_at from pair`,
   `insert into user_count select user_address, 1, 1 from (select lo from pair union select hi from pair) u (user_address)`,
   `insert into user_settings select address, 1, 1, 1, 1, 1 from user_count`,
   `insert into session select sha256(address::bytea), address, 'device', 1, 1000000000 + row_number() over ()
@@ -63,7 +63,7 @@ const ROWS = [
   `select setval('pair_event_seq', 200000 + ${USERS})`,
   `insert into matrix_log_position (seq) select max(seq) - 500 from pair_event`,
   `insert into matrix_log_gap select n, '9000000' from generate_series(1000000, 1000050) n`,
-  `insert into matrix_outbox (lo, hi, seq, held_until) select lo, hi, seq, 0 from pair_event where seq <= 100`,
+  `insert into matrix_outbox (lo, hi, seq) select lo, hi, seq from pair_event where seq <= 100`,
   `vacuum analyze`
 ]
 
@@ -78,7 +78,7 @@ export async function calls(): Promise<Call[]> {
     all.push({ statement, values })
     return []
   }
-  const db = { rows } as unknown as Database
+  const db = { rows, retryableRows: rows } as unknown as Database
   const [alice, bob] = [userOf(5_000), userOf(5_001)]
   const page = { limit: 20, offset: 0 }
   const lists = new FriendLists(db)
@@ -98,8 +98,9 @@ export async function calls(): Promise<Call[]> {
   await settings.change(alice, DEFAULT_SETTINGS).catch(() => undefined)
   const log = new EventLog(db)
   await log.after(50_000, [10, 20_000, 49_999], 100)
+  await log.find(50_000)
   await log.latest()
-  await log.missed(alice, 100, 100)
+  await log.afterForTarget(alice, 100, 100)
   const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 })
   const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
   const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
@@ -107,9 +108,9 @@ export async function calls(): Promise<Call[]> {
   await friendships.read(alice, bob)
   await friendships.swap(intent, NO_PAIR, next, counts)
   await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
-  await friendships.written(intent, { ...NO_PAIR, version: 25_001 }, next)
+  await friendships.findSwapped(intent, { ...NO_PAIR, version: 25_001 }, next)
   const outbox = new OutboxStore(db)
-  await outbox.take(20)
+  await outbox.enqueueFromLog(20)
   await outbox.stats()
   const sessions = new SessionStore(db, 50)
   const tokenHash = randomBytes(32)

@@ -18,7 +18,10 @@ describeEachDatabase('Positions of devices', kind => {
   afterAll(() => stores[Symbol.asyncDispose]())
 
   const claim = (device: Buffer, start = 0): Claim => ({
-    ...{ device, start, owner: randomUUID(), instance: randomUUID() },
+    device,
+    start,
+    owner: randomUUID(),
+    instance: randomUUID(),
     since: NOW - WINDOW_MS
   })
   const leave = ({ device, owner }: Claim, floor: number, lostAt: number) =>
@@ -51,7 +54,7 @@ describeEachDatabase('Positions of devices', kind => {
   /** An instance that was last alive at a time, and the device of a stream that is open on it. */
   async function streamOn(aliveAt: number) {
     const [instance, owner, device] = [randomUUID(), randomUUID(), randomBytes(32)]
-    await positions.alive(instance, aliveAt)
+    await positions.heartbeat(instance, aliveAt)
     await positions.claim({ device, owner, instance, start: 0, since: NOW })
     return { instance, owner, device }
   }

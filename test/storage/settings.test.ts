@@ -21,7 +21,7 @@ describeEachDatabase('settings', kind => {
     expect(await settings.read(user)).toEqual(DEFAULT_SETTINGS)
   })
 
-  it('are changed one by one, and the rest is kept', async () => {
+  it('are changed one by one, and the rest stays', async () => {
     const user = newUser()
     const changes = [
       ...EXPOSURES.flatMap(exposure => [{ friends: exposure }, { friendsCount: exposure }]),
@@ -36,7 +36,7 @@ describeEachDatabase('settings', kind => {
     }
   })
 
-  it('that are changed at once are all kept', async () => {
+  it('that are changed at once are all stored', async () => {
     const user = newUser()
     await Promise.all([
       settings.change(user, { friends: 'EVERYONE' }),
@@ -51,7 +51,7 @@ describeEachDatabase('settings', kind => {
     })
   })
 
-  it('of many about messages come in one answer, in the order asked for', async () => {
+  it('of many about messages come in one answer, in the order of the request', async () => {
     const [user, friend, sender, closed, blocked] = [newUser(), newUser(), newUser(), newUser(), newUser()]
     const unknown = newUser()
     await stores.befriend(user, friend)
@@ -65,8 +65,8 @@ describeEachDatabase('settings', kind => {
       privateMessages,
       isFriend
     })
-    const asked = [unknown, closed, friend, sender, blocked, friend, user]
-    expect(await settings.messageSettings(user, asked)).toEqual([
+    const others = [unknown, closed, friend, sender, blocked, friend, user]
+    expect(await settings.messageSettings(user, others)).toEqual([
       row(unknown, 'all', false),
       row(closed, 'only_friends', false),
       row(friend, 'only_friends', true),

@@ -13,11 +13,11 @@ import { OutboxStore } from '../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase } from '../env/databases.ts'
 
 /** These tests are not about time: fifty callers may have to wait for each other on a busy machine. */
-const PATIENCE_MS = 20_000
+const CONNECT_TIMEOUT_MS = 20_000
 /** Far above what a test reaches that is not about limits. */
 const NO_LIMITS: CountLimits = { friends: 1_000_000, outgoing: 1_000_000 }
 
-/** A user that no test has met. */
+/** A user that no test has used. */
 export function newUser(): Address {
   return parseAddress(`0x${randomBytes(20).toString('hex')}`)!
 }
@@ -26,8 +26,8 @@ export function newUsers(count: number): Address[] {
   return Array.from({ length: count }, newUser)
 }
 
-/** What a test may say of a deed beside who does what to whom. */
-interface Circumstances {
+/** What a test may say of an operation beside who does what to whom. */
+interface OperationOptions {
   readonly message?: string
   /** Unix milliseconds. */
   readonly at?: number
@@ -50,7 +50,7 @@ export class Stores implements AsyncDisposable {
   }
 
   static async open(kind: Database['kind'], settings: { readonly poolSize?: number } = {}): Promise<Stores> {
-    const fresh = await freshDatabase(kind, { connectTimeoutMs: PATIENCE_MS, ...settings })
+    const fresh = await freshDatabase(kind, { connectTimeoutMs: CONNECT_TIMEOUT_MS, ...settings })
     await migrate(fresh.db, MIGRATIONS)
     return new Stores(fresh)
   }
@@ -65,12 +65,12 @@ export class Stores implements AsyncDisposable {
     return new FriendshipStore(this.db, limits)
   }
 
-  /** Does one thing, once: a lost race gives null. Each deed is a minute after the one before unless told. */
-  act(actor: Address, action: PairAction, target: Address, circumstances: Circumstances = {}) {
-    const { message, limits } = circumstances
+  /** Does one thing, once: a lost race gives null. Each operation is a minute after the one before unless `at` says otherwise. */
+  act(actor: Address, action: PairAction, target: Address, options: OperationOptions = {}) {
+    const { message, limits } = options
     this.#clock += 60_000
     const intent = { actor, target, action, message: message ?? null }
-    return perform(this.friendships(limits), intent, circumstances.at ?? this.#clock)
+    return perform(this.friendships(limits), intent, options.at ?? this.#clock)
   }
 
   /** An outbox that holds nothing and was not begun. */
@@ -86,7 +86,7 @@ export class Stores implements AsyncDisposable {
     return outbox
   }
 
-  /** A transaction that stays open until it is told to end, on a connection of its own. */
+  /** A transaction that stays open until `end` is called, on a connection of its own. */
   async hold(): Promise<HeldTransaction> {
     return HeldTransaction.begin(this.url)
   }
@@ -103,7 +103,7 @@ export class Stores implements AsyncDisposable {
 
   /** Rows of any statement of a test. */
   query<Row extends readonly unknown[]>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.db.rows<Row>({ name: `test ${text}`.slice(0, 60), text }, values, { idempotent: true })
+    return this.db.retryableRows<Row>({ name: `test ${text}`.slice(0, 60), text }, values)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -141,9 +141,9 @@ export class HeldTransaction implements AsyncDisposable {
   async act(actor: Address, action: PairAction, target: Address): Promise<PairEvent> {
     const rows = async ({ text }: Statement, values: unknown[]) =>
       (await this.#client.query({ text, values, rowMode: 'array' })).rows
-    const store = new FriendshipStore({ rows } as unknown as Database, NO_LIMITS)
+    const store = new FriendshipStore({ rows, retryableRows: rows } as unknown as Database, NO_LIMITS)
     const event = await perform(store, { actor, target, action, message: null }, 0)
-    if (!event) throw new Error('Somebody was faster')
+    if (!event) throw new Error('Another change was faster')
     return event
   }
 
@@ -160,6 +160,6 @@ export class HeldTransaction implements AsyncDisposable {
 async function perform(store: FriendshipStore, intent: Intent, at: number): Promise<PairEvent | null> {
   const before = await store.read(intent.actor, intent.target)
   const decision = decide(before, intent, at)
-  if (decision.kind === 'keep') throw new Error('It was so already')
+  if (decision.kind === 'unchanged') throw new Error('It was so already')
   return store.swap(intent, before, decision.next, decision.counts)
 }

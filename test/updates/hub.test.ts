@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
+import { OpenSubscriptions } from '../../src/subscriptions/open-subscriptions.ts'
+import type { Subscriber } from '../../src/subscriptions/subscription.ts'
 import { Hub } from '../../src/updates/hub.ts'
 import { LocalBus } from '../env/local-bus.ts'
 
@@ -11,8 +13,16 @@ function start(queueSize = 10) {
   const bus = new LocalBus(error => {
     throw error
   })
-  return { bus, subscriptions: new Hub(bus, queueSize) }
+  const subscriptions = new OpenSubscriptions()
+  return { bus, subscriptions, hub: new Hub({ bus, subscriptions, queueSize }) }
 }
+
+const subscriber = (address: Address, signal = new AbortController().signal): Subscriber => ({
+  address,
+  tokenHash: null,
+  signal,
+  acknowledged: () => 0
+})
 
 const request = (seq: number): PairEvent => ({
   kind: 'pair',
@@ -26,70 +36,50 @@ const request = (seq: number): PairEvent => ({
   at: seq
 })
 
-async function take(updates: AsyncIterable<PairEvent>, count: number): Promise<number[]> {
-  const seen: number[] = []
-  for await (const { seq } of updates) {
-    seen.push(seq)
-    if (seen.length === count) break
+async function take(events: AsyncIterable<PairEvent>, count: number): Promise<number[]> {
+  const seqs: number[] = []
+  for await (const { seq } of events) {
+    seqs.push(seq)
+    if (seqs.length === count) break
   }
-  return seen
+  return seqs
 }
 
-describe('subscriptions', () => {
-  it('tell every device of the target, and nobody else', async () => {
-    const { bus, subscriptions } = start()
-    const { signal } = new AbortController()
-    const devices = [1, 2].map(() => subscriptions.open({ address: bob, tokenHash: null, signal }))
-    const others = subscriptions.open({ address: alice, tokenHash: null, signal })
+describe('a hub', () => {
+  it('hands an event to every device of the target, and nobody else', async () => {
+    const { bus, subscriptions, hub } = start()
+    const devices = [1, 2].map(() => hub.open(subscriber(bob)))
+    const others = hub.open(subscriber(alice))
     bus.publish(request(1))
     bus.publish(request(2))
     subscriptions.close()
     expect(await Promise.all([...devices, others].map(device => take(device, 9)))).toEqual([[1, 2], [1, 2], []])
   })
 
-  it('leave nothing behind, however they end', async () => {
-    const { bus, subscriptions } = start()
+  it('has nothing left of ten thousand streams, however they ended', async () => {
+    const { bus, subscriptions, hub } = start()
     for (let cycle = 0; cycle < 10_000; cycle += 1) {
       const abort = new AbortController()
-      const updates = subscriptions.open({ address: bob, tokenHash: null, signal: abort.signal })
+      const events = hub.open(subscriber(bob, abort.signal))
       if (cycle % 2 === 0) {
         abort.abort()
       } else {
         bus.publish(request(cycle))
-        await take(updates, 1)
+        await take(events, 1)
       }
     }
-    expect([subscriptions.size, subscriptions.sizeOf(bob)]).toEqual([0, 0])
+    expect([subscriptions.size('updates'), subscriptions.sizeOf(bob)]).toEqual([0, 0])
   })
 
-  it('are over at once when their call was over before', async () => {
-    const { subscriptions } = start()
-    const updates = subscriptions.open({ address: bob, tokenHash: null, signal: AbortSignal.abort() })
-    expect(await take(updates, 1)).toEqual([])
-    expect(subscriptions.size).toBe(0)
-  })
-
-  it('end with the session that they live by, and only with that', async () => {
-    const { bus, subscriptions } = start()
-    const { signal } = new AbortController()
-    const [ended, kept] = ['01', '02'].map(tokenHash => subscriptions.open({ address: bob, tokenHash, signal }))
-    bus.publish({ kind: 'sessions-ended', address: bob, tokenHashes: ['01'] })
-    bus.publish(request(1))
-    await expect(take(ended!, 1)).rejects.toThrow('The session has ended')
-    expect(await take(kept!, 1)).toEqual([1])
-  })
-
-  it('end a consumer that falls too far behind, and no other', async () => {
-    const { bus, subscriptions } = start(3)
-    const { signal } = new AbortController()
-    const slow = subscriptions.open({ address: bob, tokenHash: null, signal })
-    const fast = subscriptions.open({ address: bob, tokenHash: null, signal })
-    const seen = take(fast, 5)
+  it('ends a consumer that falls too far behind, and no other', async () => {
+    const { bus, hub } = start(3)
+    const [slow, fast] = [hub.open(subscriber(bob)), hub.open(subscriber(bob))]
+    const received = take(fast, 5)
     for (let seq = 1; seq <= 5; seq += 1) {
       bus.publish(request(seq))
       await Promise.resolve()
     }
     await expect(take(slow, 5)).rejects.toThrow('Too many updates')
-    expect(await seen).toEqual([1, 2, 3, 4, 5])
+    expect(await received).toEqual([1, 2, 3, 4, 5])
   })
 })

@@ -68,9 +68,9 @@ class Log {
   }
 }
 
-/** A reader that notes what it is told. */
+/** A reader that notes what it receives. */
 class Reader {
-  readonly told: Row[] = []
+  readonly received: Row[] = []
   readonly cursor: LogCursor
 
   constructor(head = 0, maxMissing = 1000) {
@@ -82,7 +82,7 @@ class Reader {
     let isMore = true
     while (isMore) {
       const view = log.look(cursor.head, cursor.missing, limit)
-      this.told.push(...cursor.advance(view))
+      this.received.push(...cursor.advance(view))
       isMore = view.events.length >= limit
     }
   }
@@ -101,7 +101,7 @@ const step = fc.oneof(
 const bySeq = (rows: readonly Row[]): Row[] => rows.toSorted((a, b) => a.seq - b.seq)
 
 describe('a cursor over a log whose numbers are taken before commit', () => {
-  it('skips nothing, tells nothing twice, and tells a pair in its order, whatever the transactions do', () => {
+  it('skips nothing, brings nothing twice, and brings a pair in its order, whatever the transactions do', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80, size: 'max' }), steps => {
         const log = new Log()
@@ -112,16 +112,16 @@ describe('a cursor over a log whose numbers are taken before commit', () => {
           else if (each.kind === 'waste') log.waste()
           else if (each.kind === 'read') {
             reader.read(log, each.limit)
-            // Not only in the end: each read tells everything that is committed.
-            expect(bySeq(reader.told)).toEqual(bySeq(log.committed))
+            // Not only in the end: each read brings everything that is committed.
+            expect(bySeq(reader.received)).toEqual(bySeq(log.committed))
           } else log.end(each.which, each.kind)
         }
         while (log.running > 0) log.end(0, 'commit')
         reader.read(log, 3)
-        expect(bySeq(reader.told)).toEqual(bySeq(log.committed))
+        expect(bySeq(reader.received)).toEqual(bySeq(log.committed))
         for (const pair of [0, 1, 2, 3]) {
           const ofPair = (rows: readonly Row[]) => rows.filter(row => row.pair === pair)
-          expect(ofPair(reader.told)).toEqual(ofPair(log.committed))
+          expect(ofPair(reader.received)).toEqual(ofPair(log.committed))
         }
         // Nothing runs any more: what is missing now will never be there, and is not looked for for ever.
         reader.read(log, 3)
@@ -132,7 +132,7 @@ describe('a cursor over a log whose numbers are taken before commit', () => {
     )
   })
 
-  it('knows up to where everything is settled', () => {
+  it('knows the low watermark', () => {
     const log = new Log()
     const reader = new Reader()
     for (const pair of [0, 1, 2]) {

@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { BoundedQueue } from '../../src/lib/bounded-queue.ts'
+import type { Position } from '../../src/storage/saved-positions.ts'
 import { ResumableStream } from '../../src/updates/resumable-stream.ts'
 
 const [alice, bob, carol] = ['a', 'b', 'c'].map(digit => `0x${digit.repeat(40)}` as Address) as [
@@ -22,77 +23,108 @@ const event = (seq: number, actor: Address): PairEvent => ({
   at: seq
 })
 
-function start(acknowledged = 0): ResumableStream {
+const queueOf = (...events: PairEvent[]): BoundedQueue<PairEvent> => {
   const live = new BoundedQueue<PairEvent>(10, () => undefined)
-  live.end()
-  return new ResumableStream(
-    live,
-    () => true,
-    () => acknowledged
-  )
+  for (const event of events) live.push(event)
+  return live
 }
 
-async function told(delivery: ResumableStream): Promise<number[]> {
+const ended = (...events: PairEvent[]): BoundedQueue<PairEvent> => {
+  const live = queueOf(...events)
+  live.end()
+  return live
+}
+
+function start(live: BoundedQueue<PairEvent>, deps: Partial<ConstructorParameters<typeof ResumableStream>[0]> = {}) {
+  return new ResumableStream({
+    live,
+    isRelevant: () => true,
+    acknowledged: () => 0,
+    onActive: () => undefined,
+    onEnd: async () => undefined,
+    ...deps
+  })
+}
+
+async function received(stream: ResumableStream): Promise<number[]> {
   const seqs: number[] = []
-  for await (const seq of delivery.run(async ({ seq }) => seq)) seqs.push(seq)
+  for await (const { seq } of stream) seqs.push(seq)
   return seqs
 }
 
-it('of each pair the last is told, and nothing of a pair whose last was taken', async () => {
-  const delivery = start()
-  delivery.resume({ floor: 10, acked: [13] }, [event(11, bob), event(12, carol), event(13, bob), event(14, carol)])
-  expect(await told(delivery)).toEqual([14])
-})
+describe('a resumable stream', () => {
+  it('brings of each pair the last event, and nothing of a pair whose last was acknowledged', async () => {
+    const stream = start(ended())
+    stream.resume({ floor: 10, acked: [13] }, [event(11, bob), event(12, carol), event(13, bob), event(14, carol)])
+    expect(await received(stream)).toEqual([14])
+  })
 
-it('a device that goes on at an instance which has seen less of the log has not taken less', async () => {
-  const delivery = start()
-  delivery.resume({ floor: 100, acked: [] }, [])
-  expect(delivery.position(90)).toEqual({ floor: 100, acked: [] })
-  expect(delivery.position(120)).toEqual({ floor: 120, acked: [] })
-})
+  it('does not go back at an instance that has read less of the log', () => {
+    const stream = start(ended())
+    stream.resume({ floor: 100, acked: [] }, [])
+    expect(stream.position(90)).toEqual({ floor: 100, acked: [] })
+    expect(stream.position(120)).toEqual({ floor: 120, acked: [] })
+  })
 
-it('what was not acknowledged holds the floor', async () => {
-  const delivery = start(1)
-  delivery.resume({ floor: 10, acked: [] }, [event(11, bob), event(12, carol)])
-  expect(await told(delivery)).toEqual([11, 12])
-  expect(delivery.position(20)).toEqual({ floor: 11, acked: [] })
-})
+  it('stays before the first event that is not acknowledged', async () => {
+    const stream = start(ended(), { acknowledged: () => 1 })
+    stream.resume({ floor: 10, acked: [] }, [event(11, bob), event(12, carol)])
+    expect(await received(stream)).toEqual([11, 12])
+    expect(stream.position(20)).toEqual({ floor: 11, acked: [] })
+  })
 
-it('what an instance tells late, that the device took elsewhere, is not told again', async () => {
-  const live = new BoundedQueue<PairEvent>(10, () => undefined)
-  for (const seq of [99, 100, 101]) live.push(event(seq, bob))
-  live.end()
-  const delivery = new ResumableStream(
-    live,
-    () => true,
-    () => 0
-  )
-  delivery.resume({ floor: 100, acked: [] }, [])
-  expect(await told(delivery)).toEqual([101])
-})
+  it('does not bring what the device acknowledged at an instance that was faster', async () => {
+    const stream = start(ended(...[99, 100, 101].map(seq => event(seq, bob))))
+    stream.resume({ floor: 100, acked: [] }, [])
+    expect(await received(stream)).toEqual([101])
+  })
 
-it('is idle until there is something to take, and again when that was taken and told', async () => {
-  const live = new BoundedQueue<PairEvent>(10, () => undefined)
-  let [acknowledged, activities] = [0, 0]
-  const delivery = new ResumableStream(
-    live,
-    ({ actor }) => actor === bob,
-    () => acknowledged,
-    () => activities++
-  )
-  const elements = delivery.run(async ({ seq }) => seq)
-  expect([delivery.isIdle, activities]).toEqual([true, 0])
-  live.push(event(1, bob))
-  await elements.next()
-  expect([delivery.isIdle, activities]).toEqual([false, 1])
-  acknowledged = 1
-  delivery.position(1)
-  expect([delivery.isIdle, activities]).toEqual([true, 1])
-  // Of which it is not told: it is taken at once.
-  live.push(event(2, carol))
-  live.end()
-  await elements.next()
-  expect([delivery.isIdle, activities]).toEqual([false, 2])
-  delivery.position(2)
-  expect(delivery.isIdle).toBe(true)
+  it('shows what waits behind an event, missed and live', async () => {
+    const stream = start(queueOf(event(13, bob), event(14, carol)))
+    stream.resume({ floor: 10, acked: [] }, [event(11, bob), event(12, carol)])
+    await stream.next()
+    expect(stream.waiting.map(({ seq }) => seq)).toEqual([12, 13, 14])
+  })
+
+  it('takes its position before it drops what waits, and only then ends the live events', async () => {
+    const positions: Position[] = []
+    const live = queueOf(event(10, bob), event(9, carol))
+    const stream = start(live, { onEnd: async stream => void positions.push(stream.position(20)) })
+    await stream.next()
+    await stream.return()
+    expect(positions).toEqual([{ floor: 8, acked: [] }])
+    expect(await live.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it('ends when its live events fail, and says why', async () => {
+    const [live, ends] = [queueOf(), [] as ResumableStream[]]
+    live.end(new Error('Too slow'))
+    const stream = start(live, { onEnd: async stream => void ends.push(stream) })
+    await expect(stream.next()).rejects.toThrow('Too slow')
+    expect(ends).toEqual([stream])
+  })
+
+  it('is idle until there is something to acknowledge, and again when that is acknowledged and saved', async () => {
+    const live = queueOf()
+    let [acknowledged, activities] = [0, 0]
+    const stream = start(live, {
+      isRelevant: ({ actor }) => actor === bob,
+      acknowledged: () => acknowledged,
+      onActive: () => activities++
+    })
+    expect([stream.isIdle, activities]).toEqual([true, 0])
+    live.push(event(1, bob))
+    await stream.next()
+    expect([stream.isIdle, activities]).toEqual([false, 1])
+    acknowledged = 1
+    stream.position(1)
+    expect([stream.isIdle, activities]).toEqual([true, 1])
+    // The device does not see this one: it counts as acknowledged at once.
+    live.push(event(2, carol))
+    live.end()
+    await stream.next()
+    expect([stream.isIdle, activities]).toEqual([false, 2])
+    stream.position(2)
+    expect(stream.isIdle).toBe(true)
+  })
 })

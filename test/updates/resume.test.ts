@@ -24,36 +24,35 @@ describeEachDatabase('a device that lost its connection', kind => {
 
   /** Connects and subscribes; takes and acknowledges `limit` updates, and the one after only in part. */
   async function connect(device: Device, limit?: number): Promise<void> {
-    device.told.length = 0
-    const before = env.app.subscribers(device.address)
+    device.received.length = 0
     await device.connect(env.app.rpcUrl)
-    void device.listen(limit)
-    await until(() => env.app.subscribers(device.address) > before, 'the subscription is open')
+    await env.opened(device.address, () => void device.listen(limit))
   }
 
   async function lose(device: Device): Promise<void> {
-    const before = env.app.subscribers(device.address)
-    device.lose()
-    await until(() => env.app.subscribers(device.address) < before, 'the service notices the loss')
+    const before = await env.openStreams()
+    device.terminate()
+    await until(async () => (await env.openStreams()) < before, 'the service notices the loss')
   }
 
-  const told = (device: Device): string[] => device.told.flatMap(entry => (entry === 'lost' ? [] : [entry.action]))
+  const actionsOf = (device: Device): string[] =>
+    device.received.flatMap(entry => (entry === 'disconnected' ? [] : [entry.action]))
 
-  it('is told what it missed when it comes back, before anything new', async () => {
+  it('gets what it missed when it comes back, before anything new', async () => {
     const { device, alice } = await start()
     await connect(device)
     await alice.client.requestFriendship(device.address)
-    await until(() => told(device).length === 1, 'the first update comes')
+    await until(() => actionsOf(device).length === 1, 'the first update comes')
     await lose(device)
     await alice.client.cancelFriendshipRequest(device.address)
     await connect(device)
-    await until(() => told(device).length === 1, 'the missed update comes')
+    await until(() => actionsOf(device).length === 1, 'the missed update comes')
     await alice.client.requestFriendship(device.address)
-    await until(() => told(device).length === 2, 'the new update comes')
-    expect(told(device)).toEqual(['cancel', 'request'])
+    await until(() => actionsOf(device).length === 2, 'the new update comes')
+    expect(actionsOf(device)).toEqual(['cancel', 'request'])
   })
 
-  it('is told of each pair the last only', async () => {
+  it('gets of each pair the last event only', async () => {
     const { device, alice } = await start()
     const carol = await env.login()
     await connect(device)
@@ -62,47 +61,48 @@ describeEachDatabase('a device that lost its connection', kind => {
     await carol.client.requestFriendship(device.address)
     await alice.client.cancelFriendshipRequest(device.address)
     await connect(device)
-    await until(() => told(device).length === 2, 'the missed updates come')
-    expect(told(device)).toEqual(['request', 'cancel'])
+    await until(() => actionsOf(device).length === 2, 'the missed updates come')
+    expect(actionsOf(device)).toEqual(['request', 'cancel'])
   })
 
-  it('is told again what it had not acknowledged, and nothing that it had', async () => {
+  it('gets again what it had not acknowledged, and nothing that it had', async () => {
     const { device, alice } = await start()
     const others = [await env.login(), await env.login()]
     await connect(device, 2)
     for (const user of [alice, ...others]) await user.client.requestFriendship(device.address)
-    await until(() => told(device).length === 2, 'two updates come')
+    await until(() => actionsOf(device).length === 2, 'two updates come')
     await lose(device)
     await alice.client.cancelFriendshipRequest(device.address)
     await connect(device)
-    await until(() => told(device).length === 3, 'what is left comes')
+    await until(() => actionsOf(device).length === 3, 'what is left comes')
     // The first was acknowledged by asking for the second, which was not.
-    expect(told(device)).toEqual(['request', 'request', 'cancel'])
+    expect(actionsOf(device)).toEqual(['request', 'request', 'cancel'])
   })
 
   it('starts anew after the window, and when it missed too much', async () => {
     const { device, witness, alice } = await start()
     await connect(witness)
-    /** What was told to the witness is over for everybody who begins to listen only now. */
-    const isTold = (count: number) => until(() => told(witness).length === count, 'it is told to those who listen')
+    /** What the witness received is over for everybody who begins to listen only now. */
+    const isDelivered = (count: number) =>
+      until(() => actionsOf(witness).length === count, 'it is delivered to those who listen')
     await connect(device)
     await lose(device)
     await alice.client.requestFriendship(device.address)
-    await isTold(1)
+    await isDelivered(1)
     clock += 61_000
     await connect(device)
     await alice.client.cancelFriendshipRequest(device.address)
-    await until(() => told(device).length > 0, 'the new update comes')
-    expect(told(device)).toEqual(['cancel'])
+    await until(() => actionsOf(device).length > 0, 'the new update comes')
+    expect(actionsOf(device)).toEqual(['cancel'])
     await lose(device)
     for (let round = 0; round < 3; round += 1) {
       await alice.client.requestFriendship(device.address, `${round}`)
       await alice.client.cancelFriendshipRequest(device.address)
     }
-    await isTold(8)
+    await isDelivered(8)
     await connect(device)
     await alice.client.requestFriendship(device.address, 'now')
-    await until(() => told(device).length > 0, 'the new update comes')
-    expect(told(device)).toEqual(['request'])
+    await until(() => actionsOf(device).length > 0, 'the new update comes')
+    expect(actionsOf(device)).toEqual(['request'])
   })
 })

@@ -2,17 +2,15 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Address } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
-import { FRIENDSHIP_ACTIONS } from '../../domain/friendship.ts'
-import type { Friendships } from '../../friendships/friendships.ts'
+import { FRIENDSHIP_CONTENT, FRIENDSHIP_TYPE, type FriendshipStateEvents } from '../../friendships/state-event.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession } from '../authentication.ts'
-import { matrixToken } from '../bearer.ts'
-import { readAnyBodyAsJson } from '../json-body.ts'
+import { matrixToken, requireSession } from '../auth.ts'
+import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers, WITH_TOKEN } from '../schemas.ts'
 
 interface FriendshipStateDeps {
-  readonly friends: Friendships
+  readonly stateEvents: FriendshipStateEvents
   readonly sessions: Authenticator
   readonly ids: MatrixIds
 }
@@ -21,43 +19,43 @@ const ROOM = {
   roomId: z.string().describe("The alias of the pair's room, `#<address>+<address>:<server>`, in any order")
 }
 const STATE_KEY = { stateKey: z.string().describe('Nothing, or your own user id') }
-const ACTION = z.object({ type: z.enum(FRIENDSHIP_ACTIONS), message: z.string().optional() })
 const DONE = z.object({ event_id: z.string() })
 
 /**
- * `PUT …/rooms/{roomId}/state/org.decentraland.friendship`: what a user does to a friendship, told as a state event of
+ * `PUT …/rooms/{roomId}/state/org.decentraland.friendship`: what a user does to a friendship, as a state event of
  * the pair's room. Without a homeserver there are no rooms; then the alias that the room would have stands for it.
  */
 export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateDeps> = async (app, deps) => {
-  const { friends, sessions, ids } = deps
+  const { stateEvents, sessions, ids } = deps
   readAnyBodyAsJson(app)
   const sessionOf = requireSession(app, sessions, matrixToken)
-  const response = matrixAnswers('The id of the event: the same again when a lost answer is asked for again', DONE)
+  const response = matrixAnswers(
+    'The id of the event: the same again when the event is sent again after a lost answer',
+    DONE
+  )
   const schema = {
     summary: 'Request, cancel, accept, reject or delete a friendship',
     tags: ['friendships'],
-    ...{ ...WITH_TOKEN, body: ACTION, response }
+    body: FRIENDSHIP_CONTENT,
+    response,
+    ...WITH_TOKEN
   }
 
-  const act = async (actor: Address, roomId: string, stateKey: string, { type, message }: z.infer<typeof ACTION>) => {
+  const put = async (actor: Address, roomId: string, stateKey: string, content: z.infer<typeof FRIENDSHIP_CONTENT>) => {
     const target = otherOf(actor, roomId, ids)
-    if (stateKey !== '' && ids.addressOf(stateKey) !== actor) {
-      throw new SocialError('forbidden', 'The state key may only be your own user id')
-    }
-    const said = type === 'request' ? (message ?? null) : null
-    const { seq } = await friends.act({ actor, target, action: type, message: said })
+    const { seq } = await stateEvents.put({ actor, target, stateKey, content })
     return { event_id: `$${seq}` }
   }
 
   for (const version of ['r0', 'v3']) {
-    const path = `/_matrix/client/${version}/rooms/:roomId/state/org.decentraland.friendship`
+    const path = `/_matrix/client/${version}/rooms/:roomId/state/${FRIENDSHIP_TYPE}`
     app.put(path, { schema: { ...schema, params: z.object(ROOM) } }, async request =>
-      act(sessionOf(request).address, request.params.roomId, '', request.body)
+      put(sessionOf(request).address, request.params.roomId, '', request.body)
     )
     app.put(
       `${path}/:stateKey`,
       { schema: { ...schema, params: z.object({ ...ROOM, ...STATE_KEY }) } },
-      async request => act(sessionOf(request).address, request.params.roomId, request.params.stateKey, request.body)
+      async request => put(sessionOf(request).address, request.params.roomId, request.params.stateKey, request.body)
     )
   }
 }

@@ -6,7 +6,7 @@ import { SocialError } from '../../domain/errors.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import { MatrixError } from '../../matrix/client/matrix-error.ts'
 import type { LoginSessions } from '../../sessions/authenticator.ts'
-import { readAnyBodyAsJson } from '../json-body.ts'
+import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers } from '../schemas.ts'
 
 interface LoginRoutesDeps {
@@ -82,13 +82,13 @@ export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, {
   }
 }
 
-/** Another type of login is told apart from a mistake in ours before the rest of its body is looked at. */
+/** Another type of login is distinguished from a mistake in ours before the rest of its body is looked at. */
 function checkLoginType(body: unknown): void {
   const type = (body as { type?: unknown } | null | undefined)?.type
   if (typeof type === 'string' && type !== LOGIN_TYPE) throw new MatrixError(400, 'M_UNKNOWN', 'Unknown login type')
 }
 
-/** Whoever fails to prove who they are is forbidden to log in: there is no token yet that could be unknown. */
+/** A user who fails to prove who they are is forbidden to log in: there is no token yet that could be unknown. */
 function refuseLogin(error: unknown): never {
   if (error instanceof SocialError && error.code === 'unauthorized') {
     throw new MatrixError(403, 'M_FORBIDDEN', error.message)

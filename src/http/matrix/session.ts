@@ -2,9 +2,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import type { LoginSessions } from '../../sessions/authenticator.ts'
-import { requireSession } from '../authentication.ts'
-import { matrixToken } from '../bearer.ts'
-import { readAnyBodyAsJson } from '../json-body.ts'
+import { matrixToken, requireSession } from '../auth.ts'
+import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers, NOTHING, WITH_TOKEN } from '../schemas.ts'
 
 interface SessionRoutesDeps {

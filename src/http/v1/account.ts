@@ -4,8 +4,7 @@ import { EXPOSURES } from '../../domain/policy.ts'
 import type { UserSettings } from '../../domain/settings.ts'
 import type { Settings } from '../../friendships/settings.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession } from '../authentication.ts'
-import { socialToken } from '../bearer.ts'
+import { requireSession, socialToken } from '../auth.ts'
 import { answers, WITH_TOKEN } from '../schemas.ts'
 
 interface AccountRoutesDeps {

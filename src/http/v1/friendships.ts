@@ -6,8 +6,7 @@ import { SocialError } from '../../domain/errors.ts'
 import { type Page, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession } from '../authentication.ts'
-import { socialToken } from '../bearer.ts'
+import { requireSession, socialToken } from '../auth.ts'
 import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
 
 interface FriendshipRoutesDeps {
@@ -33,22 +32,22 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
   const params = z.object({ userId: USER_ID_PARAM })
   const querystring = pageQuery(maxPageSize)
   const describe = (summary: string) => ({ summary, tags: ['friendships'], ...WITH_TOKEN })
-  const page = (query: z.infer<typeof querystring>): Page =>
+  const requestedPage = (query: z.infer<typeof querystring>): Page =>
     pageOf(query.limit, query.offset, { defaultLimit: maxPageSize, maxLimit: maxPageSize })
-  const who = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {
+  const usersOf = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {
     const { address: viewer } = sessionOf(request)
     const owner = userId === 'me' ? viewer : parseUserId(userId)
     if (!owner) throw new SocialError('invalid_request', '`userId` is not a user')
     return { viewer, owner }
   }
-  const list = answers('Users, in the order of their addresses', FRIENDSHIPS)
+  const userList = answers('Users, in the order of their addresses', FRIENDSHIPS)
 
   app.get(
     '/v1/friendships/:userId',
-    { schema: { ...describe('Friends of a user'), params, querystring, response: list } },
+    { schema: { ...describe('Friends of a user'), params, querystring, response: userList } },
     async request => {
-      const { viewer, owner } = who(request, request.params.userId)
-      return shown((await friends.list(viewer, owner, page(request.query))).items)
+      const { viewer, owner } = usersOf(request, request.params.userId)
+      return toFriendships((await friends.list(viewer, owner, requestedPage(request.query))).items)
     }
   )
 
@@ -57,12 +56,14 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
     {
       schema: {
         ...describe('Friends that you and another user have in common'),
-        ...{ params, querystring, response: list }
+        params,
+        querystring,
+        response: userList
       }
     },
     async request => {
-      const { viewer, owner } = who(request, request.params.userId)
-      return shown((await friends.exposedMutual(viewer, owner, page(request.query))).items)
+      const { viewer, owner } = usersOf(request, request.params.userId)
+      return toFriendships((await friends.exposedMutual(viewer, owner, requestedPage(request.query))).items)
     }
   )
 
@@ -70,7 +71,7 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
     '/v1/friendships/:userId/count',
     { schema: { ...describe('How many friends a user has'), params, response: answers('How many', COUNT) } },
     async request => {
-      const { viewer, owner } = who(request, request.params.userId)
+      const { viewer, owner } = usersOf(request, request.params.userId)
       return { count: await friends.count(viewer, owner) }
     }
   )
@@ -80,22 +81,24 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
     {
       schema: {
         ...describe('Your own requests that wait for an answer'),
-        ...{ params, querystring, response: answers('Both lists newest first', REQUESTS) }
+        params,
+        querystring,
+        response: answers('Both lists newest first', REQUESTS)
       }
     },
     async request => {
-      const { viewer, owner } = who(request, request.params.userId)
+      const { viewer, owner } = usersOf(request, request.params.userId)
       if (viewer !== owner) throw new SocialError('forbidden', 'Requests are shown to nobody else')
       const [incoming, outgoing] = await Promise.all([
-        friends.requests(owner, 'incoming', page(request.query)),
-        friends.requests(owner, 'outgoing', page(request.query))
+        friends.requests(owner, 'incoming', requestedPage(request.query)),
+        friends.requests(owner, 'outgoing', requestedPage(request.query))
       ])
       return { incoming: incoming.items.map(toRequest), outgoing: outgoing.items.map(toRequest) }
     }
   )
 }
 
-function shown(addresses: readonly Address[]): z.infer<typeof FRIENDSHIPS> {
+function toFriendships(addresses: readonly Address[]): z.infer<typeof FRIENDSHIPS> {
   return { friendships: addresses.map(address => ({ address })) }
 }
 

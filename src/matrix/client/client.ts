@@ -31,7 +31,7 @@ const SESSION = z.object({ user_id: USER_ID, access_token: z.string().min(1), de
 const TOKEN_OWNER = z.object({ user_id: USER_ID, device_id: z.string().nullish() })
 
 /**
- * What this service asks of its homeserver, as an application service and with the tokens of users. Everything here
+ * The calls of this service to its homeserver, as an application service and with the tokens of users. Everything here
  * can be repeated: what is done already counts as done. Each call throws a {@link HomeserverError} when it fails.
  */
 export class HomeserverClient {
@@ -60,8 +60,8 @@ export class HomeserverClient {
   async register(address: Address): Promise<boolean> {
     const body = { type: SERVICE_LOGIN, username: address, inhibit_login: true }
     const call = { operation: 'register', method: 'POST', path: ['register'], body } as const
-    const made = this.#asService(call, NOTHING).then(() => true)
-    return ifFailedAs('conflict', false, made)
+    const registered = this.#asService(call, NOTHING).then(() => true)
+    return ifFailedAs('conflict', false, registered)
   }
 
   /** Starts a session for a registered user, in place of the device's earlier one. `not_found`: not registered. */

@@ -3,7 +3,7 @@
  * - `bad_request`: it will never be taken as it is
  * - `unauthorized`: the token of the user, or the user, is not (or no longer) let in
  * - `forbidden`, `not_found`: as they say
- * - `conflict`: what was to be made is there already, or is being made
+ * - `conflict`: what was to be created is there already, or is being created
  * - `too_many_requests`: a rate limit; see `retryAfterMs`
  * - `misconfigured`: the homeserver does not know the `as_token`; an operator has to act
  * - `unavailable`: no answer, none in time, or one that makes no sense; the call may have been carried out all the same
@@ -44,7 +44,7 @@ export class HomeserverError extends Error {
   readonly status: number | null
   /** Null when there was no answer, or one without an errcode. */
   readonly errcode: string | null
-  /** How long the homeserver asks to be left alone, in milliseconds; null when it does not say. */
+  /** How long the homeserver wants no call, in milliseconds; null when it does not say. */
   readonly retryAfterMs: number | null
 
   constructor({ kind, operation, status, code, retryAfterMs }: HomeserverErrorOptions) {
@@ -60,7 +60,7 @@ export class HomeserverError extends Error {
     return RETRYABLE.has(this.kind)
   }
 
-  /** Whether nobody said what became of the call: it may be carried out later than calls that are made after it. */
+  /** Whether nobody knows what became of the call: it may be carried out later than calls that follow it. */
   get unanswered(): boolean {
     return this.kind === 'unavailable' && this.errcode === null
   }
@@ -121,11 +121,11 @@ const MEANINGS: Readonly<Record<number, { kind: HomeserverErrorKind; errcodes: R
   429: { kind: 'too_many_requests', errcodes: new Set(['M_LIMIT_EXCEEDED']) }
 }
 
-const TAKEN: ReadonlySet<string | undefined> = new Set(['M_ROOM_IN_USE', 'M_USER_IN_USE'])
+const IN_USE: ReadonlySet<string | undefined> = new Set(['M_ROOM_IN_USE', 'M_USER_IN_USE'])
 
 function kindOf(status: number, errcode: string | undefined, error: unknown): HomeserverErrorKind {
   if (errcode === undefined) return 'unavailable'
-  if (status === 409 || (status === 400 && TAKEN.has(errcode))) return 'conflict'
+  if (status === 409 || (status === 400 && IN_USE.has(errcode))) return 'conflict'
   // The one rate limit that Synapse does not answer as such.
   if (status === 400 && error === 'Cannot invite so many users at once') return 'too_many_requests'
   const meaning = MEANINGS[status]

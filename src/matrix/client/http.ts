@@ -45,7 +45,7 @@ interface Answer {
   readonly body: unknown
 }
 
-/** JSON calls to one homeserver over connections that are kept, each with a deadline. */
+/** JSON calls to one homeserver over persistent connections, each with a deadline. */
 export class HomeserverHttp {
   readonly #pool: Pool
   readonly #prefix: string
@@ -73,7 +73,7 @@ export class HomeserverHttp {
    */
   async call<T>(call: Call, schema: z.ZodType<T>): Promise<T> {
     const { operation, asService } = call
-    const answer = await this.#exchange(call)
+    const answer = await this.#execute(call)
     if (answer.status < 200 || answer.status > 299) throw errorOf(operation, answer, asService)
     const { data } = schema.safeParse(answer.body)
     if (data === undefined) throw new HomeserverError({ kind: 'unavailable', operation, status: answer.status })
@@ -85,7 +85,7 @@ export class HomeserverHttp {
     await this.#pool.destroy()
   }
 
-  async #exchange(call: Call): Promise<Answer> {
+  async #execute(call: Call): Promise<Answer> {
     const { operation } = call
     if (this.#open >= this.#maxOpen) throw new HomeserverError({ kind: 'unavailable', operation, code: 'BUSY' })
     this.#open += 1

@@ -6,14 +6,14 @@ export interface RegistrationOptions {
   readonly hsToken: string
 }
 
-/** The localpart of the user that the homeserver makes for this service itself. */
+/** The localpart of the user that the homeserver creates for this service itself. */
 const SENDER = 'social-service'
 
 const USER = '@0x[0-9a-f]{40}'
 const PAIR_ALIAS = '#0x[0-9a-f]{40}\\+0x[0-9a-f]{40}'
 
 /**
- * The file that makes this service known to a homeserver, as YAML (Application Service API, "Registration").
+ * The file that registers this service with a homeserver, as YAML (Application Service API, "Registration").
  * - The users are not exclusive: the homeserver leaves exclusive ones out of its user directory.
  * - The aliases are, so that nobody else can take the one of a pair.
  */

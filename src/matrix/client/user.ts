@@ -18,17 +18,11 @@ export interface NewRoom {
   readonly state?: readonly { readonly type: string; readonly stateKey: string; readonly content: JsonObject }[]
 }
 
-export interface HomeserverPresence {
-  readonly state: 'online' | 'unavailable' | 'offline'
-  readonly statusMessage: string | null
-}
-
 const MEMBERS = z.object({
   chunk: z.array(z.object({ state_key: z.string(), content: z.object({ membership: MEMBERSHIP }) }))
 })
 const MEMBER = z.object({ membership: MEMBERSHIP })
 const DISPLAY_NAME = z.object({ displayname: z.string().nullish() })
-const PRESENCE = z.object({ presence: z.enum(['online', 'unavailable', 'offline']), status_msg: z.string().nullish() })
 
 /**
  * The device by which the homeserver knows our transaction ids. Without a device they are forgotten within the hour and
@@ -129,7 +123,7 @@ export class HomeserverUser {
 
   /**
    * Sends a message, once however often it is tried.
-   * @param txnId different for each message of the whole service: the homeserver does not tell our users apart by it
+   * @param txnId different for each message of the whole service: the homeserver does not distinguish our users by it
    */
   async sendMessage(roomId: RoomId, txnId: string, content: JsonObject): Promise<EventId> {
     const call = {
@@ -155,18 +149,6 @@ export class HomeserverUser {
 
   async putAccountData(type: string, content: JsonObject): Promise<void> {
     await this.#put('putAccountData', this.#accountData(type), content, NOTHING)
-  }
-
-  /** Of somebody with whom this user shares a room, or of this user; of others it is `forbidden`. */
-  async getPresence(address: Address): Promise<HomeserverPresence> {
-    const path = ['presence', this.#ids.userId(address), 'status']
-    const { presence, status_msg } = await this.#get('getPresence', path, PRESENCE)
-    return { state: presence, statusMessage: status_msg ?? null }
-  }
-
-  async setPresence({ state, statusMessage }: HomeserverPresence): Promise<void> {
-    const body = { presence: state, ...(statusMessage !== null && { status_msg: statusMessage }) }
-    await this.#put('setPresence', ['presence', this.#userId, 'status'], body, NOTHING)
   }
 
   #accountData(type: string): string[] {

@@ -1,15 +1,13 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Address } from '../../domain/address.ts'
-import type { UserHolds } from '../../storage/user-holds.ts'
+import { poll } from '../../lib/poll.ts'
+import type { AccountDataLeases } from '../../storage/matrix-accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
 
-/** Longest wait for a user whom somebody else has, in milliseconds. */
-const WAIT_MS = 10_000
-/** Between two tries to have a user whom somebody else has, in milliseconds. */
-const STEP_MS = 20
+/** Longest wait for account data that another worker has leased. */
+const WAIT = { withinMs: 10_000, backoff: { firstMs: 40, maxMs: 40 } }
 
 /**
  * `m.direct`, by which a user's clients know which room is the conversation with whom. Clients and we write it as a
@@ -17,22 +15,22 @@ const STEP_MS = 20
  */
 export class DirectRooms {
   readonly #homeserver: Pick<HomeserverClient, 'as' | 'ids'>
-  readonly #holds: UserHolds
-  readonly #holdMs: number
+  readonly #leases: AccountDataLeases
+  readonly #leaseMs: number
 
-  /** @param holdMs how long one may have a user at most, in milliseconds: longer than the two calls that it is for */
-  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, holds: UserHolds, holdMs: number) {
+  /** @param leaseMs of the account data of a user, in milliseconds: longer than the two calls that it is for */
+  constructor(homeserver: Pick<HomeserverClient, 'as' | 'ids'>, leases: AccountDataLeases, leaseMs: number) {
     this.#homeserver = homeserver
-    this.#holds = holds
-    this.#holdMs = holdMs
+    this.#leases = leases
+    this.#leaseMs = leaseMs
   }
 
   /** Makes a room the first of the owner's rooms with a friend, unless it is one of them. @throws HomeserverError */
   async add(owner: Address, friend: Address, roomId: RoomId): Promise<void> {
-    const hold = await this.#take(owner)
+    const lease = await this.#lease(owner)
     let mayStillBeWritten = false
     try {
-      const direct = await this.#directWith(owner, friend, roomId)
+      const direct = await this.#withRoom(owner, friend, roomId)
       if (direct === null) return
       await this.#homeserver
         .as(owner)
@@ -42,13 +40,13 @@ export class DirectRooms {
           throw error
         })
     } finally {
-      // What is written late would undo what others wrote by then: they wait until the hold is over.
-      if (!mayStillBeWritten) await this.#holds.end(owner, hold)
+      // What is written late would undo what others wrote by then: they wait until the lease is over.
+      if (!mayStillBeWritten) await this.#leases.release(owner, lease)
     }
   }
 
   /** What is to be written; null when the room is there already. */
-  async #directWith(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
+  async #withRoom(owner: Address, friend: Address, roomId: RoomId): Promise<JsonObject | null> {
     const friendId = this.#homeserver.ids.userId(friend)
     const direct = (await this.#homeserver.as(owner).getAccountData('m.direct')) ?? {}
     const present = direct[friendId]
@@ -56,13 +54,9 @@ export class DirectRooms {
     return rooms.includes(roomId) ? null : { ...direct, [friendId]: [roomId, ...rooms] }
   }
 
-  async #take(owner: Address): Promise<number> {
-    const deadline = performance.now() + WAIT_MS
-    for (;;) {
-      const hold = await this.#holds.take(owner, this.#holdMs)
-      if (hold !== null) return hold
-      if (performance.now() > deadline) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
-      await wait(STEP_MS * (1 + Math.random()))
-    }
+  async #lease(owner: Address): Promise<number> {
+    const lease = await poll(async () => (await this.#leases.acquire(owner, this.#leaseMs)) ?? undefined, WAIT)
+    if (lease === undefined) throw new HomeserverError({ kind: 'conflict', operation: 'addDirectRoom' })
+    return lease
   }
 }

@@ -1,10 +1,11 @@
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
+import { shared } from '../../lib/single-flight.ts'
 import type { Logger } from '../../observability/logger.ts'
 
 interface HomeserverWatchDeps {
-  /** Asks the homeserver for something that it can always answer. Rejects when it does not. */
+  /** Calls the homeserver for something that it can always answer. Rejects when it does not. */
   readonly ping: () => Promise<unknown>
-  /** Between two questions while it is away. */
+  /** Between two probes while it is away. */
   readonly backoff: Backoff
   readonly logger: Logger
   /** Unix milliseconds. */
@@ -17,7 +18,9 @@ export class HomeserverWatch {
   #failures = 0
   /** 0 when nothing speaks against calls. */
   #pausedUntil = 0
-  #asking: Promise<boolean> | null = null
+
+  /** Whether the homeserver itself is well, after a call failed that may have failed for a reason of its own. */
+  readonly probe = shared(() => this.#probe())
 
   constructor(deps: HomeserverWatchDeps) {
     this.#deps = deps
@@ -27,26 +30,18 @@ export class HomeserverWatch {
     return this.#pausedUntil > 0
   }
 
-  /** Whether calls make sense now. After a pause the homeserver is asked first. */
+  /** Whether calls make sense now. After a pause the homeserver is probed first. */
   async isReady(): Promise<boolean> {
     if (!this.isPaused) return true
-    return this.#deps.now() >= this.#pausedUntil && this.ask()
+    return this.#deps.now() >= this.#pausedUntil && this.probe()
   }
 
-  /** Whether the homeserver itself is well, after a call failed that may have failed for a reason of its own. */
-  ask(): Promise<boolean> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = null
-    })
-    return this.#asking
-  }
-
-  /** Leaves the homeserver alone for so many milliseconds, because it asked for it. */
+  /** Leaves the homeserver alone for so many milliseconds, because it wants that. */
   pause(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#deps.now() + ms)
   }
 
-  async #ask(): Promise<boolean> {
+  async #probe(): Promise<boolean> {
     const { ping, logger } = this.#deps
     try {
       await ping()

@@ -1,22 +1,20 @@
-import type { Registry } from 'prom-client'
 import type { Backoff } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
+import type { MetricRegistry } from '../../observability/metric-registry.ts'
+import { outboxMetrics } from '../../observability/outbox-metrics.ts'
 import type { Database } from '../../storage/db/database.ts'
-import { MatrixAccountStore } from '../../storage/matrix-accounts.ts'
+import { AccountDataLeases } from '../../storage/matrix-accounts.ts'
 import { OutboxStore } from '../../storage/outbox.ts'
-import { UserHolds } from '../../storage/user-holds.ts'
-import { Accounts } from '../client/accounts.ts'
+import type { Accounts } from '../client/accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { PairRooms, type RoomCalls } from '../rooms/pair-rooms.ts'
 import { DirectRooms } from './direct-rooms.ts'
 import { HomeserverWatch } from './homeserver-watch.ts'
-import { OutboxMetrics } from './metrics.ts'
 import { PairFollower } from './pair-follower.ts'
-import { type Check, OutboxWorker } from './worker.ts'
+import { type LeaseCheck, OutboxWorker } from './worker.ts'
 
-/** How an outbox is worked off. */
-export interface OutboxPace {
-  /** Pairs that are brought along side by side. */
+export interface OutboxOptions {
+  /** Pairs that are followed side by side. */
   readonly lanes: number
   /** How often the outbox is looked at when nobody wakes the worker, in milliseconds. */
   readonly pollMs: number
@@ -26,75 +24,74 @@ export interface OutboxPace {
   readonly callMs: number
   /** Between the tries of one pair. */
   readonly pairBackoff: Backoff
-  /** Between two looks at a homeserver that is away. */
+  /** Between two probes of a homeserver that is away. */
   readonly awayBackoff: Backoff
 }
 
 interface OutboxDeps {
   readonly homeserver: HomeserverClient
+  readonly accounts: Accounts
   /** With which this service shows itself to the homeserver. */
   readonly asToken: string
   readonly db: Database
-  /** What makes the room of a pair. */
+  /** What creates the room of a pair. */
   readonly roomOn: 'request' | 'accept'
-  readonly registry: Registry
+  readonly registry: MetricRegistry
   readonly logger: Logger
   /** Unix milliseconds. */
   readonly now: () => number
-  readonly pace: OutboxPace
 }
 
-/** Calls that may follow each other without a look at the lease: the most are an account, and a first message. */
+/** Calls that may follow each other without a check of the lease: the most are an account, and a first message. */
 const CALLS_OF_STEP = 3
 
-/** A user is held for two calls; a third stands for all that is between them. */
-const CALLS_OF_HOLD = 3
+/** Account data is leased for two calls; a third stands for all that is between them. */
+const CALLS_OF_LEASE = 3
 
 /** Tries after which a room that is not complete will not be any more: by then they are a minute apart. */
-const PATIENCE = 8
+const MAX_CREATION_ATTEMPTS = 8
 
 /** A worker that keeps the homeserver in step with what is committed, not started yet. */
-export function createOutbox(deps: OutboxDeps): OutboxWorker {
-  const { homeserver, asToken, db, roomOn, registry, logger, now, pace } = deps
-  const { callMs, pairBackoff, awayBackoff, ...times } = pace
+export function createOutbox(deps: OutboxDeps, options: OutboxOptions): OutboxWorker {
+  const { homeserver, accounts, asToken, db, roomOn, registry, logger, now } = deps
+  const { callMs, pairBackoff, awayBackoff, ...workerOptions } = options
   const store = new OutboxStore(db)
-  const accounts = new Accounts(homeserver, new MatrixAccountStore(db))
-  const holds = new UserHolds(db)
-  // Asks for what needs no pair and no user, and shows that our token is known.
+  const leases = new AccountDataLeases(db)
+  // Needs no pair and no user, and shows that our token is known.
   const ping = (): Promise<unknown> => homeserver.whoami(asToken)
   const watch = new HomeserverWatch({ ping, backoff: awayBackoff, logger, now })
   const stats = () => store.stats()
-  return new OutboxWorker({
-    store,
-    watch,
-    logger,
-    metrics: new OutboxMetrics({ registry, stats, isPaused: () => watch.isPaused, now }),
-    follow: (event, attempts, check) => {
-      const calls = checked(homeserver, check)
-      const rooms = new PairRooms(calls, accounts, attempts < PATIENCE)
-      const directRooms = new DirectRooms(calls, holds, CALLS_OF_HOLD * callMs)
-      return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
+  return new OutboxWorker(
+    {
+      store,
+      watch,
+      logger,
+      metrics: outboxMetrics(registry, { stats, isPaused: () => watch.isPaused, now }),
+      follow: (event, attempts, checkLease) => {
+        const calls = withLeaseCheck(homeserver, checkLease)
+        const rooms = new PairRooms(calls, accounts, { waitForCreation: attempts < MAX_CREATION_ATTEMPTS })
+        const directRooms = new DirectRooms(calls, leases, CALLS_OF_LEASE * callMs)
+        return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
+      }
     },
-    ...times,
-    stepMs: CALLS_OF_STEP * callMs,
-    backoff: pairBackoff
-  })
+    { ...workerOptions, stepMs: CALLS_OF_STEP * callMs, backoff: pairBackoff }
+  )
 }
 
 /** The same calls, each of which first makes sure that it may still be made. */
-function checked(homeserver: HomeserverClient, check: Check): RoomCalls {
+function withLeaseCheck(homeserver: HomeserverClient, checkLease: LeaseCheck): RoomCalls {
   return {
     ids: homeserver.ids,
     as: user => {
-      check()
+      checkLease()
       return homeserver.as(user)
     },
     resolveAlias: async alias => {
-      check()
+      checkLease()
       return homeserver.resolveAlias(alias)
     },
     deleteAlias: async alias => {
-      check()
+      checkLease()
       return homeserver.deleteAlias(alias)
     }
   }

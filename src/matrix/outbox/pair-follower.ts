@@ -1,11 +1,11 @@
 import type { Address } from '../../domain/address.ts'
 import type { PairEvent } from '../../domain/events.ts'
+import { FRIENDSHIP_TYPE, friendshipContent } from '../../friendships/state-event.ts'
 import type { Accounts } from '../client/accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
 import { HomeserverError, ifFailedAs } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import type { RoomId } from '../client/ids.ts'
-import { FRIENDSHIP_TYPE, friendshipContent } from '../rooms/friendship-event.ts'
 import type { PairRooms } from '../rooms/pair-rooms.ts'
 import type { DirectRooms } from './direct-rooms.ts'
 
@@ -14,7 +14,7 @@ interface PairFollowerDeps {
   readonly accounts: Accounts
   readonly rooms: PairRooms
   readonly directRooms: DirectRooms
-  /** What makes the room of a pair. */
+  /** What creates the room of a pair. */
   readonly roomOn: 'request' | 'accept'
 }
 
@@ -34,9 +34,9 @@ export class PairFollower {
     const content = friendshipContent(event)
     if (content === null) return
     try {
-      if (event.action === 'accept') await this.#accepted(event, content)
-      else if (event.action === 'request' && this.#deps.roomOn === 'request') await this.#requested(event, content)
-      else await this.#told(event, content)
+      if (event.action === 'accept') await this.#followAcceptance(event, content)
+      else if (event.action === 'request' && this.#deps.roomOn === 'request') await this.#followRequest(event, content)
+      else await this.#putIfRoomExists(event, content)
     } catch (error) {
       // Perhaps because there are no such users (any more).
       if (error instanceof HomeserverError && error.kind === 'forbidden') await this.#forgetAccounts(event)
@@ -44,7 +44,7 @@ export class PairFollower {
     }
   }
 
-  async #requested({ actor, target, message, seq }: PairEvent, content: JsonObject): Promise<void> {
+  async #followRequest({ actor, target, message, seq }: PairEvent, content: JsonObject): Promise<void> {
     const { homeserver, rooms } = this.#deps
     const state = [{ type: FRIENDSHIP_TYPE, stateKey: '', content }]
     const { roomId, isNew } = await rooms.open(actor, target, state)
@@ -53,10 +53,10 @@ export class PairFollower {
     await homeserver.as(actor).sendMessage(roomId, `friendship-${seq}`, { msgtype: 'm.text', body: message })
   }
 
-  async #accepted({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
+  async #followAcceptance({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
     const { rooms, directRooms } = this.#deps
     const roomId = await rooms.ensureBothJoined(actor, target)
-    await allDone([
+    await allSettled([
       this.#putState(roomId, actor, content),
       directRooms.add(actor, target, roomId),
       directRooms.add(target, actor, roomId)
@@ -64,7 +64,7 @@ export class PairFollower {
   }
 
   /** Where there is a room, the event is seen in it. Who left it by hand says nothing there any more. */
-  async #told({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
+  async #putIfRoomExists({ actor, target }: PairEvent, content: JsonObject): Promise<void> {
     const { rooms } = this.#deps
     const roomId = await rooms.find(actor, target)
     if (roomId === null) return
@@ -74,7 +74,7 @@ export class PairFollower {
       false,
       put().then(() => true)
     )
-    if (!isInRoom && (await rooms.takeUpInvite(roomId, actor))) await put()
+    if (!isInRoom && (await rooms.acceptInvite(roomId, actor))) await put()
   }
 
   #putState(roomId: RoomId, actor: Address, content: JsonObject): Promise<unknown> {
@@ -88,7 +88,7 @@ export class PairFollower {
 }
 
 /** As Promise.all, but also a failure waits for everything to end: no call goes on behind the back of the next try. */
-async function allDone(work: readonly Promise<unknown>[]): Promise<void> {
+async function allSettled(work: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(work)
   await Promise.all(work)
 }

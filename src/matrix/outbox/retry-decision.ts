@@ -1,9 +1,9 @@
 import { SocialError } from '../../domain/errors.ts'
 import { type Backoff, backoffMs } from '../../lib/backoff.ts'
+import type { Outcome } from '../../observability/outbox-metrics.ts'
 import type { Retry } from '../../storage/outbox.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
-import type { Outcome } from './metrics.ts'
 
 /** Tries of what can succeed later: about a day, once they are five minutes apart. */
 const MAX_ATTEMPTS = 300
@@ -14,7 +14,7 @@ export interface RetryDecision extends Retry {
   readonly outcome: Extract<Outcome, 'retried' | 'parked' | 'away'>
 }
 
-/** Whether it is the database, where users are held for a moment, that did not answer. */
+/** Whether it is the database, where account data is leased, that did not answer. */
 export function isDatabaseAway(error: unknown): error is SocialError {
   return error instanceof SocialError && error.code === 'unavailable'
 }
@@ -31,18 +31,18 @@ export async function classifyFailure(
   backoff: Backoff
 ): Promise<RetryDecision> {
   if (isDatabaseAway(error)) {
-    return { outcome: 'retried', holdMs: backoffMs(1, backoff), attempts, error: error.message, parked: false }
+    return { outcome: 'retried', delayMs: backoffMs(1, backoff), attempts, error: error.message, parked: false }
   }
   if (!(error instanceof HomeserverError)) return failed(attempts + 1, MAX_REFUSALS, 'Unforeseen error', backoff)
   const { kind, message, retryAfterMs } = error
   const away = { outcome: 'away', attempts, error: message, parked: false } as const
   if (kind === 'too_many_requests') {
-    const holdMs = retryAfterMs ?? backoffMs(1, backoff)
-    watch.pause(holdMs)
-    return { ...away, holdMs }
+    const delayMs = retryAfterMs ?? backoffMs(1, backoff)
+    watch.pause(delayMs)
+    return { ...away, delayMs }
   }
   const mayBeAway = kind === 'unavailable' || kind === 'misconfigured'
-  if (mayBeAway && !(await watch.ask())) return { ...away, holdMs: 0 }
+  if (mayBeAway && !(await watch.probe())) return { ...away, delayMs: 0 }
   return failed(attempts + 1, error.retryable ? MAX_ATTEMPTS : MAX_REFUSALS, message, backoff)
 }
 
@@ -50,7 +50,7 @@ function failed(attempts: number, limit: number, error: string, backoff: Backoff
   const parked = attempts >= limit
   return {
     outcome: parked ? 'parked' : 'retried',
-    holdMs: parked ? 0 : backoffMs(attempts, backoff),
+    delayMs: parked ? 0 : backoffMs(attempts, backoff),
     attempts,
     error,
     parked

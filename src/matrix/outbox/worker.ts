@@ -1,27 +1,30 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { PairEvent } from '../../domain/events.ts'
 import type { Backoff } from '../../lib/backoff.ts'
+import { settledWithin } from '../../lib/deadline.ts'
 import type { Logger } from '../../observability/logger.ts'
+import type { OutboxMetrics } from '../../observability/outbox-metrics.ts'
 import type { LeasedEvent, OutboxStore } from '../../storage/outbox.ts'
 import { HomeserverError } from '../client/errors.ts'
 import type { HomeserverWatch } from './homeserver-watch.ts'
-import type { OutboxMetrics } from './metrics.ts'
 import { classifyFailure, isDatabaseAway } from './retry-decision.ts'
 
-/** Makes sure that calls may go on. @throws Interrupted */
-export type Check = () => void
+/** Makes sure that calls may go on. @throws InterruptedError */
+export type LeaseCheck = () => void
 
 export interface OutboxWorkerDeps {
   readonly store: OutboxStore
   /**
-   * Makes the homeserver follow an event. It calls `check` before each call, or few of them.
+   * Makes the homeserver follow an event. It calls `checkLease` before each call, or few of them.
    * @param attempts tries before this one that count
    */
-  readonly follow: (event: PairEvent, attempts: number, check: Check) => Promise<void>
+  readonly follow: (event: PairEvent, attempts: number, checkLease: LeaseCheck) => Promise<void>
   readonly watch: HomeserverWatch
   readonly metrics: OutboxMetrics
   readonly logger: Logger
-  /** Pairs that are brought along side by side. */
+}
+
+export interface OutboxWorkerOptions {
+  /** Pairs that are followed side by side. */
   readonly lanes: number
   /** How often the outbox is looked at when nobody wakes the worker, in milliseconds. */
   readonly pollMs: number
@@ -33,12 +36,12 @@ export interface OutboxWorkerDeps {
   readonly backoff: Backoff
 }
 
-/** Events that are taken from the log at a time: what the homeserver is behind beyond that, waits in the log. */
-const TAKEN_TOGETHER = 200
+/** Events that are enqueued from the log at a time: what the homeserver is behind beyond that, waits in the log. */
+const ENQUEUE_BATCH = 200
 
 /** A lease that was nearly over, or a service that stops: somebody else goes on. */
-class Interrupted extends Error {
-  override readonly name = 'Interrupted'
+class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
 }
 
 /**
@@ -47,20 +50,22 @@ class Interrupted extends Error {
  */
 export class OutboxWorker {
   readonly #deps: OutboxWorkerDeps
+  readonly #options: OutboxWorkerOptions
   readonly #runs = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
-  /** There may be something to lease, or to take. */
+  /** There may be something to lease, or to enqueue. */
   #isDue = false
   #leasing: Promise<void> | null = null
   #isStopping = false
-  #isBlind = false
+  #isUnavailable = false
 
-  constructor(deps: OutboxWorkerDeps) {
+  constructor(deps: OutboxWorkerDeps, options: OutboxWorkerOptions) {
     this.#deps = deps
+    this.#options = options
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.wake(), this.#deps.pollMs)
+    this.#timer = setInterval(() => this.wake(), this.#options.pollMs)
     this.wake()
   }
 
@@ -77,13 +82,8 @@ export class OutboxWorker {
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true
     clearInterval(this.#timer)
-    const ends = this.#ended()
-    await Promise.race([ends, wait(graceMs, undefined, { ref: false })])
-  }
-
-  async #ended(): Promise<void> {
-    await this.#leasing
-    await Promise.all(this.#runs)
+    const ended = Promise.resolve(this.#leasing).then(() => Promise.all(this.#runs))
+    await settledWithin(graceMs, ended)
   }
 
   #fillLanes(): void {
@@ -91,23 +91,24 @@ export class OutboxWorker {
   }
 
   #hasWork(): boolean {
-    return this.#isDue && !this.#isStopping && this.#runs.size < this.#deps.lanes
+    return this.#isDue && !this.#isStopping && this.#runs.size < this.#options.lanes
   }
 
   async #lease(): Promise<void> {
-    const { store, watch, lanes, leaseMs } = this.#deps
+    const { store, watch } = this.#deps
+    const { lanes, leaseMs } = this.#options
     try {
       while (this.#hasWork() && (await watch.isReady())) {
         this.#isDue = false
         const free = lanes - this.#runs.size
         const leasedAt = performance.now()
         const leased = await store.lease(free, leaseMs)
-        for (const one of leased) this.#start(one, leasedAt)
-        if (leased.length === free || (await store.take(TAKEN_TOGETHER)) > 0) this.#isDue = true
-        this.#isBlind = false
+        for (const event of leased) this.#start(event, leasedAt)
+        if (leased.length === free || (await store.enqueueFromLog(ENQUEUE_BATCH)) > 0) this.#isDue = true
+        this.#isUnavailable = false
       }
     } catch (error) {
-      this.#lostSight(error)
+      this.#outboxFailed(error)
     } finally {
       // In the same breath as the last look at whether there is work, so that no wake falls in between.
       this.#leasing = null
@@ -116,7 +117,7 @@ export class OutboxWorker {
 
   #start(leased: LeasedEvent, leasedAt: number): void {
     const run = this.#run(leased, leasedAt)
-      .catch(error => this.#lostSight(error))
+      .catch(error => this.#outboxFailed(error))
       .finally(() => {
         this.#runs.delete(run)
         this.#fillLanes()
@@ -126,29 +127,30 @@ export class OutboxWorker {
 
   /** Follows the events of a pair, one after the other, while there are any. */
   async #run(first: LeasedEvent, leasedAt: number): Promise<void> {
-    const { store, leaseMs } = this.#deps
+    const { store } = this.#deps
     let leased: LeasedEvent | null = first
     let startedAt = leasedAt
     while (leased && (await this.#follow(leased, startedAt))) {
       startedAt = performance.now()
-      leased = await store.finish(leased, leaseMs)
+      leased = await store.finish(leased, this.#options.leaseMs)
     }
   }
 
   async #follow(leased: LeasedEvent, leasedAt: number): Promise<boolean> {
-    const { store, follow, metrics, leaseMs, stepMs } = this.#deps
+    const { store, follow, metrics } = this.#deps
+    const { leaseMs, stepMs } = this.#options
     const { event } = leased
-    // Counted from before the lease was asked for, so that it never ends later than the database says.
+    // Counted from before the lease was requested, so that it never ends later than the database says.
     const lastCallAt = leasedAt + leaseMs - stepMs
-    const check = (): void => {
-      if (this.#isStopping || performance.now() > lastCallAt) throw new Interrupted()
+    const checkLease = (): void => {
+      if (this.#isStopping || performance.now() > lastCallAt) throw new InterruptedError()
     }
     const startedAt = performance.now()
     try {
-      check()
-      await follow(event, leased.attempts, check)
+      checkLease()
+      await follow(event, leased.attempts, checkLease)
     } catch (error) {
-      if (!(error instanceof Interrupted)) await this.#failed(leased, error)
+      if (!(error instanceof InterruptedError)) await this.#failed(leased, error)
       else {
         metrics.attempted('interrupted')
         await store.release(leased)
@@ -161,12 +163,12 @@ export class OutboxWorker {
   }
 
   async #failed(leased: LeasedEvent, error: unknown): Promise<void> {
-    const { store, watch, metrics, logger, backoff } = this.#deps
-    const { outcome, ...setback } = await classifyFailure(error, leased.attempts, watch, backoff)
+    const { store, watch, metrics, logger } = this.#deps
+    const { outcome, ...retry } = await classifyFailure(error, leased.attempts, watch, this.#options.backoff)
     metrics.attempted(outcome)
-    await store.postpone(leased, setback)
+    await store.postpone(leased, retry)
     const { actor, target, action } = leased.event
-    const fields = { err: error, actor, target, action, attempts: setback.attempts }
+    const fields = { err: error, actor, target, action, attempts: retry.attempts }
     if (outcome === 'parked') logger.error(fields, 'An event cannot be brought to the homeserver: its pair is parked')
     else if (!(error instanceof HomeserverError || isDatabaseAway(error)))
       logger.error(fields, 'An event could not be brought to the homeserver')
@@ -174,8 +176,8 @@ export class OutboxWorker {
   }
 
   /** The outbox cannot be read or written: leases run out, and everything is tried again. */
-  #lostSight(error: unknown): void {
-    if (!this.#isBlind && !this.#isStopping) this.#deps.logger.warn({ err: error }, 'The outbox cannot be used')
-    this.#isBlind = true
+  #outboxFailed(error: unknown): void {
+    if (!this.#isUnavailable && !this.#isStopping) this.#deps.logger.warn({ err: error }, 'The outbox cannot be used')
+    this.#isUnavailable = true
   }
 }

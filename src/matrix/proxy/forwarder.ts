@@ -1,16 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import { SocialError } from '../../domain/errors.ts'
-import type { SessionHolder } from '../../sessions/authenticator.ts'
+import type { SessionHolder, UpstreamAuth } from '../../sessions/authenticator.ts'
 import { CONTENT } from '../client/answers.ts'
 import type { JsonObject } from '../client/http.ts'
 import { passingBody, readBody } from './body.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
 import { formatPath } from './path.ts'
 import type { RequestLifetime } from './request-lifetime.ts'
-import type { Match, Route } from './routes.ts'
+import type { Match, Route } from './route.ts'
 import type { RuleResult } from './rules/rule.ts'
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
-import type { UpstreamAuth } from './upstream-auth.ts'
 
 /** Who sent a request. */
 export interface Requester {
@@ -26,22 +25,22 @@ export interface ProxyRequest extends Match {
   readonly parts: readonly string[]
   readonly query: URLSearchParams
   /** Null where nobody needs to be known. */
-  readonly visitor: Requester | null
-  readonly exchange: RequestLifetime
+  readonly requester: Requester | null
+  readonly lifetime: RequestLifetime
 }
 
-/** How a request goes on; its body is null when it was not read. */
-export type Forwarding = Omit<Extract<RuleResult, { kind: 'forward' }>, 'body'> & { readonly body: JsonObject | null }
+/** How a request is forwarded; its body is null when it was not read. */
+export type ForwardPlan = Omit<Extract<RuleResult, { kind: 'forward' }>, 'body'> & { readonly body: JsonObject | null }
 
 /** What the client is answered. */
-export interface Forwarded {
+export interface ForwardResult {
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: UpstreamAnswer['body'] | JsonObject
 }
 
 export interface ForwarderDeps {
-  readonly gate: UpstreamAuth
+  readonly auth: UpstreamAuth
   readonly upstream: Upstream
   readonly limits: ForwarderLimits
 }
@@ -49,7 +48,7 @@ export interface ForwarderDeps {
 export interface ForwarderLimits {
   /** Bytes of JSON and of media that pass through. */
   readonly bodyBytes: Readonly<Record<'json' | 'media', number>>
-  /** Longest time of an exchange of JSON, in milliseconds. */
+  /** Longest time of a request and its answer in JSON, in milliseconds. */
   readonly timeoutMs: number
   /** What the homeserver may need for the answer to a long poll beyond the time that it asks for, in milliseconds. */
   readonly pollGraceMs: number
@@ -59,10 +58,10 @@ export interface ForwarderLimits {
 const MAX_POLL_MS = 60_000
 /** Longest time for media, and for the answer to a long poll once it has begun: both can be large. In milliseconds. */
 const LARGE_MS = 10 * 60_000
-/** Longest JSON of a request that is kept until it is answered, so that it can be sent once more. */
-const MAX_KEPT_BYTES = 64 * 1024
-/** Longest answer that is changed on its way. */
-const MAX_AMENDED_BYTES = 64 * 1024
+/** Longest JSON of a request that is held until it is answered, so that it can be sent once more. */
+const MAX_RETRYABLE_BYTES = 64 * 1024
+/** Longest answer that is transformed on its way. */
+const MAX_TRANSFORMED_BYTES = 64 * 1024
 
 /** Hands requests on to the homeserver, and its answers back. */
 export class Forwarder {
@@ -73,50 +72,52 @@ export class Forwarder {
   }
 
   /** @throws SocialError `unavailable`; MatrixError for a body that is too large */
-  async forward(passage: ProxyRequest, forwarding: Forwarding): Promise<Forwarded> {
-    const { exchange, visitor, query, route } = passage
-    exchange.limit(this.#deadlineMs(route, query))
+  async forward(proxyRequest: ProxyRequest, plan: ForwardPlan): Promise<ForwardResult> {
+    const { lifetime, requester, query, route } = proxyRequest
+    lifetime.limit(this.#deadlineMs(route, query))
     let status: number | null = null
     try {
-      const answer = await this.#send(await this.#requestOf(passage, forwarding), visitor)
+      const answer = await this.#send(await this.#upstreamRequest(proxyRequest, plan), requester)
       if (!isFromHomeserver(answer, route)) {
         await discard(answer)
         throw unavailable()
       }
       status = answer.status
-      if (route.answer === 'poll') exchange.limit(LARGE_MS)
-      const { amend } = forwarding
-      if (amend && status === 200) return { status, headers: {}, body: amend(await readAnswer(answer)) }
+      if (route.answer === 'poll') lifetime.limit(LARGE_MS)
+      const { transformResponse } = plan
+      if (transformResponse && status === 200) {
+        return { status, headers: {}, body: transformResponse(await readAnswer(answer)) }
+      }
       return { status, headers: answerHeaders(answer.headers), body: answer.body }
     } finally {
-      forwarding.done?.(status)
+      plan.onResponse?.(status)
     }
   }
 
-  async #requestOf(passage: ProxyRequest, forwarding: Forwarding): Promise<UpstreamRequest> {
-    const { request, prefix, visitor, query, exchange } = passage
+  async #upstreamRequest(proxyRequest: ProxyRequest, plan: ForwardPlan): Promise<UpstreamRequest> {
+    const { request, prefix, requester, query, lifetime } = proxyRequest
     const search = query.size > 0 ? `?${query}` : ''
-    const { headers, body } = await this.#bodyOf(passage, forwarding.body)
+    const { headers, body } = await this.#bodyOf(proxyRequest, plan.body)
     return {
       method: request.method,
-      path: formatPath({ prefix, parts: forwarding.parts ?? passage.parts }) + search,
+      path: formatPath({ prefix, parts: plan.parts ?? proxyRequest.parts }) + search,
       headers: {
-        ...requestHeaders(request, visitor?.token ?? null),
+        ...requestHeaders(request, requester?.token ?? null),
         ...headers,
         // What is to be read here must not come compressed.
-        ...(forwarding.amend && { 'accept-encoding': 'identity' })
+        ...(plan.transformResponse && { 'accept-encoding': 'identity' })
       },
       body,
-      signal: exchange.signal
+      signal: lifetime.signal
     }
   }
 
-  /** Tries once more with another token when the homeserver has forgotten the one that we have for the visitor. */
-  async #send(request: UpstreamRequest, visitor: Requester | null): Promise<UpstreamAnswer> {
-    const { gate, upstream } = this.#deps
+  /** Tries once more with another token when the homeserver has forgotten the one that we have for the requester. */
+  async #send(request: UpstreamRequest, requester: Requester | null): Promise<UpstreamAnswer> {
+    const { auth, upstream } = this.#deps
     const answer = await upstream.request(request)
-    if (answer.status !== 401 || visitor === null) return answer
-    const renewed = await gate.renewedTokenOf(visitor.holder, visitor.token)
+    if (answer.status !== 401 || requester === null) return answer
+    const renewed = await auth.renewToken(requester.holder, requester.token)
     if (renewed === null) return answer
     await discard(answer)
     // What went through once is gone.
@@ -130,12 +131,12 @@ export class Forwarder {
   ): Promise<Pick<UpstreamRequest, 'headers' | 'body'>> {
     if (read) return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(read)) }
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
-    const isThere = length !== undefined || encoding !== undefined
-    if (!isThere || route.body === 'none' || route.body === 'read') return { headers: {}, body: null }
+    const hasBody = length !== undefined || encoding !== undefined
+    if (!hasBody || route.body === 'none' || route.body === 'read') return { headers: {}, body: null }
     const limit = this.#deps.limits.bodyBytes[route.body]
     if (length === undefined) return { headers: {}, body: passingBody(request.raw, limit) }
-    const isKept = route.body === 'json' && Number(length) <= MAX_KEPT_BYTES
-    const body = isKept ? await readBody(request.raw, limit) : passingBody(request.raw, limit)
+    const isRetryable = route.body === 'json' && Number(length) <= MAX_RETRYABLE_BYTES
+    const body = isRetryable ? await readBody(request.raw, limit) : passingBody(request.raw, limit)
     return { headers: { 'content-length': length }, body }
   }
 
@@ -154,20 +155,20 @@ function boundPoll(query: URLSearchParams): number {
   return timeout
 }
 
-/** Whether it is not the word of something on the way, such as the error page of a load balancer. */
+/** Whether it is not from something on the way, such as the error page of a load balancer. */
 function isFromHomeserver({ status, headers }: UpstreamAnswer, { answer }: Route): boolean {
   if (status === 304 || (answer === 'media' && status >= 200 && status < 300)) return true
   return /^application\/json\b/i.test(String(headers['content-type']))
 }
 
-/** The JSON of an answer that is to be changed. */
+/** The JSON of an answer that is to be transformed. */
 async function readAnswer({ body }: UpstreamAnswer): Promise<JsonObject> {
   const chunks: Buffer[] = []
   let size = 0
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size > MAX_AMENDED_BYTES) throw unavailable()
+      if (size > MAX_TRANSFORMED_BYTES) throw unavailable()
       chunks.push(chunk)
     }
     return CONTENT.parse(JSON.parse(Buffer.concat(chunks).toString()))

@@ -38,7 +38,7 @@ export function parsePath(url: string): MatrixPath | null {
     : null
 }
 
-/** The path that the homeserver is asked for: nothing of what came in is copied. */
+/** The path of the request to the homeserver: nothing of what came in is copied. */
 export function formatPath({ prefix, parts }: MatrixPath): string {
   return `/_matrix/${[prefix, ...parts.map(encodeURIComponent)].join('/')}`
 }

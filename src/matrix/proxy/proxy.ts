@@ -1,18 +1,17 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { SocialError } from '../../domain/errors.ts'
+import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
-import { HomeserverError } from '../client/errors.ts'
+import type { UpstreamAuth } from '../../sessions/authenticator.ts'
+import { HomeserverError, type HomeserverErrorKind } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import { MatrixError } from '../client/matrix-error.ts'
 import { readJson } from './body.ts'
-import { publicFailure } from './failures.ts'
 import { Forwarder, type ForwarderLimits, type ProxyRequest, type Requester } from './forwarder.ts'
 import { parsePath } from './path.ts'
 import { RequestLifetime } from './request-lifetime.ts'
-import { matchRoute, type Route, type RuleName } from './routes.ts'
+import { forwardedQuery, matchRoute, type Route, type RuleName } from './route.ts'
 import { FORWARD, type PublicRule, type Rule, type RuleResult } from './rules/rule.ts'
 import type { Upstream } from './upstream.ts'
-import type { UpstreamAuth } from './upstream-auth.ts'
 
 export interface ProxyDeps {
   readonly routes: readonly Route[]
@@ -20,18 +19,40 @@ export interface ProxyDeps {
   readonly rules: Readonly<Partial<Record<RuleName, Rule>>>
   /** Of requests of anyone. */
   readonly publicRules: Readonly<Partial<Record<RuleName, PublicRule>>>
-  readonly gate: UpstreamAuth
+  readonly auth: UpstreamAuth
   readonly upstream: Upstream
-  readonly slots: ConcurrencyLimit
+  readonly concurrency: ConcurrencyLimit
   readonly limits: ProxyLimits
   /** The token that a request carries. @throws MatrixError when it carries none */
-  readonly tokenOf: (request: FastifyRequest) => string
+  readonly readToken: (request: FastifyRequest) => string
 }
 
 interface ProxyLimits extends ForwarderLimits {
   /** Bytes of a body that a rule reads, of other JSON, and of media. */
   readonly bodyBytes: Readonly<Record<'read' | 'json' | 'media', number>>
 }
+
+/** What a client is answered when a call of the service itself failed. */
+const CODES: Record<HomeserverErrorKind, ErrorCode> = {
+  bad_request: 'invalid_request',
+  unauthorized: 'unavailable',
+  forbidden: 'forbidden',
+  not_found: 'not_found',
+  conflict: 'unavailable',
+  too_many_requests: 'too_many_requests',
+  misconfigured: 'unavailable',
+  unavailable: 'unavailable'
+}
+
+const TEXTS: Partial<Record<ErrorCode, string>> = {
+  invalid_request: 'The homeserver does not take this request',
+  forbidden: 'The homeserver does not allow this',
+  not_found: 'The homeserver does not know this',
+  too_many_requests: 'Too many requests'
+}
+
+/** How the homeserver answers an account that its administrator has locked, with a 401. */
+const LOCKED = 'M_USER_LOCKED'
 
 /** Everything under `/_matrix` that no other route serves: what the table allows goes to the homeserver. */
 export const matrixProxy: FastifyPluginAsync<ProxyDeps> = async (app, deps) => {
@@ -64,14 +85,14 @@ class MatrixProxy {
     const path = parsePath(url)
     const match = path && matchRoute(this.#deps.routes, request.method, path)
     if (!match) throw new MatrixError(404, 'M_UNRECOGNIZED', 'There is nothing here')
-    const exchange = new RequestLifetime(reply)
-    if (match.route.answer === 'poll') this.#keep(exchange)
+    const lifetime = new RequestLifetime(reply)
+    if (match.route.answer === 'poll') this.#trackPoll(lifetime)
     try {
-      const visitor = await this.#enter(match.route, request, exchange)
-      const query = queryOf(url, match.route)
-      return await this.#pass({ ...path, ...match, request, query, visitor, exchange }, reply)
+      const requester = await this.#admit(match.route, request, lifetime)
+      const query = forwardedQuery(url, match.route)
+      return await this.#respond({ ...path, ...match, request, query, requester, lifetime }, reply)
     } catch (error) {
-      if (!exchange.isOver) throw publicFailure(error)
+      if (!lifetime.isOver) throw publicFailure(error)
       reply.hijack()
       return reply
     }
@@ -79,64 +100,68 @@ class MatrixProxy {
 
   /** Ends what would keep the server from closing for a minute. */
   endPolls(): void {
-    for (const exchange of this.#polls) exchange.abort()
+    for (const poll of this.#polls) poll.abort()
   }
 
-  #keep(exchange: RequestLifetime): void {
-    this.#polls.add(exchange)
-    exchange.whenOver(() => this.#polls.delete(exchange))
+  #trackPoll(lifetime: RequestLifetime): void {
+    this.#polls.add(lifetime)
+    lifetime.whenOver(() => this.#polls.delete(lifetime))
   }
 
-  async #enter(route: Route, request: FastifyRequest, exchange: RequestLifetime): Promise<Requester | null> {
-    const { gate, tokenOf } = this.#deps
+  /** Finds out who sent a request, and counts it. */
+  async #admit(route: Route, request: FastifyRequest, lifetime: RequestLifetime): Promise<Requester | null> {
+    const { auth, readToken } = this.#deps
     if (route.access === 'anyone') {
-      exchange.whenOver(this.#acquire(request.ip))
+      lifetime.whenOver(this.#acquire(request.ip))
       return null
     }
-    const token = tokenOf(request)
-    const holder = await gate.authenticate(token)
-    exchange.whenOver(this.#acquire(holder.address))
-    return { holder, token: await gate.tokenOf(holder, token) }
+    const token = readToken(request)
+    const holder = await auth.authenticate(token)
+    lifetime.whenOver(this.#acquire(holder.address))
+    return { holder, token: await auth.tokenOf(holder, token) }
   }
 
   /** Counts a request, until it is over. @throws SocialError `too_many_requests`, `unavailable` */
   #acquire(key: string): () => void {
-    const acquired = this.#deps.slots.acquire(key)
+    const acquired = this.#deps.concurrency.acquire(key)
     if ('release' in acquired) return acquired.release
     if (acquired.reached === 'total') throw new SocialError('unavailable', 'The server is full, try again', 1_000)
     throw new SocialError('too_many_requests', 'Too many requests at a time', 1_000)
   }
 
-  async #pass(passage: ProxyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { request, route } = passage
+  async #respond(proxyRequest: ProxyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { request, route } = proxyRequest
     const body = route.body === 'read' ? await readJson(request.raw, this.#deps.limits.bodyBytes.read) : null
-    const { verdict, visitor } = await this.#judge(passage, body ?? {})
-    if (verdict.kind === 'answer') return reply.code(verdict.status).send(verdict.body)
-    const answer = await this.#forwarder.forward({ ...passage, visitor }, { body, ...verdict })
+    const { result, requester } = await this.#applyRule(proxyRequest, body ?? {})
+    if (result.kind === 'answer') return reply.code(result.status).send(result.body)
+    const answer = await this.#forwarder.forward({ ...proxyRequest, requester }, { body, ...result })
     return reply.code(answer.status).headers(answer.headers).send(answer.body)
   }
 
-  /** Decides, once more with another token when the homeserver has forgotten the one that we have for the visitor. */
-  async #judge(passage: ProxyRequest, body: JsonObject): Promise<{ verdict: RuleResult; visitor: Requester | null }> {
-    const { visitor } = passage
+  /** Applies the rule, once more with another token when the homeserver has forgotten the one of the requester. */
+  async #applyRule(
+    proxyRequest: ProxyRequest,
+    body: JsonObject
+  ): Promise<{ result: RuleResult; requester: Requester | null }> {
+    const { requester } = proxyRequest
     try {
-      return { verdict: await this.#decide(passage, body), visitor }
+      return { result: await this.#callRule(proxyRequest, body), requester }
     } catch (error) {
       const isForgotten = error instanceof HomeserverError && error.kind === 'unauthorized'
-      if (!isForgotten || visitor === null) throw error
-      const token = await this.#deps.gate.renewedTokenOf(visitor.holder, visitor.token)
+      if (!isForgotten || requester === null) throw error
+      const token = await this.#deps.auth.renewToken(requester.holder, requester.token)
       if (token === null) throw new SocialError('unauthorized', 'Invalid access token')
-      const renewed = { ...visitor, token }
-      return { verdict: await this.#decide({ ...passage, visitor: renewed }, body), visitor: renewed }
+      const renewed = { ...requester, token }
+      return { result: await this.#callRule({ ...proxyRequest, requester: renewed }, body), requester: renewed }
     }
   }
 
-  #decide({ route, params, query, visitor }: ProxyRequest, body: JsonObject): RuleResult | Promise<RuleResult> {
+  #callRule({ route, params, query, requester }: ProxyRequest, body: JsonObject): RuleResult | Promise<RuleResult> {
     if (route.rule === null) return FORWARD
     const { rules, publicRules } = this.#deps
     const call = { params, query, body }
-    if (visitor === null) return ruleOf(publicRules, route.rule)(call)
-    const { holder, token } = visitor
+    if (requester === null) return ruleOf(publicRules, route.rule)(call)
+    const { holder, token } = requester
     return ruleOf(rules, route.rule)({ ...call, holder, actor: holder.address, token })
   }
 }
@@ -148,12 +173,12 @@ function ruleOf<R>(rules: Readonly<Partial<Record<RuleName, R>>>, name: RuleName
   return rule
 }
 
-function queryOf(url: string, route: Route): URLSearchParams {
-  const given = new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))
-  const query = new URLSearchParams()
-  for (const name of route.query) {
-    const value = given.get(name)
-    if (value !== null) query.set(name, value)
-  }
-  return query
+/** What a client may know of a call of ours that failed on the way to serving it. */
+function publicFailure(error: unknown): unknown {
+  if (!(error instanceof HomeserverError)) return error
+  // Not for the service to get around, and not for the client to wait for.
+  if (error.errcode === LOCKED) return new MatrixError(401, LOCKED, 'This account is locked')
+  const code = CODES[error.kind]
+  const text = TEXTS[code] ?? 'The homeserver does not answer, try again'
+  return new SocialError(code, text, error.retryAfterMs ?? undefined)
 }

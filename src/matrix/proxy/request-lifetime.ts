@@ -1,8 +1,8 @@
 import { finished } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 
-/** The same for every exchange: the one that would be made otherwise takes longer to make than the rest of its end. */
-const OVER = new Error('The exchange is over')
+/** The same for every request: the one that would be made otherwise takes longer to make than the rest of its end. */
+const OVER = new Error('The request is over')
 
 /**
  * How long one request of a client is worth the work: until it is answered, its client goes away, its time is over or

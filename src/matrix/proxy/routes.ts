@@ -1,78 +1,8 @@
-import { CLIENT_PREFIXES, type MatrixPath, MEDIA_PREFIXES } from './path.ts'
-
-/** What a part of a path can be. */
-const PARAMS = {
-  roomId: /^![\w.~=+:[\]-]{1,254}$/,
-  roomIdOrAlias: /^[!#][^\s]{1,254}$/,
-  alias: /^#[^\s]{1,254}$/,
-  userId: /^@[\w.=+-]+:[\w.:[\]-]+$/,
-  eventId: /^\$[\w~=+:.-]{1,254}$/,
-  eventType: /^[A-Za-z][\w.-]{0,254}$/,
-  stateKey: /^[^\s]{0,255}$/,
-  receiptType: /^m\.[\w.]{1,50}$/,
-  relationType: /^[a-z][\w.-]{0,100}$/,
-  txnId: /^.{1,255}$/,
-  dataType: /^.{1,255}$/,
-  filterId: /^[\w-]{1,64}$/,
-  serverName: /^[\w.:[\]-]{1,255}$/,
-  mediaId: /^[\w-]{1,255}$/,
-  fileName: /^.{1,255}$/
-} as const satisfies Record<string, RegExp>
-
-export type ParamName = keyof typeof PARAMS
-export type Params = Readonly<Partial<Record<ParamName, string>>>
-
-/** What is done about a request besides handing it on; see src/matrix/rules. */
-export type RuleName =
-  | 'createRoom'
-  | 'createAlias'
-  | 'join'
-  | 'invite'
-  | 'message'
-  | 'state'
-  | 'upgrade'
-  | 'knock'
-  | 'setPresence'
-  | 'seePresence'
-  | 'media'
-  | 'login'
-  | 'logout'
-  | 'logoutAll'
-
-type Method = 'GET' | 'POST' | 'PUT'
-
-export interface Route {
-  readonly method: Method
-  readonly prefixes: readonly string[]
-  readonly segments: readonly (string | { readonly param: ParamName })[]
-  readonly rule: RuleName | null
-  /** `anyone` needs no token; `user` does. */
-  readonly access: 'user' | 'anyone'
-  /**
-   * What is done with the body: nothing, handed on as it comes up to the limit of JSON or of media, or read, because a
-   * rule has to know it.
-   */
-  readonly body: 'none' | 'json' | 'media' | 'read'
-  /** What comes back, and for how long that may take. */
-  readonly answer: 'json' | 'poll' | 'media'
-  /** Parameters of the query that are handed on. */
-  readonly query: readonly string[]
-}
-
-type Options = Partial<Pick<Route, 'rule' | 'access' | 'body' | 'answer' | 'query' | 'prefixes'>>
-
-function route(method: Method, pattern: string, options: Options = {}): Route {
-  const segments = pattern.split('/').map(text => {
-    const [, param] = /^\{(\w+)\}$/.exec(text) ?? []
-    return param === undefined ? text : { param: param as ParamName }
-  })
-  const body = method === 'GET' ? 'none' : 'json'
-  const common = { prefixes: CLIENT_PREFIXES, rule: null, access: 'user', body, answer: 'json', query: [] } as const
-  return { method, segments, ...common, ...options }
-}
+import { MEDIA_PREFIXES } from './path.ts'
+import { type Route, type RouteOptions, route } from './route.ts'
 
 /** A call that some homeservers also take with a transaction id behind its path, and then with PUT. */
-const withTxn = (pattern: string, options: Options): Route[] => [
+const withTxn = (pattern: string, options: RouteOptions): Route[] => [
   route('POST', pattern, options),
   route('PUT', `${pattern}/{txnId}`, options)
 ]
@@ -162,10 +92,10 @@ const MEDIA = [
   })
 ]
 
-/** Everything that is handed on to the homeserver: what is not in here does not exist. */
+/** Everything that is forwarded to the homeserver: what is not in here does not exist. */
 export const ROUTES: readonly Route[] = [...ROOMS, ...USERS, ...MEDIA]
 
-/** What is handed on too where it is the homeserver that checks logins. */
+/** What is forwarded too where it is the homeserver that checks logins. */
 export const SESSION_ROUTES: readonly Route[] = [
   route('GET', 'login', { access: 'anyone' }),
   route('POST', 'login', { access: 'anyone', rule: 'login', body: 'read' }),
@@ -173,33 +103,3 @@ export const SESSION_ROUTES: readonly Route[] = [
   route('POST', 'logout', { rule: 'logout', body: 'none' }),
   route('POST', 'logout/all', { rule: 'logoutAll', body: 'none' })
 ]
-
-export interface Match {
-  readonly route: Route
-  readonly params: Params
-}
-
-/** The route that a request takes, or null. */
-export function matchRoute(routes: readonly Route[], method: string, { prefix, parts }: MatrixPath): Match | null {
-  for (const route of routes) {
-    if (route.method !== method || !route.prefixes.includes(prefix)) continue
-    const params = paramsOf(route, parts)
-    if (params) return { route, params }
-  }
-  return null
-}
-
-function paramsOf({ segments }: Route, parts: readonly string[]): Params | null {
-  if (segments.length !== parts.length) return null
-  const params: Partial<Record<ParamName, string>> = {}
-  for (const [index, segment] of segments.entries()) {
-    const part = parts[index] ?? ''
-    if (typeof segment === 'string') {
-      if (segment !== part) return null
-    } else {
-      if (!PARAMS[segment.param].test(part)) return null
-      params[segment.param] = part
-    }
-  }
-  return params
-}

@@ -9,11 +9,11 @@ export interface UpstreamRequest {
   readonly path: string
   readonly headers: Record<string, string>
   readonly body: AsyncIterable<Buffer> | Buffer | null
-  /** Ends the exchange, also while the answer is on its way. */
+  /** Ends the request, also while the answer is on its way. */
   readonly signal: AbortSignal
 }
 
-/** What the homeserver answers; who asked for it reads the body to its end, or destroys it. */
+/** What the homeserver answers; its receiver reads the body to its end, or destroys it. */
 export interface UpstreamAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -24,7 +24,7 @@ interface UpstreamOptions {
   readonly url: string
   /** Longest time for a connection, in milliseconds. */
   readonly connectTimeoutMs: number
-  /** Told when it cannot be reached any more, and when it can again. */
+  /** Called when it cannot be reached any more, and when it can again. */
   readonly onChange: (isAway: boolean) => void
 }
 
@@ -33,7 +33,7 @@ const KEEP_ALIVE_MS = 10_000
 
 /**
  * The homeserver, as far as requests of clients go through to it. It has as many connections as there are requests:
- * long polls hold theirs for minutes, and nothing may wait behind them. Whoever calls bounds how many there are.
+ * long polls hold theirs for minutes, and nothing may wait behind them. The caller bounds how many there are.
  */
 export class Upstream {
   readonly #pool: Pool
@@ -50,7 +50,7 @@ export class Upstream {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { timeout: connectTimeoutMs },
-      // Deadlines come with the signal, which covers a whole exchange; these start anew with each part of it.
+      // Deadlines come with the signal, which covers a whole request; these start anew with each part of it.
       headersTimeout: 0,
       bodyTimeout: 0
     })
@@ -68,21 +68,21 @@ export class Upstream {
         signal,
         body: watched as Dispatcher.RequestOptions['body'] & {}
       })
-      this.#turn(false)
+      this.#setAway(false)
       return { status: answer.statusCode, headers: answer.headers, body: answer.body }
     } catch (error) {
       if (failureOfBody !== undefined) throw failureOfBody
-      if (isUnreachable(error)) this.#turn(true)
+      if (isUnreachable(error)) this.#setAway(true)
       throw new SocialError('unavailable', 'The homeserver does not answer, try again')
     }
   }
 
-  /** Ends the connections; exchanges under way fail. */
+  /** Ends the connections; requests under way fail. */
   async close(): Promise<void> {
     await this.#pool.destroy()
   }
 
-  #turn(isAway: boolean): void {
+  #setAway(isAway: boolean): void {
     if (this.#isAway === isAway) return
     this.#isAway = isAway
     this.#onChange(isAway)

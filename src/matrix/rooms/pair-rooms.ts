@@ -17,23 +17,27 @@ export interface OpenRoom {
   readonly isNew: boolean
 }
 
+export interface PairRoomsOptions {
+  /**
+   * Whether a room that is not complete may be one that is just being created, also by a try of our own that broke off:
+   * then it is a `conflict`. Otherwise its creation has failed, and it is repaired or replaced.
+   */
+  readonly waitForCreation: boolean
+}
+
 /** The rooms that pairs share, found by their alias. Everything here can be repeated, and throws a HomeserverError. */
 export class PairRooms {
   readonly #homeserver: RoomCalls
   readonly #accounts: Accounts
-  readonly #isPatient: boolean
+  readonly #options: PairRoomsOptions
 
-  /**
-   * @param isPatient whether a room that is not complete may be one that is just being made, also by a try of our own that
-   * broke off: then it is a `conflict`. Otherwise its creation has failed, and it is repaired or replaced.
-   */
-  constructor(homeserver: RoomCalls, accounts: Accounts, isPatient = true) {
+  constructor(homeserver: RoomCalls, accounts: Accounts, options: PairRoomsOptions) {
     this.#homeserver = homeserver
     this.#accounts = accounts
-    this.#isPatient = isPatient
+    this.#options = options
   }
 
-  /** The room of a pair, made in the name of one of the two unless it is there. */
+  /** The room of a pair, created in the name of one of the two unless it is there. */
   async ensure({ lo, hi }: OrderedPair, actor: Address): Promise<RoomId> {
     return (await this.open(actor, actor === lo ? hi : lo)).roomId
   }
@@ -41,17 +45,17 @@ export class PairRooms {
   /** The room of two users, with the one in it and the other invited at least. A new one begins with `state`. */
   async open(user: Address, other: Address, state: State = []): Promise<OpenRoom> {
     await Promise.all([this.#accounts.ensure(user), this.#accounts.ensure(other)])
-    const made = await this.#make(user, other, state)
-    if (made !== null) return { roomId: made, isNew: true }
+    const created = await this.#create(user, other, state)
+    if (created !== null) return { roomId: created, isNew: true }
     const alias = this.#aliasOf(user, other)
     const roomId = await this.#homeserver.resolveAlias(alias)
-    if (roomId === null) throw unsettled()
+    if (roomId === null) throw inProgress()
     if (await this.#reopen(roomId, user, other)) return { roomId, isNew: false }
 
     await this.#homeserver.deleteAlias(alias)
-    const next = await this.#make(user, other, state)
-    if (next === null) throw unsettled()
-    return { roomId: next, isNew: true }
+    const replacement = await this.#create(user, other, state)
+    if (replacement === null) throw inProgress()
+    return { roomId: replacement, isNew: true }
   }
 
   /** The room of two users with both of them in it: the one comes in where the other is. */
@@ -65,21 +69,21 @@ export class PairRooms {
       return roomId
     }
     const memberships = await this.#homeserver.as(guest).memberships(joined)
-    if (memberships.get(this.#homeserver.ids.userId(host)) !== 'join') await this.#bringIn(joined, host, guest)
+    if (memberships.get(this.#homeserver.ids.userId(host)) !== 'join') await this.#ensureJoined(joined, host, guest)
     return joined
   }
 
-  /** The room of two users, whoever is in it; null when there is none. */
+  /** The room of two users, also when neither is in it; null when there is none. */
   find(a: Address, b: Address): Promise<RoomId | null> {
     return this.#homeserver.resolveAlias(this.#aliasOf(a, b))
   }
 
-  /** Takes up an invite. @returns whether the user is in the room: not without an invite, nor when nobody is left */
-  async takeUpInvite(roomId: RoomId, user: Address): Promise<boolean> {
+  /** Accepts an invite. @returns whether the user is in the room: not without an invite, nor when nobody is left */
+  async acceptInvite(roomId: RoomId, user: Address): Promise<boolean> {
     return (await this.#tryJoin(user, roomId)) !== null
   }
 
-  #make(creator: Address, other: Address, state: State): Promise<RoomId | null> {
+  #create(creator: Address, other: Address, state: State): Promise<RoomId | null> {
     return this.#homeserver.as(creator).createRoom({
       // Gives the other the same powers, which an event in their own name needs.
       preset: 'trusted_private_chat',
@@ -97,18 +101,18 @@ export class PairRooms {
   async #reopen(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
     const ids = this.#homeserver.ids
     const memberships = (await this.#membershipsFor(roomId, user)) ?? (await this.#membershipsFor(roomId, other))
-    const [own, others] = [memberships?.get(ids.userId(user)), memberships?.get(ids.userId(other))]
+    const [own, others] = [user, other].map(address => memberships?.get(ids.userId(address)))
     if (own === 'join' && (others === 'join' || others === 'invite')) return true
-    // The homeserver makes a room step by step: the alias, who makes it, how it is to be, and at last the invite.
+    // The homeserver creates a room step by step: the alias, its creator, how it is to be, and at last the invite.
     if (own === undefined || others === undefined) {
-      if (this.#isPatient) throw unsettled()
+      if (this.#options.waitForCreation) throw inProgress()
       if (!memberships) return false
-      if (!(await this.#isFurnished(roomId, [user, other]))) {
-        await this.#abandon(roomId, [user, other])
+      if (!(await this.#isFullyCreated(roomId, [user, other]))) {
+        await this.#leaveAll(roomId, [user, other])
         return false
       }
     }
-    if (!(await this.#bringIn(roomId, user, other))) return false
+    if (!(await this.#ensureJoined(roomId, user, other))) return false
     const members = await this.#homeserver.as(user).members(roomId)
     if (!members.includes(ids.userId(other))) await this.#homeserver.as(user).invite(roomId, other)
     return true
@@ -119,8 +123,8 @@ export class PairRooms {
     return ifFailedAs('forbidden', null, this.#homeserver.as(user).memberships(roomId))
   }
 
-  /** Whether a room has what its creation gives it after the one who makes it. */
-  async #isFurnished(roomId: RoomId, users: readonly Address[]): Promise<boolean> {
+  /** Whether a room has what its creation gives it after its creator. */
+  async #isFullyCreated(roomId: RoomId, users: readonly Address[]): Promise<boolean> {
     const states = users.map(user => {
       const state = this.#homeserver.as(user).getState(roomId, 'm.room.canonical_alias', '')
       return ifFailedAs('forbidden', null, state)
@@ -128,7 +132,7 @@ export class PairRooms {
     return (await Promise.all(states)).some(state => state !== null)
   }
 
-  async #abandon(roomId: RoomId, users: readonly Address[]): Promise<void> {
+  async #leaveAll(roomId: RoomId, users: readonly Address[]): Promise<void> {
     for (const user of users) {
       const left = this.#homeserver.as(user).leave(roomId)
       // So is answered who never was in it, in two ways.
@@ -137,7 +141,7 @@ export class PairRooms {
   }
 
   /** Has a user in the room, who may need the other for it. @returns false when nobody is left to let anyone in */
-  async #bringIn(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
+  async #ensureJoined(roomId: RoomId, user: Address, other: Address): Promise<boolean> {
     const join = (): Promise<RoomId | null> => ifFailedAs('not_found', null, this.#homeserver.as(user).joinRoom(roomId))
     const joined = await ifFailedAs('forbidden', 'not invited', join())
     if (joined !== 'not invited') return joined !== null
@@ -155,7 +159,7 @@ export class PairRooms {
   }
 }
 
-/** Somebody else is at work on the same room: to begin anew finds it settled. */
-function unsettled(): HomeserverError {
+/** Somebody else is at work on the same room: to begin anew finds that finished. */
+function inProgress(): HomeserverError {
   return new HomeserverError({ kind: 'conflict', operation: 'openPairRoom' })
 }

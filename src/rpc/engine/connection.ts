@@ -1,4 +1,5 @@
 import { SocialError } from '../../domain/errors.ts'
+import { CLOSE } from './close-codes.ts'
 import { FrameWriter, type Wire } from './frame-writer.ts'
 import type { RpcLimits } from './limits.ts'
 import { OpenCalls } from './open-calls.ts'
@@ -38,15 +39,13 @@ interface Port<Context> {
 /**
  * The server half of the dcl-rpc protocol for one client, whatever carries the frames.
  *
- * What a client asks for and cannot have is answered with a remote error, and the socket stays. It is closed with
- * 1007 for a frame that cannot be decoded, with 1002 for a message number that is still in use (the client could not
- * tell which of the two is answered), with 1008 for streams that are not acknowledged, and with 1013 when more waits
- * to be read than may.
+ * What a client requests and cannot have is answered with a remote error, and the socket stays open. It is closed for
+ * what makes no sense to go on with: see {@link CLOSE}.
  */
 export class Connection<Context> {
   readonly #services: readonly Service<Context>[]
   readonly #maxPorts: number
-  readonly #channel: FrameWriter
+  readonly #writer: FrameWriter
   readonly #calls: OpenCalls<Context>
   readonly #ports = new Map<number, Port<Context>>()
   #lastPortId = 0
@@ -56,18 +55,18 @@ export class Connection<Context> {
   constructor({ info, services, wire, limits, observer, onError }: ConnectionOptions<Context>) {
     this.#services = services
     this.#maxPorts = limits.ports
-    this.#channel = new FrameWriter(wire, limits.bufferedBytes)
-    this.#calls = new OpenCalls(info, this.#channel, limits, observer, onError)
+    this.#writer = new FrameWriter(wire, limits.bufferedBytes)
+    this.#calls = new OpenCalls({ info, writer: this.#writer, limits, observer, onError })
   }
 
   receive(bytes: Uint8Array): void {
     if (this.#ended) return
-    this.#channel.framesHeard++
+    this.#writer.framesReceived++
     let frame: ClientFrame
     try {
       frame = decodeFrame(bytes)
     } catch {
-      this.#channel.close(1007, 'Not a frame of this protocol')
+      this.#writer.close(CLOSE.brokenFrame)
       return
     }
     this.#dispatch(frame)
@@ -86,7 +85,7 @@ export class Connection<Context> {
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#channel.shut()
+    this.#writer.shut()
     this.#ports.clear()
     this.#calls.end()
   }
@@ -115,25 +114,25 @@ export class Connection<Context> {
 
   #isFree(number: number): boolean {
     if (!this.#calls.has(number)) return true
-    this.#channel.close(1002, 'Message number in use')
+    this.#writer.close(CLOSE.numberInUse)
     return false
   }
 
   #createPort(number: number): void {
     if (this.#ports.size >= this.#maxPorts) {
-      this.#channel.refuse(number, TOO_MANY_PORTS)
+      this.#writer.refuse(number, TOO_MANY_PORTS)
       return
     }
     const id = ++this.#lastPortId
     this.#ports.set(id, { modules: new Map(), procedures: [] })
-    this.#channel.write(encodePortCreated(number, id))
+    this.#writer.write(encodePortCreated(number, id))
   }
 
   #loadModule(number: number, portId: number, name: string): void {
     const port = this.#ports.get(portId)
     const service = this.#services.find(each => each.name === name)
     if (port === undefined || service === undefined) {
-      this.#channel.refuse(number, port === undefined ? UNKNOWN_PORT : UNKNOWN_MODULE)
+      this.#writer.refuse(number, port === undefined ? UNKNOWN_PORT : UNKNOWN_MODULE)
       return
     }
     let firstId = port.modules.get(name)
@@ -142,7 +141,7 @@ export class Connection<Context> {
       port.modules.set(name, firstId)
       port.procedures.push(...service.procedures.values())
     }
-    this.#channel.write(encodeModule(number, portId, firstId, service.procedures.keys()))
+    this.#writer.write(encodeModule(number, portId, firstId, service.procedures.keys()))
   }
 
   #request(request: RequestFrame): void {
@@ -152,9 +151,9 @@ export class Connection<Context> {
       this.#calls.start(procedure, request)
       return
     }
-    // A client keeps the stream that it wants to send until it is closed, whatever becomes of the call.
-    if (request.clientStream !== 0) this.#channel.write(encodeStreamEnd(request.clientStream, 0, request.portId))
-    this.#channel.refuse(request.number, this.#whyNot(port, request))
+    // A client holds on to the stream that it wants to send until it is closed, whatever becomes of the call.
+    if (request.clientStream !== 0) this.#writer.write(encodeStreamEnd(request.clientStream, 0, request.portId))
+    this.#writer.refuse(request.number, this.#whyNot(port, request))
   }
 
   #whyNot(port: Port<Context> | undefined, request: RequestFrame): SocialError {

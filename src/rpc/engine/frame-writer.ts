@@ -1,11 +1,12 @@
 import { HTTP_STATUS, type SocialError } from '../../domain/errors.ts'
+import { CLOSE, type CloseReason } from './close-codes.ts'
 import { encodeRemoteError } from './protocol.ts'
 
 /** What carries the frames: a socket, or something like it. */
 export interface Wire {
   send(frame: Uint8Array): void
   /** Closes the socket, and by that the connection. */
-  close(code: number, reason: string): void
+  close(reason: CloseReason): void
   /** Bytes that were sent and have not left this process. */
   bufferedAmount(): number
 }
@@ -13,7 +14,7 @@ export interface Wire {
 /** The way back to one client. */
 export class FrameWriter {
   /** How many frames the client has sent. */
-  framesHeard = 0
+  framesReceived = 0
   readonly #wire: Wire
   readonly #maxBuffered: number
   #open = true
@@ -25,13 +26,12 @@ export class FrameWriter {
   }
 
   /**
-   * Sends a frame, or closes with 1013 (come back later) when the client does not read what was sent before. To one that
-   * has read everything a frame of any size is sent: what the largest answer is, the lists decide.
+   * Sends a frame, or closes the socket when the client does not read what was sent before. To one that has read everything a frame of any size is sent: what the largest answer is, the lists decide.
    */
   write(frame: Uint8Array): void {
     if (!this.#open) return
     const waiting = this.#wire.bufferedAmount()
-    if (waiting > 0 && waiting + frame.length > this.#maxBuffered) this.close(1013, 'Too much is waiting to be read')
+    if (waiting > 0 && waiting + frame.length > this.#maxBuffered) this.close(CLOSE.notRead)
     else this.#wire.send(frame)
   }
 
@@ -40,10 +40,10 @@ export class FrameWriter {
     this.write(encodeRemoteError(number, HTTP_STATUS[error.code], error.message))
   }
 
-  close(code: number, reason: string): void {
+  close(reason: CloseReason): void {
     if (!this.#open) return
     this.#open = false
-    this.#wire.close(code, reason)
+    this.#wire.close(reason)
   }
 
   /** Nothing can be sent any more: the socket is gone. */

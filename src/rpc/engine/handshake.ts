@@ -1,4 +1,5 @@
 import { type ErrorCode, publicError, SocialError } from '../../domain/errors.ts'
+import { CLOSE, type CloseReason } from './close-codes.ts'
 
 /** The signed-fetch headers with which a v2 client opens its socket, as they came: nothing about them is known yet. */
 export type HandshakeHeaders = Readonly<Record<string, unknown>>
@@ -23,23 +24,19 @@ export function parseHandshake(message: Uint8Array): HandshakeHeaders {
   }
 }
 
-/** How a socket is closed whose handshake came to this. */
-export function refusalOf(error: unknown): { readonly code: number; readonly reason: string } {
-  return REFUSAL[publicError(error).code]
+/** How a socket is closed whose handshake failed with this. */
+export function closeReasonOf(error: unknown): CloseReason {
+  return REASON[publicError(error).code]
 }
 
-const REFUSED = { code: 3003, reason: 'The handshake was refused' }
-const COME_BACK_LATER = { code: 1013, reason: 'The handshake cannot be verified now' }
-const FAILED = { code: 1011, reason: 'Internal error' }
-
-const REFUSAL: Record<ErrorCode, { readonly code: number; readonly reason: string }> = {
-  invalid_request: REFUSED,
-  invalid_transition: REFUSED,
-  unauthorized: REFUSED,
-  forbidden: REFUSED,
-  not_found: REFUSED,
-  conflict: COME_BACK_LATER,
-  too_many_requests: COME_BACK_LATER,
-  unavailable: COME_BACK_LATER,
-  internal: FAILED
+const REASON: Record<ErrorCode, CloseReason> = {
+  invalid_request: CLOSE.refused,
+  invalid_transition: CLOSE.refused,
+  unauthorized: CLOSE.refused,
+  forbidden: CLOSE.refused,
+  not_found: CLOSE.refused,
+  conflict: CLOSE.notVerified,
+  too_many_requests: CLOSE.notVerified,
+  unavailable: CLOSE.notVerified,
+  internal: CLOSE.failed
 }

@@ -1,14 +1,14 @@
-/** Everything that one client, or all of them together, can make the RPC server keep or wait for. */
+/** Everything that one client, or all of them together, can make the RPC server hold or wait for. */
 export interface RpcLimits {
-  /** Sockets that are open at once; the next one is closed with 1013. */
+  /** Sockets that are open at once; the next one is closed. */
   readonly connections: number
-  /** Of these from one IP address; the next one is closed with 1013. */
+  /** Of these from one IP address; the next one is closed. */
   readonly connectionsPerIp: number
-  /** The largest message that a client may send, in bytes; a larger one closes its socket with 1009. */
+  /** The largest message that a client may send, in bytes; a larger one closes its socket. */
   readonly frameBytes: number
-  /** What may wait to be sent to one client, in bytes; one that lets more wait is closed with 1013. */
+  /** What may wait to be sent to one client, in bytes; one that lets more wait is closed. */
   readonly bufferedBytes: number
-  /** Messages and bytes kept of one client while its handshake is verified; over them 1013 and 1009. */
+  /** Messages and bytes of one client that wait while its handshake is verified; over them its socket is closed. */
   readonly pendingFrames: number
   readonly pendingBytes: number
   /** Open ports of one socket. A module is loaded at most once per port, so these bound the modules too. */
@@ -17,7 +17,7 @@ export interface RpcLimits {
   readonly calls: number
   /** Stream procedures that run at once for one socket. */
   readonly streams: number
-  /** Time until a client has shown who it is, in milliseconds; no traffic extends it. Then 3004. */
+  /** Time until a client has shown who it is, in milliseconds; no traffic extends it. */
   readonly handshakeMs: number
   /** Time between a client's last pong and the next ping, in milliseconds. */
   readonly pingMs: number

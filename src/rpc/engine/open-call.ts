@@ -1,3 +1,4 @@
+import type { CloseReason } from './close-codes.ts'
 import type { Call, CallCode, ConnectionInfo, Procedure } from './service.ts'
 
 /** Why signals abort. One for all: its stack would say nothing, and taking one for each stream is dear. */
@@ -13,6 +14,7 @@ export class OpenCall<Context> implements Call<Context> {
   readonly bytesIn: number
   readonly startedAt = performance.now()
   code: CallCode = 'ok'
+  closeAfter: CloseReason | undefined
   acknowledged = 0
   #controller: AbortController | undefined
   #over = false
@@ -29,7 +31,7 @@ export class OpenCall<Context> implements Call<Context> {
     this.bytesIn = request.payload.length
   }
 
-  /** Made when it is first asked for: most unary calls are answered before anyone would listen. */
+  /** Made when it is first read: most unary calls are answered before anyone would listen. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#over) this.#controller.abort(CALL_OVER)

@@ -21,10 +21,18 @@ const PORT_CLOSED = new SocialError('unavailable', 'The port was closed')
 /** Longest wait for the last acknowledgements of a client whose socket is about to be closed, in milliseconds. */
 const SETTLE_MS = 250
 
-/** Everything that one client has asked for and still waits for. */
+interface OpenCallsDeps<Context> {
+  readonly info: ConnectionInfo<Context>
+  readonly writer: FrameWriter
+  readonly limits: RpcLimits
+  readonly observer: RpcObserver
+  readonly onError: ErrorReporter
+}
+
+/** Every call of one client that is not over. */
 export class OpenCalls<Context> implements StreamOwner<Context> {
   readonly #info: ConnectionInfo<Context>
-  readonly #channel: FrameWriter
+  readonly #writer: FrameWriter
   readonly #limits: RpcLimits
   readonly #observer: RpcObserver
   readonly #onError: ErrorReporter
@@ -39,15 +47,9 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   #streamsRunning = 0
   #whenIdle: (() => void) | undefined
 
-  constructor(
-    info: ConnectionInfo<Context>,
-    channel: FrameWriter,
-    limits: RpcLimits,
-    observer: RpcObserver,
-    onError: ErrorReporter
-  ) {
+  constructor({ info, writer, limits, observer, onError }: OpenCallsDeps<Context>) {
     this.#info = info
-    this.#channel = channel
+    this.#writer = writer
     this.#limits = limits
     this.#observer = observer
     this.#onError = onError
@@ -70,17 +72,17 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     this.#streams.get(number)?.end()
   }
 
-  /** Ends what was asked for through a port, and tells the client, who may wait for it. */
+  /** Ends the calls of a port, and says so to the client, which may wait for them. */
   closePort(portId: number): void {
     for (const call of this.#unary.values()) {
       if (call.portId !== portId) continue
-      this.#channel.refuse(call.number, PORT_CLOSED)
+      this.#writer.refuse(call.number, PORT_CLOSED)
       this.#cancel(call)
     }
     for (const stream of this.#streams.values()) if (stream.call.portId === portId) stream.close()
   }
 
-  /** Ends everything, without a word: the client is gone. */
+  /** Ends everything and sends nothing: the client is gone. */
   end(): void {
     for (const call of this.#unary.values()) this.#cancel(call)
     for (const stream of this.#streams.values()) stream.end()
@@ -88,22 +90,22 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
 
   /**
    * Sends nothing more on streams. Resolves when every unary call is answered, and every stream is acknowledged as far
-   * as it was sent, so that no client is told the same again elsewhere; for the latter it does not wait long. To be
-   * asked once.
+   * as it was sent, so that no client is sent the same again elsewhere; for the latter it does not wait long. To be
+   * called once.
    */
   async drain(): Promise<void> {
     const settled = Promise.all([...this.#streams.values()].map(stream => stream.settle()))
-    const patience = new AbortController()
-    const late = wait(SETTLE_MS, undefined, { signal: patience.signal }).catch(() => undefined)
+    const done = new AbortController()
+    const late = wait(SETTLE_MS, undefined, { signal: done.signal }).catch(() => undefined)
     await Promise.all([this.#idle(), Promise.race([settled, late])])
-    patience.abort()
+    done.abort()
   }
 
   fail(call: OpenCall<Context>, error: unknown): void {
     const shown = publicError(error)
     call.code = shown.code
     if (shown.code === 'internal') this.report(call, error)
-    this.#channel.refuse(call.number, shown)
+    this.#writer.refuse(call.number, shown)
   }
 
   report(call: OpenCall<Context>, error: unknown): void {
@@ -140,7 +142,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     try {
       const answer = await procedure.run(payload, call)
       bytesOut = answer.length
-      if (!call.over) this.#channel.write(encodeResponse(call.number, answer))
+      if (!call.over) this.#writer.write(encodeResponse(call.number, answer))
     } catch (error) {
       if (!call.over) this.fail(call, error)
       else if (!isAbort(error)) this.report(call, error)
@@ -154,7 +156,13 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
     try {
       if (this.#streamsRunning >= this.#limits.streams) throw TOO_MANY_STREAMS
       const iterator = procedure.run(request.payload, call)[Symbol.asyncIterator]()
-      const stream = new OutgoingStream(call, iterator, this.#channel, this, this.#limits.ackMs)
+      const stream = new OutgoingStream({
+        call,
+        iterator,
+        writer: this.#writer,
+        owner: this,
+        ackMs: this.#limits.ackMs
+      })
       this.#streams.set(call.number, stream)
       this.#streamsRunning++
       stream.start()
@@ -177,7 +185,9 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   #count(call: OpenCall<Context>, bytesOut: number): void {
-    const duration = performance.now() - call.startedAt
-    this.#observer.call(call.procedure.name, call.code, duration, call.bytesIn, bytesOut)
+    const { procedure, code, startedAt, bytesIn } = call
+    const durationMs = performance.now() - startedAt
+    this.#observer.callEnded({ procedure: procedure.name, code, durationMs, bytesIn, bytesOut })
+    if (call.closeAfter !== undefined) this.#writer.close(call.closeAfter)
   }
 }

@@ -1,9 +1,10 @@
 import { SocialError } from '../../domain/errors.ts'
+import { CLOSE } from './close-codes.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { isAbort, type OpenCall } from './open-call.ts'
 import { encodeStreamElement, encodeStreamEnd, encodeStreamOffer } from './protocol.ts'
 
-/** Who keeps the streams of a client. */
+/** What holds the streams of a client. */
 export interface StreamOwner<Context> {
   /** Answers the call with what may be shown of `error`. */
   fail(call: OpenCall<Context>, error: unknown): void
@@ -13,6 +14,16 @@ export interface StreamOwner<Context> {
   ended(stream: OutgoingStream<Context>): void
   /** The procedure of a stream is over. Comes after `ended`, or never, if the procedure does not heed its signal. */
   released(): void
+}
+
+interface OutgoingStreamDeps<Context> {
+  readonly call: OpenCall<Context>
+  /** The elements, encoded. */
+  readonly iterator: AsyncIterator<Uint8Array>
+  readonly writer: FrameWriter
+  readonly owner: StreamOwner<Context>
+  /** Time for which an element may stay unacknowledged while the next one waits, in milliseconds. */
+  readonly ackMs: number
 }
 
 /** What comes after the element that is in flight, once it is known. */
@@ -25,14 +36,14 @@ const LATE = new SocialError('too_many_requests', 'The stream was not acknowledg
 
 /**
  * Sends a stream element by element: the offer (sequence 0), and each next element when the client has acknowledged
- * the one before. One element is asked for ahead, so memory is bounded by one element, and it is known whether
+ * the one before. One element is pulled ahead, so memory is bounded by one element, and it is known whether
  * something waits.
  *
- * An acknowledgement is only due while something waits: the TypeScript client acknowledges when the application asks
- * for the next element, so an unacknowledged last element is the usual state of a subscription. After `ackMs` in which
+ * An acknowledgement is only due while something waits: the TypeScript client acknowledges when the application pulls
+ * the next element, so an unacknowledged last element is the usual state of a subscription. After `ackMs` in which
  * an element waited, the stream ends. If the client has sent nothing at all in that time it takes no part any more and
- * its socket is closed with 1008; if it has, it has only let go of this stream (the Rust client says nothing when it
- * drops one) and keeps its socket.
+ * its socket is closed; if it has, it has only let go of this stream (the Rust client says nothing when it
+ * drops one) and its socket stays.
  *
  * The end and errors wait for the acknowledgement too: the Rust client may drop an element that it has not taken when
  * the end arrives, and the TypeScript client loses what follows the offer at once. When they waited for `ackMs` they
@@ -41,7 +52,7 @@ const LATE = new SocialError('too_many_requests', 'The stream was not acknowledg
 export class OutgoingStream<Context> {
   readonly call: OpenCall<Context>
   readonly #iterator: AsyncIterator<Uint8Array>
-  readonly #channel: FrameWriter
+  readonly #writer: FrameWriter
   readonly #owner: StreamOwner<Context>
   readonly #ackMs: number
   /** Of what was sent last. */
@@ -53,16 +64,10 @@ export class OutgoingStream<Context> {
   /** Told when the client has acknowledged everything; there is one when nothing more is to be sent. */
   #whenSettled: (() => void) | undefined
 
-  constructor(
-    call: OpenCall<Context>,
-    iterator: AsyncIterator<Uint8Array>,
-    channel: FrameWriter,
-    owner: StreamOwner<Context>,
-    ackMs: number
-  ) {
+  constructor({ call, iterator, writer, owner, ackMs }: OutgoingStreamDeps<Context>) {
     this.call = call
     this.#iterator = iterator
-    this.#channel = channel
+    this.#writer = writer
     this.#owner = owner
     this.#ackMs = ackMs
   }
@@ -73,7 +78,7 @@ export class OutgoingStream<Context> {
   }
 
   start(): void {
-    this.#channel.write(encodeStreamOffer(this.call.number, this.call.portId))
+    this.#writer.write(encodeStreamOffer(this.call.number, this.call.portId))
     if (!this.call.over) void this.#pull()
   }
 
@@ -94,9 +99,9 @@ export class OutgoingStream<Context> {
     })
   }
 
-  /** Ends the stream before its time and tells the client. */
+  /** Ends the stream before its time, and says so to the client. */
   close(): void {
-    this.#channel.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
+    this.#writer.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
     this.end()
   }
 
@@ -109,7 +114,7 @@ export class OutgoingStream<Context> {
   }
 
   async #pull(): Promise<void> {
-    const next = await this.#ask()
+    const next = await this.#read()
     if (!this.call.over) {
       this.#next = next
       this.#advance()
@@ -118,7 +123,7 @@ export class OutgoingStream<Context> {
     }
   }
 
-  async #ask(): Promise<Next> {
+  async #read(): Promise<Next> {
     try {
       const result = await this.#iterator.next()
       if (result.done) return { kind: 'end' }
@@ -137,25 +142,25 @@ export class OutgoingStream<Context> {
     }
     if (next === undefined) return
     if (!this.#acknowledged) {
-      const heard = this.#channel.framesHeard
-      this.#deadline = setTimeout(() => this.#late(next, heard), this.#ackMs)
+      const received = this.#writer.framesReceived
+      this.#deadline = setTimeout(() => this.#late(next, received), this.#ackMs)
     } else if (next.kind === 'element') {
       this.#next = undefined
       this.#sequence++
       this.#acknowledged = false
       this.#bytesOut += next.size
-      this.#channel.write(next.frame)
+      this.#writer.write(next.frame)
       if (!this.call.over) void this.#pull()
     } else {
       this.#conclude(next)
     }
   }
 
-  #late(next: Next, heard: number): void {
+  #late(next: Next, received: number): void {
     if (next.kind !== 'element') {
       this.#conclude(next)
-    } else if (this.#channel.framesHeard === heard) {
-      this.#channel.close(1008, 'Streams are not acknowledged')
+    } else if (this.#writer.framesReceived === received) {
+      this.#writer.close(CLOSE.notAcknowledged)
     } else {
       this.#owner.fail(this.call, LATE)
       this.end()
@@ -164,7 +169,7 @@ export class OutgoingStream<Context> {
 
   /** Ends the stream with what its procedure came to. */
   #conclude(last: Exclude<Next, { kind: 'element' }>): void {
-    if (last.kind === 'end') this.#channel.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
+    if (last.kind === 'end') this.#writer.write(encodeStreamEnd(this.call.number, this.#sequence, this.call.portId))
     else this.#owner.fail(this.call, last.error)
     if (this.call.over) return
     this.#finish()

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../domain/errors.ts'
+import type { CloseReason } from './close-codes.ts'
 
 /** Who is at the other end of a socket. */
 export interface Peer {
@@ -32,6 +33,8 @@ export interface Call<Context> {
   readonly signal: AbortSignal
   /** `ok` until somebody says otherwise. A procedure whose answer is a typed error says which one here. */
   code: CallCode
+  /** Why the socket is to be closed once this call is over, its answer sent; undefined when it is to stay. */
+  closeAfter: CloseReason | undefined
   /** How many elements of its stream the client has acknowledged: always the first ones. */
   readonly acknowledged: number
 }
@@ -42,7 +45,7 @@ export interface Call<Context> {
  */
 type UnaryRun<Context> = (payload: Uint8Array, call: Call<Context>) => Promise<Uint8Array>
 
-/** As {@link UnaryRun}, with a stream of encoded elements. One element is asked for ahead of the client. */
+/** As {@link UnaryRun}, with a stream of encoded elements. One element is pulled ahead of the client. */
 type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => AsyncIterable<Uint8Array>
 
 export interface UnaryProcedure<Context> {
@@ -75,17 +78,27 @@ export interface Session<Context> {
   dispose?(): void | Promise<void>
 }
 
-/** How a socket ended: the code that it was closed with here, by its client, or with no word from either side. */
+/** How a socket ended: the code that it was closed with here, by its client, or by neither. */
 export type SocketEnd = number | 'client' | 'lost'
 
-/** Where the engine tells what happens, for metrics. None of these may throw. */
+/** One call that is over. */
+export interface EndedCall {
+  readonly procedure: string
+  readonly code: CallCode
+  readonly durationMs: number
+  readonly bytesIn: number
+  /** Of a stream those of all its elements. */
+  readonly bytesOut: number
+}
+
+/** Where the engine reports what happens, for metrics. None of these may throw. */
 export interface RpcObserver {
   connectionOpened(): void
   connectionClosed(durationMs: number): void
   /** Of every socket, also of one that was refused because the server was full, and so never was a connection. */
   socketEnded(end: SocketEnd): void
-  /** Of a unary call after its answer; of a stream after its end, with the bytes of all its elements. */
-  call(procedure: string, code: CallCode, durationMs: number, bytesIn: number, bytesOut: number): void
+  /** Of a unary call after its answer; of a stream after its end. */
+  callEnded(call: EndedCall): void
 }
 
 /** Where an error goes that no client may see. Must not throw. */
@@ -94,7 +107,7 @@ export type ErrorReporter = (
   where: { readonly connection: string; readonly procedure?: string }
 ) => void
 
-/** What whoever feeds a stream follows of its call: until when it runs, and how much the client has acknowledged. */
-export function underway(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
+/** What a source of updates follows of the call of its stream: until when it runs, and how much was acknowledged. */
+export function progressOf(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
   return { signal: call.signal, acknowledged: () => call.acknowledged }
 }

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import proxyAddr from '@fastify/proxy-addr'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { CLOSE } from './close-codes.ts'
 import { type SocketOptions, SocketSession } from './socket-session.ts'
 
 interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
@@ -18,11 +19,11 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
 
 /**
  * Connections that the system holds until this process takes them, as far as it is set up to (`net.core.somaxconn`): a
- * whole world may come at once when another instance ends, and whoever finds no room tries again only seconds later.
+ * whole world may come at once when another instance ends, and a client that finds no room tries again only seconds later.
  */
 export const BACKLOG = 4096
 
-/** TCP connections above the limit of sockets: for health checks, and for sockets that are being told that it is full. */
+/** TCP connections above the limit of sockets: for health checks, and for sockets that are being closed because it is full. */
 const SPARE_CONNECTIONS = 256
 
 /** How often HTTP requests that do not get anywhere are looked for. */
@@ -36,7 +37,7 @@ export class SocketServer<Plain, Signed> {
   readonly #options: SocketServerOptions<Plain, Signed>
   readonly #http: Server
   readonly #upgrades: WebSocketServer
-  /** Every open socket, also those that are only being told that the server is full. */
+  /** Every open socket, also those that are being closed because the server is full. */
   readonly #sessions = new Set<SocketSession<Plain, Signed>>()
   readonly #isTrusted: (address: string, hop: number) => boolean
   readonly #admittedByIp = new Map<string, number>()
@@ -90,7 +91,7 @@ export class SocketServer<Plain, Signed> {
     this.#sessions.add(session)
     socket.once('close', () => this.#sessions.delete(session))
     if (this.#hasRoomFor(peer.ip)) this.#admit(socket, peer.ip)
-    else session.close(1013, 'The server is full')
+    else session.close(CLOSE.serverFull)
   }
 
   #hasRoomFor(ip: string): boolean {
@@ -120,7 +121,7 @@ export class SocketServer<Plain, Signed> {
     const sessions = [...this.#sessions]
     const released = new Promise(resolve => this.#http.close(resolve))
     const closeLate = setTimeout(() => {
-      for (const session of sessions) session.close(1001, 'The server is going away')
+      for (const session of sessions) session.close(CLOSE.goingAway)
     }, graceMs * 0.75)
     const stopped = new AbortController()
     const graceOver = delay(graceMs, undefined, { signal: stopped.signal })

@@ -1,7 +1,8 @@
 import type { WebSocket } from 'ws'
+import { CLOSE, type CloseReason } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { Wire } from './frame-writer.ts'
-import { type HandshakeHeaders, isHandshake, parseHandshake, refusalOf } from './handshake.ts'
+import { closeReasonOf, type HandshakeHeaders, isHandshake, parseHandshake } from './handshake.ts'
 import type { RpcLimits } from './limits.ts'
 import { SERVER_READY } from './protocol.ts'
 import type { ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
@@ -19,10 +20,7 @@ export interface SocketOptions<Plain, Signed> {
 
 /**
  * One WebSocket, from its upgrade until it is gone: tells v1 from v2 by the first message, keeps the deadlines, and
- * cleans up.
- *
- * Closed with 1003 for text that is no handshake, 1009 and 1013 for too much while the handshake is verified, 3003 when
- * that is refused, 3004 when the client has not shown in time who it is; for the rest see {@link Connection}.
+ * cleans up. What it is closed for is in {@link CLOSE}.
  */
 export class SocketSession<Plain, Signed> implements Wire {
   /** Resolves when the socket is gone. */
@@ -51,13 +49,13 @@ export class SocketSession<Plain, Signed> implements Wire {
     this.#peer = peer
     this.#options = options
     const { handshakeMs, pingMs } = options.limits
-    this.#handshakeDeadline = setTimeout(() => this.close(3004, 'No handshake in time'), handshakeMs)
+    this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), handshakeMs)
     this.#heartbeat = setTimeout(() => this.#ping(), pingMs)
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
     socket.on('ping', data => this.#answerPing(data))
     socket.on('pong', () => this.#ponged())
     // A frame that breaks the WebSocket protocol, or is too large: ws has sent the close code already.
-    socket.on('error', error => this.close(codeOf(error), 'Not a WebSocket frame'))
+    socket.on('error', error => this.close(reasonOf(error)))
     this.gone = new Promise(resolve => socket.once('close', code => resolve(this.#gone(code))))
     this.cleanedUp = this.gone.then(() => this.#awaitCleanUp())
     this.send(SERVER_READY)
@@ -72,7 +70,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   /** Cleans up at once and asks the client to close; one that does not is cut off after `pongMs`. */
-  close(code: number, reason: string): void {
+  close({ code, reason }: CloseReason): void {
     if (this.#ended) return
     this.#closedWith = code
     this.#end()
@@ -80,10 +78,10 @@ export class SocketSession<Plain, Signed> implements Wire {
     this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
   }
 
-  /** Refuses new calls, lets the open ones be answered and streams be acknowledged, and closes with 1001. */
+  /** Refuses new calls, lets the open ones be answered and streams be acknowledged, and closes. */
   async drain(): Promise<void> {
     await this.#connection?.drain()
-    this.close(1001, 'The server is going away')
+    this.close(CLOSE.goingAway)
   }
 
   terminate(): void {
@@ -94,8 +92,8 @@ export class SocketSession<Plain, Signed> implements Wire {
     if (this.#ended) return
     const isFirst = this.#connection === undefined && this.#pending === undefined
     if (isFirst && isHandshake(message)) this.#verification = this.#verify(message)
-    else if (!isBinary) this.close(1003, 'Text is only understood as a handshake')
-    else if (this.#pending !== undefined) this.#keep(message, this.#pending)
+    else if (!isBinary) this.close(CLOSE.text)
+    else if (this.#pending !== undefined) this.#buffer(message, this.#pending)
     else this.#deliver(message)
   }
 
@@ -112,9 +110,9 @@ export class SocketSession<Plain, Signed> implements Wire {
       this.#serve(session)
       this.#authenticated()
     } catch (error) {
-      const { code, reason } = refusalOf(error)
-      if (code === 1011) this.#report(error)
-      this.close(code, reason)
+      const reason = closeReasonOf(error)
+      if (reason === CLOSE.failed) this.#report(error)
+      this.close(reason)
       return
     }
     // Where the clients of other servers expect it: they are sent it when their handshake is accepted.
@@ -122,11 +120,11 @@ export class SocketSession<Plain, Signed> implements Wire {
     for (const frame of pending) this.#deliver(frame)
   }
 
-  #keep(frame: Uint8Array, pending: Uint8Array[]): void {
+  #buffer(frame: Uint8Array, pending: Uint8Array[]): void {
     const { pendingFrames, pendingBytes } = this.#options.limits
     this.#pendingBytes += frame.length
-    if (pending.length >= pendingFrames) this.close(1013, 'Too many messages before the handshake was verified')
-    else if (this.#pendingBytes > pendingBytes) this.close(1009, 'Too many bytes before the handshake was verified')
+    if (pending.length >= pendingFrames) this.close(CLOSE.tooManyFrames)
+    else if (this.#pendingBytes > pendingBytes) this.close(CLOSE.tooManyBytes)
     else pending.push(frame)
   }
 
@@ -137,7 +135,7 @@ export class SocketSession<Plain, Signed> implements Wire {
       this.#connection.receive(frame)
     } catch (error) {
       this.#report(error)
-      this.close(1011, 'Internal error')
+      this.close(CLOSE.failed)
     }
   }
 
@@ -169,7 +167,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   /** Answered here and not by ws, or else a client that pings and never reads could make any amount of pongs wait. */
   #answerPing(data: Buffer): void {
     if (this.#ended) return
-    if (this.bufferedAmount() > this.#options.limits.bufferedBytes) this.close(1013, 'Too much is waiting to be read')
+    if (this.bufferedAmount() > this.#options.limits.bufferedBytes) this.close(CLOSE.notRead)
     else this.#socket.pong(data)
   }
 
@@ -212,8 +210,8 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 }
 
-/** The code with which ws has closed a socket because of what came. */
-function codeOf({ code }: Error & { readonly code?: unknown }): number {
-  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return 1009
-  return code === 'WS_ERR_INVALID_UTF8' ? 1007 : 1002
+/** Why ws has closed a socket by itself because of what came. */
+function reasonOf({ code }: Error & { readonly code?: unknown }): CloseReason {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CLOSE.tooLarge
+  return code === 'WS_ERR_INVALID_UTF8' ? CLOSE.brokenText : CLOSE.brokenWebSocket
 }

@@ -8,9 +8,9 @@ import {
   type UsersResponse
 } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import type { Address } from '../../domain/address.ts'
+import { visibleAction } from '../../domain/block-view.ts'
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { PairEvent } from '../../domain/events.ts'
-import type { FriendshipAction } from '../../domain/friendship.ts'
 import type { Paged } from '../../domain/page.ts'
 import type { PendingRequest } from '../../friendships/friendships.ts'
 import { userCase } from '../fields.ts'
@@ -54,36 +54,22 @@ export function tokenOf(payload: Payload | undefined): string {
 }
 
 /**
- * What v1 tells of an event; null for nothing. It knows no blocks: for who is blocked, what there was comes to its end,
- * and a stranger sees nothing.
- */
-function actionOf({ action, actor, previous, previousActor }: PairEvent): FriendshipAction | null {
-  if (action === 'unblock') return null
-  if (action !== 'block') return action
-  if (previous === 'accepted') return 'delete'
-  if (previous === 'requested') return previousActor === actor ? 'cancel' : 'reject'
-  return null
-}
-
-/** Whether v1 tells of an event at all. */
-export function isTold(event: PairEvent): boolean {
-  return actionOf(event) !== null
-}
-
-/**
- * An event as v1 tells it to one of the two users, naming the other one; empty when v1 does not tell of it.
+ * An event as one of the two users sees it, naming the other one; empty when it is not to be seen.
  * @param other the target in the answer to the one who acted, the actor in the push
  */
 export function encodeEvent(event: PairEvent, other: Address): FriendshipEventResponse {
-  const action = actionOf(event)
+  const action = visibleAction(event)
   if (action === null) return {}
   if (action !== 'request') return { body: userCase(action, other) }
   return { body: { $case: 'request', request: requestResponse(other, event) } }
 }
 
-/** One page of users. */
-export function encodeUsers(addresses: readonly Address[]): UsersResponse {
-  return { response: { $case: 'users', users: { users: addresses.map(address => ({ address })) } } }
+/** A list of users, page by page. */
+export function* encodePages(users: readonly Address[], pageSize: number): Generator<UsersResponse> {
+  for (let at = 0; at < users.length; at += pageSize) {
+    const page = users.slice(at, at + pageSize).map(address => ({ address }))
+    yield { response: { $case: 'users', users: { users: page } } }
+  }
 }
 
 /** The requests that wait for an answer, both ways. */

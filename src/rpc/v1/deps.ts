@@ -1,26 +1,18 @@
-import type { UsersResponse } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
-import type { Address } from '../../domain/address.ts'
 import type { PairAction } from '../../domain/friendship.ts'
 import type { Friendships } from '../../friendships/friendships.ts'
 import type { FriendLocations } from '../../presence/friend-locations.ts'
-import type { Authenticator, SessionHolder } from '../../sessions/authenticator.ts'
+import type { OnlineUsers } from '../../presence/local-presence.ts'
+import type { Locations } from '../../presence/locations.ts'
+import type { Authenticator } from '../../sessions/authenticator.ts'
 import type { Updates } from '../../updates/updates.ts'
-import type { Boundary } from '../boundary.ts'
-import type { Call, ErrorReporter } from '../engine/service.ts'
-import type { SocketUsers } from '../socket-users.ts'
+import type { ErrorReporter } from '../engine/service.ts'
 import type { UserLimits } from '../user-limits.ts'
-import { encodeUsers, tokenOf } from './codec.ts'
-
-/** Its calls tell who is at the other end of a v1 socket. */
-export interface V1Context {
-  readonly users: SocketUsers
-}
-
-export type V1Boundary = Boundary<V1Context>
 
 export interface V1Deps {
   readonly friends: Friendships
-  readonly friendPresence: FriendLocations
+  readonly online: OnlineUsers
+  readonly locations: Locations
+  readonly friendLocations: FriendLocations
   readonly sessions: Authenticator
   readonly updates: Updates
   readonly limits: UserLimits
@@ -29,26 +21,6 @@ export interface V1Deps {
   /** Users, or requests each way, of one answer. */
   readonly maxListSize: number
   readonly report: ErrorReporter
-  /** Told of every update that is handed to a client. */
+  /** Called with every update that is handed to a client. */
   readonly updateSent: (action: PairAction) => void
-}
-
-/** The session of a call, by the access token that it carries. @throws SocialError `unauthorized`, `too_many_requests` */
-export async function authenticate(
-  { sessions, limits }: V1Deps,
-  token: Parameters<typeof tokenOf>[0],
-  call: Call<V1Context>
-): Promise<SessionHolder> {
-  const session = await sessions.authenticate(tokenOf(token))
-  call.connection.authenticated()
-  call.connection.context.users.seen(session.address, session.tokenHash)
-  limits.call(session.address)
-  return session
-}
-
-/** A list of users, page by page. */
-export function* pages({ streamPageSize }: V1Deps, users: readonly Address[]): Generator<UsersResponse> {
-  for (let at = 0; at < users.length; at += streamPageSize) {
-    yield encodeUsers(users.slice(at, at + streamPageSize))
-  }
 }

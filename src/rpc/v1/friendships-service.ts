@@ -4,19 +4,20 @@ import type {
   UpdateFriendshipResponse,
   UsersResponse
 } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
+import { visibleAction } from '../../domain/block-view.ts'
+import type { PairEvent } from '../../domain/events.ts'
 import type { Page } from '../../domain/page.ts'
 import { Boundary } from '../boundary.ts'
-import { type Procedure, type Service, underway } from '../engine/service.ts'
+import type { Procedure, Service } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
-import { encodeEvent, encodeRequests, errorCase, errorCaseWithoutBadRequest, isTold, METHODS } from './codec.ts'
-import { authenticate, pages, type V1Context, type V1Deps } from './deps.ts'
-import { presenceProcedures } from './presence.ts'
-
-export type { V1Context }
+import { authenticate, authenticateSubscriber, type V1Context } from './caller.ts'
+import { encodeEvent, encodePages, encodeRequests, errorCase, errorCaseWithoutBadRequest, METHODS } from './codec.ts'
+import type { V1Deps } from './deps.ts'
+import { presenceProcedures } from './presence-procedures.ts'
 
 /** `FriendshipsService` of protocol v1 (ADR-189): every call carries its access token (ADR-203). */
 export function friendshipsService(deps: V1Deps): Service<V1Context> {
-  const { friends, updates } = deps
+  const { friends, updates, streamPageSize } = deps
   const boundary = new Boundary<V1Context>(deps.report)
   const wholeList: Page = { limit: deps.maxListSize, offset: 0 }
 
@@ -26,7 +27,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       refuse: errorCase,
       handle: async function* (payload, call): AsyncGenerator<UsersResponse> {
         const { address } = await authenticate(deps, payload, call)
-        yield* pages(deps, (await friends.list(address, address, wholeList)).items)
+        yield* encodePages((await friends.list(address, address, wholeList)).items, streamPageSize)
       }
     }),
 
@@ -35,7 +36,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       refuse: errorCase,
       handle: async function* ({ user, authToken }, call): AsyncGenerator<UsersResponse> {
         const { address } = await authenticate(deps, authToken, call)
-        yield* pages(deps, (await friends.mutual(address, addressOf(user), wholeList)).items)
+        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).items, streamPageSize)
       }
     }),
 
@@ -55,11 +56,11 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
     boundary.unary({
       method: METHODS.updateFriendshipEvent,
       refuse: errorCase,
-      handle: async ({ event, authToken }, call): Promise<UpdateFriendshipResponse> => {
+      handle: async ({ event: wanted, authToken }, call): Promise<UpdateFriendshipResponse> => {
         const { address: actor } = await authenticate(deps, authToken, call)
-        const intent = { actor, ...actionOf(event?.body) }
-        const done = encodeEvent(await friends.act(intent), intent.target)
-        return { response: { $case: 'event', event: done } }
+        const intent = { actor, ...actionOf(wanted?.body) }
+        const event = await friends.act(intent)
+        return { response: { $case: 'event', event: encodeEvent(event, intent.target) } }
       }
     }),
 
@@ -67,15 +68,13 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       method: METHODS.subscribeFriendshipEventsUpdates,
       refuse: errorCaseWithoutBadRequest,
       handle: async function* (payload, call): AsyncGenerator<SubscribeFriendshipEventsUpdatesResponse> {
-        const session = await authenticate(deps, payload, call)
-        const tokenHash = session.tokenHash.toString('hex')
-        const { address } = session
-        const device = `v1:${tokenHash}`
-        const listener = { address, tokenHash, device, concerns: isTold, ...underway(call) }
-        yield* updates.stream(listener, async update => {
-          deps.updateSent(update.action)
-          return { response: { $case: 'events', events: { responses: [encodeEvent(update, update.actor)] } } }
-        })
+        const subscriber = await authenticateSubscriber(deps, payload, call)
+        const isRelevant = (event: PairEvent): boolean => visibleAction(event) !== null
+        const deviceKey = `v1:${subscriber.tokenHash}`
+        for await (const event of await updates.open({ ...subscriber, deviceKey, isRelevant })) {
+          deps.updateSent(event.action)
+          yield { response: { $case: 'events', events: { responses: [encodeEvent(event, event.actor)] } } }
+        }
       }
     }),
 

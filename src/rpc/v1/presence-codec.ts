@@ -4,8 +4,8 @@ import { MAX_POSITION_TEXT, type WorldPosition } from '../../cluster/messages.ts
 import { SocialError } from '../../domain/errors.ts'
 import { errorCase, errorCaseWithoutBadRequest } from './codec.ts'
 
-/** Of what a user sends, or of the answer to it: either what was asked for, or why not. */
-type Refused = { readonly error: SocialError }
+/** The answer to a call that is refused. */
+type Refusal = { readonly error: SocialError }
 
 interface PositionPayload {
   readonly position: WorldPosition | undefined
@@ -39,7 +39,7 @@ const ERRORS = {
   badRequestError: 6
 }
 
-/** Where a user says that they are. @throws SocialError `invalid_request` when that is nowhere, or too long */
+/** The position that a user reports. @throws SocialError `invalid_request` when there is none, or it is too long */
 export function positionOf(position: WorldPosition | undefined): WorldPosition {
   if (!position) throw new SocialError('invalid_request', '`position` was not provided')
   if (PARTS.some(([part]) => (position[part]?.length ?? 0) > MAX_POSITION_TEXT)) {
@@ -74,14 +74,14 @@ function decodePosition(reader: protobuf.Reader, length: number): WorldPosition 
 }
 
 /** `PositionResponse { oneof response { Position position = 1; and the errors } }` */
-function encodePositionResponse(response: { readonly position: WorldPosition } | Refused): protobuf.Writer {
+function encodePositionResponse(response: { readonly position: WorldPosition } | Refusal): protobuf.Writer {
   const writer = protobuf.Writer.create()
   if ('error' in response) return encodeError(writer, ERRORS[errorCase(response.error).response.$case], response.error)
   return encodePosition(writer, response.position)
 }
 
 /** `{ oneof response { Positions updates = 1; and the errors } }`, where `Positions { repeated Position positions = 1 }` */
-function encodePresenceUpdates(response: { readonly updates: readonly WorldPosition[] } | Refused): protobuf.Writer {
+function encodePresenceUpdates(response: { readonly updates: readonly WorldPosition[] } | Refusal): protobuf.Writer {
   const writer = protobuf.Writer.create()
   if ('error' in response) {
     const { $case } = errorCaseWithoutBadRequest(response.error).response

@@ -33,7 +33,7 @@ export const BLOCKED_PAGE: PageLimits = { defaultLimit: 200, maxLimit: 200 }
 
 type Refusal = 'internal' | 'action' | 'request'
 
-/** What kind of error case tells of an error, where a response has several. */
+/** Which error case an error is, where a response has several. */
 const REFUSAL: Record<ErrorCode, Refusal> = {
   invalid_request: 'request',
   not_found: 'request',
@@ -64,7 +64,7 @@ export function requestsInternalCase(error: SocialError): PaginatedFriendshipReq
   return { ...internalCase(error), paginationData: undefined }
 }
 
-/** The error case of a response that tells a bad request from an internal error. */
+/** The error case of a response that has one for a bad request and one for an internal error. */
 export function requestCase(error: SocialError): InternalCase | RequestCase {
   if (REFUSAL[error.code] === 'internal') return internalCase(error)
   return { response: { $case: 'invalidRequest', invalidRequest: { message: error.message } } }
@@ -109,12 +109,12 @@ export function encodeAccepted({ seq, at, message }: PairEvent, profile: Profile
   return { response: { $case: 'accepted', accepted } }
 }
 
-/** Whether the stream of friendships tells of an event: of an unblock only that of blocks does. */
+/** Whether an event is for the stream of friendships: an unblock is for that of blocks alone. */
 export function isFriendshipUpdate({ action }: PairEvent): boolean {
   return action !== 'unblock'
 }
 
-/** What the other one is told. A request comes with the actor's profile. */
+/** An event as its target sees it. A request comes with the actor's profile. */
 export function encodeUpdate(event: PairEvent, profile: Profile): FriendshipUpdate {
   const { action, actor } = event
   switch (action) {
@@ -127,12 +127,12 @@ export function encodeUpdate(event: PairEvent, profile: Profile): FriendshipUpda
   }
 }
 
-/** Whether the stream of blocks tells of an event. */
+/** Whether an event is for the stream of blocks. */
 export function isBlockUpdate({ action }: PairEvent): boolean {
   return action === 'block' || action === 'unblock'
 }
 
-/** What the one who is blocked, or is no more, is told. */
+/** A block or an unblock as its target sees it. */
 export function encodeBlockUpdate({ actor, action }: PairEvent): BlockUpdate {
   return { address: actor, isBlocked: action === 'block' }
 }

@@ -39,7 +39,7 @@ export function encodeMessageSettings({
   return { user: { address }, privateMessagesPrivacy: PRIVACY[privateMessages], isFriend }
 }
 
-/** What of the settings is to change. @throws SocialError `invalid_request` for a value that nobody knows */
+/** What of the settings is to change. @throws SocialError `invalid_request` for an unknown value */
 export function decodeSettings(payload: UpsertSocialSettingsPayload): Partial<UserSettings> {
   return {
     ...field('privateMessages', PRIVACY, payload.privateMessagesPrivacy),
@@ -48,13 +48,13 @@ export function decodeSettings(payload: UpsertSocialSettingsPayload): Partial<Us
   }
 }
 
-function field<Name extends string, Word extends string>(
+function field<Name extends string, Value extends string>(
   name: Name,
-  values: Record<Word, number>,
-  value: number | undefined
-): { [Key in Name]?: Word } {
-  if (value === undefined) return {}
-  const entry = Object.entries(values).find(([, known]) => known === value)
+  values: Record<Value, number>,
+  code: number | undefined
+): { [Key in Name]?: Value } {
+  if (code === undefined) return {}
+  const entry = Object.entries(values).find(([, known]) => known === code)
   if (!entry) throw new SocialError('invalid_request', `Unknown value of ${name}`)
-  return { [name]: entry[0] } as { [Key in Name]: Word }
+  return { [name]: entry[0] } as { [Key in Name]: Value }
 }

@@ -1,12 +1,12 @@
 import { Boundary } from '../boundary.ts'
 import type { Service } from '../engine/service.ts'
-import { pairProcedures, settingsProcedures } from './actions.ts'
-import { caller, type V2Context, type V2Deps } from './deps.ts'
-import { listProcedures } from './lists.ts'
-import { unservedProcedures } from './unserved.ts'
-import { updateProcedures } from './updates.ts'
-
-export type { V2Context }
+import { caller, type V2Context } from './caller.ts'
+import type { V2Deps } from './deps.ts'
+import { listProcedures } from './list-procedures.ts'
+import { pairProcedures } from './pair-procedures.ts'
+import { settingsProcedures } from './settings-procedures.ts'
+import { unservedProcedures } from './unserved-procedures.ts'
+import { updateProcedures } from './update-procedures.ts'
 
 /** `SocialService` of protocol v2: its user is known by the socket. */
 export function socialService(deps: V2Deps): Service<V2Context> {

@@ -3,17 +3,16 @@ import { SocialError } from '../../domain/errors.ts'
 import type { Logger } from '../../observability/logger.ts'
 import type { EmbeddedEngine } from './embedded.ts'
 
-export interface ConnectionLimits {
+export interface ConnectionOptions {
   /** Connections at most; an embedded database has one, whatever is said here. */
   readonly poolSize: number
   /** Longest wait for a connection, a new one or one of the pool. */
   readonly connectTimeoutMs: number
   /** Longest run of one statement. */
   readonly statementTimeoutMs: number
-  /** Callers that may wait for a connection at the same time; one more is refused at once. 2,000 by default. */
-  readonly maxWaiting?: number
 }
 
+/** Callers that may wait for a connection at the same time; one more is refused at once. */
 const MAX_WAITING = 2_000
 const IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 10_000
@@ -39,18 +38,16 @@ export interface ConnectionCounts {
 /** The connections to a database: a bounded number of them, for which a bounded number of callers waits for so long. */
 export class Connections {
   readonly #pool: Pool
-  readonly #maxWaiting: number
   readonly #logger: Logger
   /** The end of each connection that is open. */
   readonly #ends = new Set<Promise<void>>()
   #isAway = false
 
-  constructor(server: string | EmbeddedEngine, limits: ConnectionLimits, logger: Logger) {
-    this.#maxWaiting = limits.maxWaiting ?? MAX_WAITING
+  constructor(server: string | EmbeddedEngine, options: ConnectionOptions, logger: Logger) {
     this.#logger = logger
     this.#pool = new Pool({
-      ...common(limits),
-      ...(typeof server === 'string' ? remote(server, limits) : local(server))
+      ...common(options),
+      ...(typeof server === 'string' ? remote(server, options) : local(server))
     })
     this.#pool.on('connect', client => this.#connected(client))
     this.#pool.on('error', error => logger.warn({ err: error }, 'An idle database connection broke'))
@@ -63,7 +60,7 @@ export class Connections {
 
   /** @throws SocialError `unavailable` when there is none in time, or too many wait already */
   async acquire(): Promise<PoolClient> {
-    if (this.#pool.waitingCount >= this.#maxWaiting) throw unavailable()
+    if (this.#pool.waitingCount >= MAX_WAITING) throw unavailable()
     try {
       return await this.#pool.connect()
     } catch (error) {
@@ -99,7 +96,7 @@ export function unavailable(): SocialError {
   return new SocialError('unavailable', 'The database is not available, try again')
 }
 
-function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionLimits): PoolConfig {
+function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionOptions): PoolConfig {
   return {
     application_name: 'social-service',
     connectionTimeoutMillis: connectTimeoutMs,
@@ -109,7 +106,7 @@ function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionLimits): Poo
   }
 }
 
-function remote(url: string, { poolSize }: ConnectionLimits): PoolConfig {
+function remote(url: string, { poolSize }: ConnectionOptions): PoolConfig {
   const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS }
   return { connectionString: url, options: ONE_PLAN, max: poolSize, idleTimeoutMillis: IDLE_MS, ...keepAlive }
 }

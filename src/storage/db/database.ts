@@ -1,13 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PoolClient, QueryArrayConfig } from 'pg'
 import { SocialError } from '../../domain/errors.ts'
+import { Deadline, settledWithin } from '../../lib/deadline.ts'
 import type { Logger } from '../../observability/logger.ts'
-import { type ConnectionCounts, type ConnectionLimits, Connections, unavailable } from './connections.ts'
+import { type ConnectionCounts, type ConnectionOptions, Connections, unavailable } from './connections.ts'
 import { EmbeddedEngine } from './embedded.ts'
-import { failureOf } from './failures.ts'
+import { classifyError } from './errors.ts'
 
 /** A PostgreSQL server; or an embedded database in a folder. */
-export type DatabaseOptions = ConnectionLimits & ({ readonly url: string } | { readonly dataDir: string })
+export type DatabaseOptions = ConnectionOptions & ({ readonly url: string } | { readonly dataDir: string })
 
 /** One fixed text under one fixed name: each connection has it parsed and planned once. */
 export interface Statement {
@@ -36,12 +37,14 @@ interface TimedQuery extends Omit<QueryArrayConfig, 'values'> {
 
 /** How often something is run at most, when it may be run again. */
 const MAX_ATTEMPTS = 6
-/** How much later than PostgreSQL we give a statement up, in milliseconds: only a dead connection takes that long. */
+/** How much later than PostgreSQL we cancel a statement, in milliseconds: only a dead connection takes that long. */
 const GRACE_MS = 1_000
 const PING_DEADLINE_MS = 2_000
 /** How long the start tries to reach the embedded engine, and how long it pauses between, in milliseconds. */
-const START_PATIENCE_MS = 30_000
+const START_DEADLINE_MS = 30_000
 const RETRY_MS = 50
+/** How often an embedded database is rid of what was deleted, in milliseconds. */
+const VACUUM_MS = 3_600_000
 const PING = { name: 'ping', text: 'select 1' }
 
 /** Runs statements, and knows which failures are worth another try. */
@@ -53,12 +56,12 @@ export class Database {
   readonly #answerTimeoutMs: number
   #closed: Promise<void> | undefined
 
-  private constructor(connections: Connections, engine: EmbeddedEngine | null, limits: ConnectionLimits) {
+  private constructor(connections: Connections, engine: EmbeddedEngine | null, options: ConnectionOptions) {
     this.kind = engine ? 'embedded' : 'postgres'
     this.#connections = connections
     this.#engine = engine
-    this.#retryTimeoutMs = limits.connectTimeoutMs
-    this.#answerTimeoutMs = limits.statementTimeoutMs + GRACE_MS
+    this.#retryTimeoutMs = options.connectTimeoutMs
+    this.#answerTimeoutMs = options.statementTimeoutMs + GRACE_MS
   }
 
   /**
@@ -67,22 +70,26 @@ export class Database {
    */
   static async open(options: DatabaseOptions, logger: Logger): Promise<Database> {
     if ('url' in options) return new Database(new Connections(options.url, options, logger), null, options)
-    const engine = await EmbeddedEngine.start(options.dataDir, logger)
+    const engine = await EmbeddedEngine.start(options.dataDir, logger, VACUUM_MS)
     return new Database(new Connections(engine, options, logger), engine, options)
   }
 
   /**
-   * Runs one statement by itself. Values and columns are what node-postgres makes of them, and int8 is a number.
-   * @param options.idempotent whether it may be run again although it may have taken effect, as any read may
+   * Runs one statement by itself, at most once. Values and columns are what node-postgres makes of them, and int8 is a
+   * number.
    * @throws SocialError `unavailable` (it was not run) or `conflict` (it kept losing to concurrent ones);
    *   ConnectionLostError; an error of PostgreSQL, with its SQLSTATE as `code`
    */
-  rows<Row extends readonly unknown[]>(
-    statement: Statement,
-    values: readonly unknown[],
-    options?: { readonly idempotent: boolean }
-  ): Promise<Row[]> {
-    return this.#perform(client => this.#run<Row>(client, statement, values), options?.idempotent ?? false)
+  rows<Row extends readonly unknown[]>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    return this.#withRetries(client => this.#run<Row>(client, statement, values), false)
+  }
+
+  /**
+   * As {@link rows}, for an idempotent statement: it is run again also when it may have taken effect, and so never throws
+   * ConnectionLostError.
+   */
+  retryableRows<Row extends readonly unknown[]>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    return this.#withRetries(client => this.#run<Row>(client, statement, values), true)
   }
 
   /**
@@ -91,14 +98,14 @@ export class Database {
    * @throws as {@link rows}; ConnectionLostError only when the connection broke during the commit
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.#perform(async client => {
+    return this.#withRetries(async client => {
       try {
         await this.#command(client, 'begin')
         const result = await this.#within(client, work)
         await this.#commit(client)
         return result
       } catch (error) {
-        const isLost = error instanceof ConnectionLostError || failureOf(error) === 'lost'
+        const isLost = error instanceof ConnectionLostError || classifyError(error) === 'connection-lost'
         // Should this fail, the connection is still within the transaction, and is not used again.
         if (!isLost) await this.#command(client, 'rollback').catch(() => {})
         throw error
@@ -108,7 +115,7 @@ export class Database {
 
   /** Lends one connection whose statements have no time limit, and closes it afterwards: for migrations. */
   async maintain<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#first()
+    const client = await this.#acquireAtStart()
     try {
       await client.query('set statement_timeout = 0')
       return await work(client)
@@ -124,9 +131,9 @@ export class Database {
 
   /** Resolves when the database answers, rejects when it does not within two seconds. */
   async ping(): Promise<void> {
-    const late = wait(PING_DEADLINE_MS, 'late' as const, { ref: false })
-    const first = await Promise.race([this.rows(PING, [], { idempotent: true }), late])
-    if (first === 'late') throw unavailable()
+    const answer = this.retryableRows(PING, [])
+    if (!(await settledWithin(PING_DEADLINE_MS, answer))) throw unavailable()
+    await answer
   }
 
   /** Lets what is running finish, and closes everything. May be called again. */
@@ -135,9 +142,9 @@ export class Database {
     return this.#closed
   }
 
-  /** @param survivesLoss whether `work` may be run again although it may have taken effect */
-  async #perform<T>(work: (client: PoolClient) => Promise<T>, survivesLoss: boolean): Promise<T> {
-    const deadline = performance.now() + this.#retryTimeoutMs
+  /** @param isIdempotent whether `work` may be run again although it may have taken effect */
+  async #withRetries<T>(work: (client: PoolClient) => Promise<T>, isIdempotent: boolean): Promise<T> {
+    const startedAt = performance.now()
     for (let attempt = 1; ; attempt++) {
       const client = await this.#connections.acquire()
       try {
@@ -145,12 +152,12 @@ export class Database {
         this.#connections.release(client, true)
         return result
       } catch (error) {
-        const failure = failureOf(error)
-        this.#connections.release(client, failure === 'refused' || failure === 'undone')
-        if (failure === 'refused' || failure === 'unforeseen') throw error
-        if (failure === 'lost' && !survivesLoss) throw new ConnectionLostError(error)
-        if (attempt === MAX_ATTEMPTS || performance.now() > deadline) {
-          throw failure === 'undone'
+        const kind = classifyError(error)
+        this.#connections.release(client, kind === 'statement-error' || kind === 'rolled-back')
+        if (kind === 'statement-error' || kind === 'unknown') throw error
+        if (kind === 'connection-lost' && !isIdempotent) throw new ConnectionLostError(error)
+        if (attempt === MAX_ATTEMPTS || performance.now() - startedAt > this.#retryTimeoutMs) {
+          throw kind === 'rolled-back'
             ? new SocialError('conflict', 'Too much happens at once, try again')
             : unavailable()
         }
@@ -161,13 +168,13 @@ export class Database {
   }
 
   /** The embedded engine is there, however long a busy machine takes to say so: its start is not to fail of that. */
-  async #first(): Promise<PoolClient> {
-    const deadline = performance.now() + (this.#engine ? START_PATIENCE_MS : 0)
+  async #acquireAtStart(): Promise<PoolClient> {
+    const deadline = new Deadline(this.#engine ? START_DEADLINE_MS : 0)
     for (;;) {
       try {
         return await this.#connections.acquire()
       } catch (error) {
-        if (performance.now() > deadline || this.#engine?.hasExited) throw error
+        if (deadline.isPast || this.#engine?.hasExited) throw error
         await wait(RETRY_MS)
       }
     }
@@ -188,7 +195,7 @@ export class Database {
 
   async #commit(client: PoolClient): Promise<void> {
     const command = await this.#command(client, 'commit').catch(error => {
-      throw failureOf(error) === 'lost' ? new ConnectionLostError(error) : error
+      throw classifyError(error) === 'connection-lost' ? new ConnectionLostError(error) : error
     })
     // So PostgreSQL answers, without an error, when a statement had failed and `work` went on regardless.
     if (command === 'ROLLBACK') throw new Error('The transaction was rolled back: one of its statements had failed')

@@ -15,9 +15,11 @@ const START_PARAMS = [
   // PGlite runs without fsync (-F), and the file system of Emscripten has none: `durably` gives back what is missing, so
   // that what was acknowledged survives not only the process but the machine.
   ...PGlite.defaultStartParams.filter(param => param !== '-F'),
-  ...['-c', 'wal_sync_method=fsync'],
+  '-c',
+  'wal_sync_method=fsync',
   // The pages are in the cache of the operating system too.
-  ...['-c', 'shared_buffers=32MB']
+  '-c',
+  'shared_buffers=32MB'
 ]
 
 /** @param {string} dataDir */
@@ -49,16 +51,15 @@ function durably(engine) {
 }
 
 /**
- * Answers everything that one message asks.
  * @param {PGlite} engine
- * @param {Uint8Array} question whole messages of the PostgreSQL protocol
- * @returns {Promise<Uint8Array[]>}
+ * @param {Uint8Array} messages whole ones of the PostgreSQL protocol
+ * @returns {Promise<Uint8Array[]>} everything that the engine answers
  */
-async function answer(engine, question) {
+async function execute(engine, messages) {
   /** @type {Uint8Array[]} */
   const chunks = []
   // The other ways of PGlite to run messages keep every answer in memory.
-  await engine.execProtocolRawStream(question, { syncToFs: false, onRawData: chunk => chunks.push(chunk.slice()) })
+  await engine.execProtocolRawStream(messages, { syncToFs: false, onRawData: chunk => chunks.push(chunk.slice()) })
   return chunks
 }
 
@@ -82,9 +83,9 @@ function serve(engine, port) {
       chunks.map(({ buffer }) => /** @type {ArrayBuffer} */ (buffer))
     )
   port.once('message', async startup => {
-    const greeting = await answer(engine, startup)
-    for (const text of ['rollback', 'discard all']) await answer(engine, simpleQuery(text))
-    port.on('message', async question => send(await answer(engine, question)))
+    const greeting = await execute(engine, startup)
+    for (const text of ['rollback', 'discard all']) await execute(engine, simpleQuery(text))
+    port.on('message', async messages => send(await execute(engine, messages)))
     send(greeting)
   })
 }
@@ -106,6 +107,6 @@ parentPort?.on('message', async message => {
 })
 // There is no autovacuum in an engine without other processes.
 const vacuuming = setInterval(() => {
-  if (!engine.isInTransaction()) answer(engine, simpleQuery('vacuum (analyze)'))
+  if (!engine.isInTransaction()) execute(engine, simpleQuery('vacuum (analyze)'))
 }, vacuumMs)
 parentPort?.postMessage('open')

@@ -8,7 +8,6 @@ import { type DataLock, lockDataDir } from './data-lock.ts'
 const WORKER = new URL('./embedded-worker.js', import.meta.url)
 /** How long the engine may take to write what it holds and end, in milliseconds. */
 const CLOSE_DEADLINE_MS = 3_000
-const VACUUM_MS = 3_600_000
 
 /**
  * PostgreSQL in WebAssembly (PGlite), in a thread of its own because it computes synchronously. It speaks the protocol
@@ -34,10 +33,10 @@ export class EmbeddedEngine {
 
   /**
    * Opens the database in a folder, which it makes when there is none.
-   * @param vacuumMs how often what was deleted is cleared away; everything else waits meanwhile
+   * @param vacuumMs how often what was deleted is cleared away, in milliseconds; everything else waits meanwhile
    * @throws DataInUseError when another process has the folder; Error when it cannot be opened
    */
-  static async start(dataDir: string, logger: Logger, vacuumMs = VACUUM_MS): Promise<EmbeddedEngine> {
+  static async start(dataDir: string, logger: Logger, vacuumMs: number): Promise<EmbeddedEngine> {
     const lock = await lockDataDir(dataDir)
     const worker = new Worker(WORKER, { workerData: { dataDir, vacuumMs }, execArgv: [] })
     try {
@@ -102,7 +101,7 @@ class PortStream extends Duplex {
   ref(): void {}
   unref(): void {}
 
-  /** Answers are no longer than what was asked for, and one question is asked at a time: nothing piles up. */
+  /** An answer is no longer than what was queried, and there is one query at a time: nothing piles up. */
   override _read(): void {}
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
@@ -126,15 +125,15 @@ class PortStream extends Duplex {
     done(error)
   }
 
-  /** Sends everything that makes one question in one message, in memory that changes its owner. */
+  /** Sends a query in one message, in memory that changes its owner. */
   #send(chunks: readonly Uint8Array[], done: () => void): void {
-    const question = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+    const message = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
     let at = 0
     for (const chunk of chunks) {
-      question.set(chunk, at)
+      message.set(chunk, at)
       at += chunk.length
     }
-    this.#port.postMessage(question, [question.buffer])
+    this.#port.postMessage(message, [message.buffer])
     done()
   }
 }

@@ -1,4 +1,4 @@
-import { Kysely, type Migration, Migrator, PostgresDialect } from 'kysely'
+import { Kysely, type Migration, Migrator, PostgresDialect, sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import type { Database } from './database.ts'
 
@@ -10,6 +10,15 @@ export class SchemaError extends Error {
 }
 
 const OLDEST_VERSION = 130_000
+
+/** A migration that runs these statements, one after the other. */
+export function migration(statements: readonly string[]): Migration {
+  return {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of statements) await sql.raw(statement).execute(db)
+    }
+  }
+}
 
 /**
  * Brings the schema up to date: each migration once, in the order of the names, all in one transaction, under a lock
@@ -49,8 +58,8 @@ async function refuseNewerSchema(client: PoolClient, migrations: Migrations): Pr
   }
 }
 
-/** One connection as the pool that Kysely expects; whoever lent it takes it back. */
+/** One connection as the pool that Kysely expects; its owner releases it. */
 function poolOf(client: PoolClient) {
-  const lent = { query: client.query.bind(client), release: () => {} }
-  return { connect: async () => lent, end: async () => {} }
+  const borrowed = { query: client.query.bind(client), release: () => {} }
+  return { connect: async () => borrowed, end: async () => {} }
 }

@@ -1,17 +1,11 @@
-import type { Migration } from 'kysely'
-import { friendships } from './0001-friendships.ts'
-import { matrix } from './0002-matrix.ts'
-import { positions } from './0003-positions.ts'
-import { previousActor } from './0004-previous-actor.ts'
-import { outboxPosition } from './0005-outbox-position.ts'
-import { matrixAccounts } from './0006-matrix-accounts.ts'
+import type { Migrations } from '../db/migrator.ts'
+import { initial } from './0001-initial.ts'
 
-/** Every migration in the order of its name. What has run anywhere is never edited; a change is a new migration. */
-export const MIGRATIONS: Readonly<Record<string, Migration>> = {
-  '0001-friendships': friendships,
-  '0002-matrix': matrix,
-  '0003-positions': positions,
-  '0004-previous-actor': previousActor,
-  '0005-outbox-position': outboxPosition,
-  '0006-matrix-accounts': matrixAccounts
+/**
+ * Every migration, run in the order of the names. A migration is for ever: what is in a release is never edited, renamed
+ * or removed, since databases that have run it exist. A change of the schema is a new migration, and one that the
+ * instances of the release before can live with, as both run side by side during an upgrade.
+ */
+export const MIGRATIONS: Migrations = {
+  '0001-initial': initial
 }

@@ -1,27 +1,26 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
+import { listenOnFreePort } from '../ports.ts'
 import { type Synapse, startSynapse } from './homeserver.ts'
 import { ensureSynapse } from './installation.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where test files ask the process of the test run for its Synapse. */
-    synapseKeeper: string
+    /** A server of the process of the test run, by which test files share its Synapse. */
+    synapseUrl: string
   }
 }
 
-/** What the keeper answers. */
+/** What that server answers. */
 export type Answer<T> = { readonly value: T } | { readonly error: string }
 
 const BANNER = '!'.repeat(100)
 
 /**
- * Keeps one Synapse for a whole test run: installed and started when the first test file asks for it, stopped at the
+ * Shares one Synapse in a whole test run: installed and started when the first test file asks for it, stopped at the
  * end. Test files run in processes of their own, so they ask over HTTP; see test/env/synapse.ts.
  */
-export default async function keepSynapse(project: TestProject): Promise<() => Promise<void>> {
+export default async function shareSynapse(project: TestProject): Promise<() => Promise<void>> {
   let installation: Promise<unknown> | null = null
   let synapse: Promise<Synapse> | null = null
   let missing: string | null = null
@@ -51,9 +50,8 @@ export default async function keepSynapse(project: TestProject): Promise<() => P
       (error: unknown) => ({ error: String(error) })
     )
     response.end(JSON.stringify(answer satisfies Answer<unknown>))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  project.provide('synapseKeeper', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  })
+  project.provide('synapseUrl', `http://127.0.0.1:${await listenOnFreePort(server)}`)
 
   return async () => {
     server.close()

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, ServerProcess } from '../server-process.ts'
+import { paced } from '../pace.ts'
+import { freePort } from '../ports.ts'
+import { ServerProcess } from '../server-process.ts'
 import { filesIn, type SynapseModule, writeConfiguration } from './configuration.ts'
 import { ensureSynapse, PYTHON_FILES } from './installation.ts'
 
@@ -108,7 +110,7 @@ export async function adminToken({ url, adminSecret }: SynapseAccess): Promise<s
 const secret = (): string => randomBytes(16).toString('hex')
 
 async function answers(url: string): Promise<boolean> {
-  return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
+  return fetch(url, { signal: AbortSignal.timeout(paced(1_000)) }).then(
     response => response.ok,
     () => false
   )

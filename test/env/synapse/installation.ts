@@ -5,8 +5,8 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { withLock } from '../lock.ts'
 import { filesIn, writeConfiguration } from './configuration.ts'
-import { withLock } from './lock.ts'
 
 /** The folder of what Synapse loads from here. */
 export const PYTHON_FILES = fileURLToPath(new URL('.', import.meta.url))

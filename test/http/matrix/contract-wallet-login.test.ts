@@ -43,7 +43,7 @@ it('a contract wallet logs in when its contract confirms the signature', async (
   expect(await login(`0x${'cd'.repeat(65)}`)).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
 })
 
-it('a contract wallet is told when nobody can be asked', async () => {
+it('a contract wallet is refused as unavailable when no node answers', async () => {
   const login = await start({})
   const error = 'Contract wallets need an Ethereum RPC, which this server does not have configured'
   expect(await login()).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN', error } })

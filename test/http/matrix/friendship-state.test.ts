@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Env } from '../../env/app.ts'
 import { act, type LoggedIn, Rest, startService, statePath } from '../../env/rest.ts'
+import { expectSequence, SEQUENCES } from '../../matrix/friendship-puts.ts'
 
 let env: Env
 let rest: Rest
 let alice: LoggedIn
 let bob: LoggedIn
+let passed = 0
 beforeAll(async () => {
-  env = await startService({ MAX_PENDING_REQUESTS: '3' })
+  env = await startService({ MAX_PENDING_REQUESTS: '3' }, { now: () => Date.now() + passed })
   rest = new Rest(env.app.httpUrl)
 })
 afterAll(() => env.stop())
@@ -24,20 +26,16 @@ const friendsOf = async ({ rest: user }: LoggedIn) => (await user.get('/v1/frien
 describe('a friendship', () => {
   beforeAll(two)
 
-  it('is asked for, canceled, rejected, accepted and deleted by state events', async () => {
+  it('is requested, canceled, rejected, accepted and deleted by state events', async () => {
     const path = statePath(alice.address, bob.address)
     const steps: [LoggedIn, string][] = [
-      ...([
-        [alice, 'request'],
-        [alice, 'cancel'],
-        [alice, 'request'],
-        [bob, 'reject']
-      ] as [LoggedIn, string][]),
-      ...([
-        [bob, 'request'],
-        [alice, 'accept'],
-        [bob, 'delete']
-      ] as [LoggedIn, string][])
+      [alice, 'request'],
+      [alice, 'cancel'],
+      [alice, 'request'],
+      [bob, 'reject'],
+      [bob, 'request'],
+      [alice, 'accept'],
+      [bob, 'delete']
     ]
     const ids = []
     for (const [actor, type] of steps) {
@@ -49,7 +47,7 @@ describe('a friendship', () => {
     expect(new Set(ids).size).toBe(steps.length)
   })
 
-  it('brings its message, which only a request has', async () => {
+  it('has a message only in its request', async () => {
     const path = statePath(alice.address, bob.address, 'v3')
     await bob.rest.put(path, { type: 'request', message: '\u202eHi\0' })
     const [request] = (await alice.rest.get('/v1/friendships/me/requests')).body.incoming
@@ -57,7 +55,7 @@ describe('a friendship', () => {
     expect(await alice.rest.put(path, { type: 'reject', message: 'No'.repeat(2000) })).toMatchObject({ status: 200 })
   })
 
-  it('brings its message with half of a character, which no encoding has, as the same text to everybody', async () => {
+  it('shows everybody the same text for half of a character, which no encoding has', async () => {
     const [dave, erin] = [await rest.login(), await env.login()]
     const inbox = await env.updates(erin)
     const send = () => dave.rest.put(statePath(dave.address, erin.address), { type: 'request', message: 'H\ud83di' })
@@ -66,7 +64,7 @@ describe('a friendship', () => {
     expect(await send()).toMatchObject({ status: 200, body })
   })
 
-  it('is told to the other device at once, like every other change', async () => {
+  it('is pushed to the other device at once, like every other change', async () => {
     const [dave, erin] = [await rest.login(), await env.login()]
     const inbox = await env.updates(erin)
     await act(dave, erin, 'request', 'Hello')
@@ -74,7 +72,7 @@ describe('a friendship', () => {
   })
 })
 
-describe('the same event, sent again', () => {
+describe('the same event, sent again at once', () => {
   beforeAll(two)
 
   it('has the same id', async () => {
@@ -83,6 +81,22 @@ describe('the same event, sent again', () => {
     const first = await send()
     expect(first).toEqual(EVENT)
     expect(await Promise.all([send(), send(), send()])).toEqual([first, first, first])
+  })
+})
+
+describe('the same content, put again', () => {
+  afterAll(() => {
+    passed = 0
+  })
+
+  it.each(SEQUENCES)('$title', async sequence => {
+    passed = 0
+    await two()
+    const path = statePath(alice.address, bob.address)
+    const pass = (ms: number): void => {
+      passed += ms
+    }
+    await expectSequence(sequence, { alice, bob, path, userId: ({ address }) => `@${address}:localhost`, pass })
   })
 })
 
@@ -117,7 +131,7 @@ describe('the path', () => {
   })
 })
 
-describe('what is refused', () => {
+describe('the state event is refused', () => {
   beforeAll(two)
   const unchanged = async () =>
     expect((await bob.rest.get('/v1/friendships/me/requests')).body).toEqual({ incoming: [], outgoing: [] })
@@ -127,7 +141,7 @@ describe('what is refused', () => {
     ['of another server', '@ALICE:example.org'],
     ['that is an address', 'ALICE'],
     ['of any kind', 'key']
-  ])('a state key %s', async (_, key) => {
+  ])('with a state key %s', async (_, key) => {
     const path = `${statePath(alice.address, bob.address)}/${encodeURIComponent(key.replace('ALICE', alice.address))}`
     expect(await alice.rest.put(path, { type: 'request' })).toMatchObject({
       status: 403,
@@ -148,7 +162,7 @@ describe('what is refused', () => {
     ['with a space for a plus', (a, b) => `#${a} ${b}:localhost`],
     ['without a mark', (a, b) => `${a}+${b}:localhost`],
     ['of no name', () => '#:localhost']
-  ])('a room %s', async (_, room) => {
+  ])('in a room %s', async (_, room) => {
     const id = encodeURIComponent(room(alice.address, bob.address))
     const path = `/_matrix/client/r0/rooms/${id}/state/org.decentraland.friendship`
     expect(await alice.rest.put(path, { type: 'request' })).toMatchObject({
@@ -158,7 +172,7 @@ describe('what is refused', () => {
     await unchanged()
   })
 
-  it('a room of two others', async () => {
+  it('in a room of two others', async () => {
     const carol = await rest.login()
     const answer = await carol.rest.put(statePath(alice.address, bob.address), { type: 'request' })
     expect(answer).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
@@ -175,13 +189,13 @@ describe('what is refused', () => {
     ['a message of 2,001 characters', { type: 'request', message: '😀'.repeat(2001) }, 'M_BAD_JSON'],
     ['a list', [], 'M_BAD_JSON'],
     ['nothing', null, 'M_NOT_JSON']
-  ])('a body of %s', async (_, body, errcode) => {
+  ])('with a body of %s', async (_, body, errcode) => {
     const answer = await alice.rest.put(statePath(alice.address, bob.address), body)
     expect(answer).toMatchObject({ status: 400, body: { errcode, error: expect.any(String) } })
     await unchanged()
   })
 
-  it('what cannot follow', async () => {
+  it('when it cannot follow', async () => {
     const path = statePath(alice.address, bob.address)
     const invalid = (error: string) => ({ status: 400, body: { errcode: 'M_BAD_STATE', error } })
     for (const type of ['accept', 'reject', 'cancel', 'delete']) {
@@ -195,7 +209,7 @@ describe('what is refused', () => {
     await unchanged()
   })
 
-  it('a request too many', async () => {
+  it('for a request too many', async () => {
     const users = await Promise.all(Array.from({ length: 5 }, () => rest.login()))
     const [sender, ...others] = users as [LoggedIn, ...LoggedIn[]]
     const answers = []
@@ -206,7 +220,7 @@ describe('what is refused', () => {
     expect(answers[3]?.body).toEqual({ errcode: 'M_LIMIT_EXCEEDED', error: expect.any(String) })
   })
 
-  it('everything without a token', async () => {
+  it('without a token', async () => {
     const path = statePath(alice.address, bob.address)
     const missing = { status: 401, body: { errcode: 'M_MISSING_TOKEN' } }
     expect(await rest.put(path, { type: 'request' })).toMatchObject(missing)

@@ -80,7 +80,7 @@ describe('a login', () => {
     }
   })
 
-  it('may hold more than is asked for', async () => {
+  it('may hold more than is needed', async () => {
     const answer = await rest.post(LOGIN, { ...fresh(), initial_device_display_name: 'Explorer', refresh_token: true })
     expect(answer.status).toBe(200)
   })

@@ -110,7 +110,7 @@ describe('a session', () => {
   })
 })
 
-it('of a token, the service keeps nothing but a hash', async () => {
+it('a session is stored with nothing but a hash of its token', async () => {
   await using folder = await freshDataDir()
   const wallet = await createWallet()
   const service = await Env.start({ DATA_DIR: folder.path })

@@ -51,7 +51,7 @@ it('a change that brings a prototype is refused', async () => {
   expect((await alice.rest.get(PATH)).body.config.friends).toBe('ONLY_ME')
 })
 
-it('a token is asked for before the body is looked at', async () => {
+it('a token is required before the body is looked at', async () => {
   const text = 'x'.repeat(1_000_000)
   for (const user of [rest, rest.as('made-up')]) {
     const { status } = await user.send('PUT', PATH, { text, headers: { 'content-type': 'application/json' } })

@@ -62,7 +62,7 @@ describe('what a user exposes', () => {
     expect(addressesOf((await acquainted.get(`${path}/mutuals`)).body)).toEqual([viewers.friend.address])
   })
 
-  it('is refused in the same words, whoever asks and whether or not the user was ever here', async () => {
+  it('is refused in the same words to every viewer, whether or not the user was ever here', async () => {
     await expose(owner, 'ONLY_ME', 'ONLY_ME')
     const answers = await Promise.all(
       [owner.address, `0x${'7'.repeat(40)}`].flatMap(user =>

@@ -107,7 +107,7 @@ describe('a page', () => {
     return body.friendships.map(({ address }: { address: string }) => address)
   }
 
-  it('has the limit and the offset that are asked for, within the cap', async () => {
+  it('has the limit and the offset of the query, within the cap', async () => {
     expect(await friends('')).toEqual(all.slice(0, 5))
     expect(await friends('?limit=2')).toEqual(all.slice(0, 2))
     expect(await friends('?limit=2&offset=3')).toEqual(all.slice(3, 5))
@@ -159,7 +159,7 @@ describe('a page', () => {
   })
 })
 
-describe('what is asked for wrongly', () => {
+describe('a malformed request', () => {
   const routes = ['', '/mutuals', '/count', '/requests']
 
   it.each(routes)('needs a token first: /v1/friendships/{userId}%s', async route => {

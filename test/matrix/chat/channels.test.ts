@@ -22,20 +22,20 @@ describeWithSynapse('the published client, in channels', () => {
     return conversation.id
   }
 
-  test('makes one, finds it by name, joins it and talks in it', async () => {
+  test('creates a channel, finds it by name, joins it and talks in it', async () => {
     const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
     const name = newName()
     const id = await create(alice, name)
     expect(await bob.client.getChannelByName(name)).toEqual({ id, type: ConversationType.CHANNEL })
     expect((await bob.client.getOrCreateChannel(name, [])).conversation.id).toBe(id)
 
-    const heard: string[] = []
-    alice.client.onMessage(({ id: where, type }, { text }) => heard.push(`${where} ${type} ${text}`))
+    const received: string[] = []
+    alice.client.onMessage(({ id: where, type }, { text }) => received.push(`${where} ${type} ${text}`))
     await bob.client.joinChannel(name)
     await until(() => bob.client.getChannel(id) !== undefined, 'the channel is known')
     await bob.client.sendMessageTo(id, 'Hi all')
-    await until(() => heard.length === 1, 'the message is heard')
-    expect(heard).toEqual([`${id} ${ConversationType.CHANNEL} Hi all`])
+    await until(() => received.length === 1, 'the message is received')
+    expect(received).toEqual([`${id} ${ConversationType.CHANNEL} Hi all`])
   })
 
   test('tells of members who come and go', async () => {
@@ -54,7 +54,7 @@ describeWithSynapse('the published client, in channels', () => {
     expect(memberships).toEqual([`${id} join`, `${id} leave`])
   })
 
-  test('takes whom it is made with along', async () => {
+  test('creates a channel with others in it', async () => {
     const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
     const id = await create(alice, newName(), [bob.id])
     await until(() => bob.client.getAllCurrentConversations().some(it => it.conversation.id === id), 'bob is in it')
@@ -69,7 +69,7 @@ describeWithSynapse('the published client, in channels', () => {
     expect((await carol.client.searchChannel(10, newName())).channels).toEqual([])
   })
 
-  test('comes to the limits of making and of joining', async () => {
+  test('comes to the limits of creating and of joining', async () => {
     const [alice, bob, carol] = await Promise.all([loginToChat(env), loginToChat(env), loginToChat(env)])
     await create(alice, newName())
     await create(alice, newName())

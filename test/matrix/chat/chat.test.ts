@@ -46,14 +46,14 @@ describeWithSynapse('the published client, in a conversation', () => {
     await expect(alice.client.createDirectConversation(nobody)).rejects.toThrow('not part of the system')
   })
 
-  test('is told of each message once, with who wrote it and where', async () => {
+  test('is notified of each message once, with its author and conversation', async () => {
     const { alice, bob, id } = await conversation()
-    const heard: [Conversation, TextMessage][] = []
-    bob.client.onMessage((where, message) => heard.push([where, message]))
+    const received: [Conversation, TextMessage][] = []
+    bob.client.onMessage((where, message) => received.push([where, message]))
     const messageId = await alice.client.sendMessageTo(id, 'Hi Bob 👋')
     const answerId = await bob.client.sendMessageTo(id, 'Hi Alice')
-    await until(() => heard.some(([, message]) => message.id === answerId), 'both messages are heard')
-    expect(heard.map(([where, { id: messageId, text, sender }]) => [where.id, messageId, text, sender])).toEqual([
+    await until(() => received.some(([, message]) => message.id === answerId), 'both messages are received')
+    expect(received.map(([where, { id: messageId, text, sender }]) => [where.id, messageId, text, sender])).toEqual([
       [id, messageId, 'Hi Bob 👋', alice.id],
       [id, answerId, 'Hi Alice', bob.id]
     ])
@@ -130,15 +130,15 @@ describeWithSynapse('the published client, in a conversation', () => {
   test('keeps to itself with three: each pair has a conversation of its own', async () => {
     const { alice, bob, id } = await conversation()
     const carol = await loginToChat(env)
-    const heard: string[] = []
-    carol.client.onMessage((_, { text }) => heard.push(text))
+    const received: string[] = []
+    carol.client.onMessage((_, { text }) => received.push(text))
     const other = await alice.client.createDirectConversation(carol.id)
     expect(other.id).not.toBe(id)
     await inConversation(carol, other.id)
     await bob.client.sendMessageTo(id, 'only for alice')
     await alice.client.sendMessageTo(other.id, 'only for carol')
-    await until(() => heard.includes('only for carol'), 'carol has hers')
-    expect(heard).toEqual(['only for carol'])
+    await until(() => received.includes('only for carol'), 'carol has hers')
+    expect(received).toEqual(['only for carol'])
     await expect(carol.client.sendMessageTo(id, 'let me in')).rejects.toThrow()
   })
 

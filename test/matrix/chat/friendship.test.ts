@@ -25,29 +25,30 @@ describeWithSynapse('the published client, among friends', () => {
     return [alice, bob]
   }
 
-  /** Everything that one user is told of, as `what: by whom`. */
-  function toldOf({ client }: ChatUser): string[] {
-    const told: string[] = []
-    client.onFriendshipRequest((by, message) => told.push(`request: ${by} ${message}`))
-    client.onFriendshipRequestCancellation(by => told.push(`cancel: ${by}`))
-    client.onFriendshipRequestRejection(by => told.push(`reject: ${by}`))
-    client.onFriendshipRequestApproval(by => told.push(`accept: ${by}`))
-    client.onFriendshipDeletion(by => told.push(`delete: ${by}`))
-    return told
+  /** Everything of which one user's client is notified, as `what: by whom`. */
+  function notificationsOf({ client }: ChatUser): string[] {
+    const notifications: string[] = []
+    client.onFriendshipRequest((by, message) => notifications.push(`request: ${by} ${message}`))
+    client.onFriendshipRequestCancellation(by => notifications.push(`cancel: ${by}`))
+    client.onFriendshipRequestRejection(by => notifications.push(`reject: ${by}`))
+    client.onFriendshipRequestApproval(by => notifications.push(`accept: ${by}`))
+    client.onFriendshipDeletion(by => notifications.push(`delete: ${by}`))
+    return notifications
   }
-  const isTold = (told: string[], what: string) => until(() => told.includes(what), `somebody is told of ${what}`)
+  const isNotified = (notifications: string[], what: string) =>
+    until(() => notifications.includes(what), `somebody is notified of ${what}`)
 
-  test('asks, is answered, and both are friends', async () => {
+  test('sends a request that is accepted, and both are friends', async () => {
     const [alice, bob] = await acquainted()
-    const [aliceHeard, bobHeard] = [toldOf(alice), toldOf(bob)]
+    const [toAlice, toBob] = [notificationsOf(alice), notificationsOf(bob)]
     await alice.client.addAsFriend(bob.id, 'Shall we?')
-    await isTold(bobHeard, `request: ${alice.id} Shall we?`)
+    await isNotified(toBob, `request: ${alice.id} Shall we?`)
     const waiting = () => bob.client.getPendingRequests()
     await until(() => waiting()[0]?.message !== undefined, 'the request waits, with its message')
     expect(waiting()).toMatchObject([{ from: alice.id, to: bob.id, message: 'Shall we?' }])
 
     await bob.client.approveFriendshipRequestFrom(alice.id)
-    await isTold(aliceHeard, `accept: ${bob.id}`)
+    await isNotified(toAlice, `accept: ${bob.id}`)
     expect(await friendsOf(alice)).toEqual([bob.address])
     expect(await friendsOf(bob)).toEqual([alice.address])
     expect(await bob.client.isUserMyFriend(alice.address)).toBe(true)
@@ -57,37 +58,37 @@ describeWithSynapse('the published client, among friends', () => {
 
   test('takes a request back, refuses one, and ends a friendship', async () => {
     const [alice, bob] = await acquainted()
-    const [aliceHeard, bobHeard] = [toldOf(alice), toldOf(bob)]
+    const [toAlice, toBob] = [notificationsOf(alice), notificationsOf(bob)]
     const waits = (of: ChatUser, count: number) =>
       until(() => of.client.getPendingRequests().length === count, `${count} requests wait`)
 
     await alice.client.addAsFriend(bob.id)
     await waits(alice, 1)
     await alice.client.cancelFriendshipRequestTo(bob.id)
-    await isTold(bobHeard, `cancel: ${alice.id}`)
+    await isNotified(toBob, `cancel: ${alice.id}`)
     await waits(alice, 0)
 
     await bob.client.addAsFriend(alice.id)
     await waits(alice, 1)
     await alice.client.rejectFriendshipRequestFrom(bob.id)
-    await isTold(bobHeard, `reject: ${alice.id}`)
+    await isNotified(toBob, `reject: ${alice.id}`)
     await waits(bob, 0)
 
     await alice.client.addAsFriend(bob.id)
     await waits(bob, 1)
     await bob.client.approveFriendshipRequestFrom(alice.id)
-    await isTold(aliceHeard, `accept: ${bob.id}`)
+    await isNotified(toAlice, `accept: ${bob.id}`)
     await alice.client.deleteFriendshipWith(bob.id)
-    await isTold(bobHeard, `delete: ${alice.id}`)
+    await isNotified(toBob, `delete: ${alice.id}`)
     expect(await friendsOf(bob)).toEqual([])
   })
 
-  test('hears of what is done over the RPC, and the other way round', async () => {
+  test('is notified of what is done over the RPC, and the other way round', async () => {
     const [alice, bob] = await acquainted()
-    const told = toldOf(bob)
+    const notifications = notificationsOf(bob)
     const rpc = await env.env.login(alice)
     await rpc.client.requestFriendship(bob.address, 'From a world')
-    await isTold(told, `request: ${alice.id} From a world`)
+    await isNotified(notifications, `request: ${alice.id} From a world`)
     const updates = await env.env.updates(rpc)
     await until(() => bob.client.getPendingRequests().length === 1, 'the request waits')
     await bob.client.approveFriendshipRequestFrom(alice.id)

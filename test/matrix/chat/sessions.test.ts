@@ -90,15 +90,15 @@ describeWithSynapse('the published client, with a homeserver that checks logins'
     await using synapse = await startSynapse({ modules: [DECENTRALAND_LOGIN], overrides })
     await using env = await MatrixEnv.start(synapse, { MATRIX_MODE: 'passthrough' })
     const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
-    const heard: string[] = []
-    bob.client.onMessage((_, { text, sender }) => heard.push(`${sender}: ${text}`))
+    const received: string[] = []
+    bob.client.onMessage((_, { text, sender }) => received.push(`${sender}: ${text}`))
     const { id } = await alice.client.createDirectConversation(bob.id)
     for (const { client } of [alice, bob]) {
       await until(() => client.getAllCurrentConversations().some(it => it.conversation.id === id), 'the room is known')
     }
     await alice.client.sendMessageTo(id, 'Hi Bob')
-    await until(() => heard.length === 1, 'the message is heard')
-    expect(heard).toEqual([`${alice.id}: Hi Bob`])
+    await until(() => received.length === 1, 'the message is received')
+    expect(received).toEqual([`${alice.id}: Hi Bob`])
 
     await alice.client.addAsFriend(bob.id)
     await until(() => bob.client.getPendingRequests().length === 1, 'the request waits')
@@ -107,5 +107,5 @@ describeWithSynapse('the published client, with a homeserver that checks logins'
     const token = alice.client.getAccessToken() ?? ''
     await alice.client.logout()
     expect((await env.rest.as(token).get('/v1/friendships/me')).status).toBe(401)
-  }, 90_000)
+  })
 })

@@ -46,13 +46,13 @@ describeWithSynapse('the account of a user', () => {
     await until(async () => (await homeserver.found(user, other)).length === 1, 'the user is in the directory')
   }
 
-  test('is made with as few calls as it takes', async () => {
+  test('is created with as few calls as it takes', async () => {
     await accounts().ensure(user)
     expect(requests()).toEqual(['POST register', 'PUT profile/displayname'])
     await isInDirectory()
   })
 
-  test('is asked for once, also by instances that come later', async () => {
+  test('is ensured once, also by instances that come later', async () => {
     const mine = accounts()
     await Promise.all([mine.ensure(user), mine.ensure(user)])
     proxy.requests.length = 0
@@ -60,7 +60,7 @@ describeWithSynapse('the account of a user', () => {
     expect(requests()).toEqual([])
   })
 
-  test('is completed by whoever asks next when its making broke off', async () => {
+  test('is completed by the next login when its creation broke off', async () => {
     const mine = accounts()
     proxy.mischief = method => (method === 'PUT' ? '500' : null)
     await expect(mine.ensure(user)).rejects.toMatchObject({ kind: 'unavailable' })
@@ -76,7 +76,7 @@ describeWithSynapse('the account of a user', () => {
     expect(await homeserver.client.as(user).getDisplayName()).toBe('Alice')
   })
 
-  test('that is forgotten is looked after again, by all instances', async () => {
+  test('is ensured again by all instances when it was forgotten', async () => {
     const mine = accounts()
     await mine.ensure(user)
     await mine.forget(user)

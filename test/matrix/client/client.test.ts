@@ -76,7 +76,7 @@ describeWithSynapse('against a real homeserver', () => {
       await expect(client.as(newAddress()).getAccountData('m.direct')).rejects.toMatchObject({ kind: 'forbidden' })
     })
 
-    test('a user who is locked or gone is told apart from an unknown token', async () => {
+    test('a user who is locked or gone is distinguished from an unknown token', async () => {
       const [locked, gone] = await Promise.all([homeserver.newUser(), homeserver.newUser()])
       const { token } = await client.loginAs(locked, 'DEVICE')
       await homeserver.changeAccount(locked, { locked: true })
@@ -172,17 +172,5 @@ describeWithSynapse('against a real homeserver', () => {
         expect(await client.as(alice).getAccountData(`${type}x`)).toBeNull()
       }
     )
-
-    test('presence is shown to those who share a room', async () => {
-      const { alice, bob, roomId } = await homeserver.newSharedRoom()
-      await client.as(bob).joinRoom(roomId)
-      await client.as(alice).setPresence({ state: 'online', statusMessage: 'in Genesis Plaza' })
-      expect(await client.as(bob).getPresence(alice)).toEqual({ state: 'online', statusMessage: 'in Genesis Plaza' })
-      await client.as(alice).setPresence({ state: 'offline', statusMessage: null })
-      expect(await client.as(bob).getPresence(alice)).toMatchObject({ state: 'offline' })
-      await expect(client.as(await homeserver.newUser()).getPresence(alice)).rejects.toMatchObject({
-        kind: 'forbidden'
-      })
-    })
   })
 })

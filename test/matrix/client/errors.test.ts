@@ -106,8 +106,8 @@ describe('what is not an answer of a homeserver', () => {
 
 describe('errors', () => {
   test('no token, id, query or text of an answer is in an error', async () => {
-    const told = { errcode: 'M_FORBIDDEN', error: `answer-text ${AS_TOKEN} ${USER_TOKEN}` }
-    const [refusing, cutting] = [await listen(json(403, told)), await listen(request => void request.socket.destroy())]
+    const body = { errcode: 'M_FORBIDDEN', error: `answer-text ${AS_TOKEN} ${USER_TOKEN}` }
+    const [refusing, cutting] = [await listen(json(403, body)), await listen(request => void request.socket.destroy())]
     for (const { url } of [refusing, cutting]) {
       const client = clientOf(url)
       const errors = await Promise.all([

@@ -63,7 +63,7 @@ describe('user ids', () => {
 })
 
 describe('aliases of pairs', () => {
-  test('name the lesser address first, whoever is named first', () => {
+  test('name the lesser address first, in either order', () => {
     const alias = `#${a}+${b}:decentraland.org`
     expect(ids.pairAlias(orderedPair(a, b))).toBe(alias)
     expect(ids.pairAlias(orderedPair(b, a))).toBe(alias)

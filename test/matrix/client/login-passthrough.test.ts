@@ -38,7 +38,7 @@ describeWithSynapse('a login that the homeserver checks', () => {
     }
   })
 
-  test('that it refuses is refused in its words', async () => {
+  test('is refused in the words of the homeserver', async () => {
     const [wallet, other] = await Promise.all([createWallet(), createWallet()])
     const body = { ...loginBody(wallet), identifier: { type: 'm.id.user', user: other.address } }
     const direct = await homeserver.fetchJson('POST', `${CLIENT}/login`, '', body)
@@ -83,7 +83,7 @@ describeWithSynapse('a login that the homeserver checks', () => {
     expect(await third.rest.get(`${CLIENT}/joined_rooms`)).toMatchObject(UNKNOWN_TOKEN)
   })
 
-  test('that ended past the service is over with the next request that the homeserver refuses', async () => {
+  test('is over with the next request that the homeserver refuses when it ended past the service', async () => {
     const alice = await env.login()
     expect((await alice.rest.get('/v1/friendships/me')).status).toBe(200)
     await homeserver.client.logout(alice.rest.token ?? '')
@@ -106,7 +106,7 @@ describeWithSynapse('a login that the homeserver checks', () => {
   })
 })
 
-test('whose a token is, the homeserver is asked once', async () => {
+test('calls the homeserver once for the owner of a token', async () => {
   await using homeserver = await FakeHomeserver.start()
   await using env = await MatrixEnv.start(homeserver, PASSTHROUGH)
   const { address } = await createWallet()
@@ -118,7 +118,7 @@ test('whose a token is, the homeserver is asked once', async () => {
   expect(homeserver.received.map(({ url }) => url)).toEqual([`${CLIENT}/account/whoami`])
 })
 
-test('the homeserver’s own users and those of others are nobody here', async () => {
+test('refuses the homeserver’s own users and those of others', async () => {
   await using homeserver = await FakeHomeserver.start()
   await using env = await MatrixEnv.start(homeserver, PASSTHROUGH)
   const { address } = await createWallet()
@@ -128,7 +128,7 @@ test('the homeserver’s own users and those of others are nobody here', async (
   }
 })
 
-test('streams end with their session, also those whose token is remembered no more', async () => {
+test('ends streams with their session, also those whose token is no longer in the cache', async () => {
   await using homeserver = await FakeHomeserver.start()
   await using matrix = await MatrixEnv.start(homeserver, { ...PASSTHROUGH, TOKEN_CACHE_SIZE: '1' })
   const [alice, bob] = await Promise.all([createWallet(), createWallet()])
@@ -139,10 +139,9 @@ test('streams end with their session, also those whose token is remembered no mo
   const { env, rest } = matrix
   const client = await PresenceClient.connect(env.app, alice, 'token-of-alice')
   env.onStop(() => client.disconnect())
-  const sightings = client.sightings()
-  await until(() => env.app.subscribers(alice.address) > 0, 'the subscription is open')
+  const observations = await env.opened(alice.address, () => client.observe())
   expect((await rest.as('token-of-bob').get('/v1/friendships/me')).status).toBe(200)
   expect((await rest.as('another-of-alice').post(`${CLIENT}/logout/all`)).status).toBe(200)
-  await until(() => sightings.ended !== null, 'the stream ends')
-  expect(sightings.ended).toBe('unauthorizedError')
+  await until(() => observations.ended !== null, 'the stream ends')
+  expect(observations.ended).toBe('unauthorizedError')
 })

@@ -1,25 +1,27 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Address } from '../../../src/domain/address.ts'
 import { FAULTS, type Fault, FaultProxy, type Mischief } from '../../env/fault-proxy.ts'
+import { paced } from '../../env/pace.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
+import { until } from '../../env/until.ts'
 import { newAddress } from '../homeserver.ts'
-import { counted, OutboxWorld, within } from './world.ts'
+import { counted, OutboxEnv } from './outbox-env.ts'
 
 const ATTEMPTS = 'dcl_social_service_matrix_outbox_attempts_total'
 const NAMES = Object.keys(FAULTS) as Fault[]
 /** Longer than what an honest call takes, but not by so much that a hanging one is waited for in vain. */
-const SHORT = { callMs: 4_000, pairBackoff: { firstMs: 50, maxMs: 5_000 } }
+const SHORT = { callMs: paced(1_500), pairBackoff: { firstMs: 50, maxMs: 5_000 } }
 
 describeWithSynapse('a homeserver that fails now and then', () => {
-  let world: OutboxWorld
+  let env: OutboxEnv
   let proxy: FaultProxy
   beforeAll(async () => {
     const access = await sharedSynapse()
-    world = await OutboxWorld.open(access)
+    env = await OutboxEnv.open(access)
     proxy = await FaultProxy.start(access.url)
   })
   afterAll(async () => {
-    await world[Symbol.asyncDispose]()
+    await env[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()
   })
   beforeEach(() => {
@@ -28,8 +30,8 @@ describeWithSynapse('a homeserver that fails now and then', () => {
   })
 
   const isInStep = async (ms?: number): Promise<void> => {
-    await world.settled(ms)
-    expect(await world.differences()).toEqual([])
+    await env.settled(ms)
+    expect(await env.differences()).toEqual([])
   }
   /** One fault, the first time that a call of this kind comes. */
   const once = (fault: Fault, method: string, path: RegExp): Mischief => {
@@ -51,16 +53,15 @@ describeWithSynapse('a homeserver that fails now and then', () => {
         faults -= 1
         return NAMES[Math.floor(random() * NAMES.length)]!
       }
-      const worker = await world.work({ url: proxy.url, pace: { ...SHORT, lanes: 6 } })
+      const worker = await env.work({ url: proxy.url, options: { ...SHORT, lanes: 6 } })
       const users = Array.from({ length: 6 }, newAddress)
       for (const [at, alice] of users.entries()) {
-        for (const bob of users.slice(at + 1)) await live(world, alice, bob, random)
+        for (const bob of users.slice(at + 1)) await live(env, alice, bob, random)
       }
-      await isInStep(200_000)
+      await isInStep(120_000)
       expect(proxy.requests.length).toBeGreaterThan(100)
       await worker.stop()
-    },
-    240_000
+    }
   )
 
   const calls = [
@@ -75,25 +76,25 @@ describeWithSynapse('a homeserver that fails now and then', () => {
   test.each(calls.flatMap(([method, path]) => broken.map(fault => [fault, method, path] as const)))(
     'does everything once in spite of: %s, %s %s',
     async (fault, method, path) => {
-      const worker = await world.work({ url: proxy.url, pace: SHORT })
+      const worker = await env.work({ url: proxy.url, options: SHORT })
       const [alice, bob] = [newAddress(), newAddress()]
       // Her first message takes more calls than those after it, and a fault that met the others would be wasted.
-      await world.act(alice, 'request', newAddress(), 'My first')
-      await world.settled()
+      await env.act(alice, 'request', newAddress(), 'My first')
+      await env.settled()
       proxy.mischief = once(fault, method, path)
-      await world.act(alice, 'request', bob, 'Hi')
-      await world.act(bob, 'accept', alice)
-      await world.act(alice, 'delete', bob)
-      await world.settled()
-      expect(await world.differences([alice, bob])).toEqual([])
+      await env.act(alice, 'request', bob, 'Hi')
+      await env.act(bob, 'accept', alice)
+      await env.act(alice, 'delete', bob)
+      await env.settled()
+      expect(await env.differences([alice, bob])).toEqual([])
       await worker.stop()
     }
   )
 
   test.each(['hang', 'hang after'] as const)('gives a call up that has no answer in time (%s)', async fault => {
-    const worker = await world.work({ url: proxy.url, pace: { ...SHORT, callMs: 1_000 } })
+    const worker = await env.work({ url: proxy.url, options: { ...SHORT, callMs: paced(1_000) } })
     proxy.mischief = once(fault, 'POST', /\/createRoom/)
-    await world.act(newAddress(), 'request', newAddress(), 'Hi')
+    await env.act(newAddress(), 'request', newAddress(), 'Hi')
     await isInStep()
     await worker.stop()
   })
@@ -102,51 +103,51 @@ describeWithSynapse('a homeserver that fails now and then', () => {
     'keeps its hands off m.direct while it cannot be read (%s)',
     async fault => {
       const [alice, bob] = [newAddress(), newAddress()]
-      await world.homeserver.register(alice)
+      await env.homeserver.register(alice)
       const own = { '@somebody:localhost': ['!room:localhost'] }
-      await world.homeserver.as(alice).putAccountData('m.direct', own)
-      const ofAlice = `/user/${encodeURIComponent(world.homeserver.ids.userId(alice))}/account_data/m.direct`
+      await env.homeserver.as(alice).putAccountData('m.direct', own)
+      const ofAlice = `/user/${encodeURIComponent(env.homeserver.ids.userId(alice))}/account_data/m.direct`
       proxy.mischief = (method, path) => (method === 'GET' && path.includes(ofAlice) ? fault : null)
 
-      const worker = await world.work({ url: proxy.url, pace: SHORT })
-      await world.befriend(alice, bob)
+      const worker = await env.work({ url: proxy.url, options: SHORT })
+      await env.befriend(alice, bob)
       const tries = () => proxy.requests.filter(it => it.startsWith('GET') && it.includes(ofAlice)).length
-      await within(20_000, 'it was tried again', () => tries() >= 3)
-      expect(await world.homeserver.as(alice).getAccountData('m.direct')).toEqual(own)
+      await until(() => tries() >= 3, 'it was tried again')
+      expect(await env.homeserver.as(alice).getAccountData('m.direct')).toEqual(own)
       expect(proxy.requests.some(it => it.startsWith('PUT') && it.includes(ofAlice))).toBe(false)
 
       proxy.mischief = () => null
-      await world.settled()
-      const roomId = await world.roomOf(alice, bob)
-      const direct = { [world.homeserver.ids.userId(bob)]: [roomId] }
-      expect(await world.homeserver.as(alice).getAccountData('m.direct')).toEqual({ ...own, ...direct })
-      await world.homeserver.as(alice).putAccountData('m.direct', direct)
+      await env.settled()
+      const roomId = await env.roomOf(alice, bob)
+      const direct = { [env.homeserver.ids.userId(bob)]: [roomId] }
+      expect(await env.homeserver.as(alice).getAccountData('m.direct')).toEqual({ ...own, ...direct })
+      await env.homeserver.as(alice).putAccountData('m.direct', direct)
       await worker.stop()
     }
   )
 
   test('lets nobody write m.direct while a write that broke off may still be carried out', async () => {
-    const worker = await world.work({ url: proxy.url, pace: SHORT })
+    const worker = await env.work({ url: proxy.url, options: SHORT })
     const [alice, bob] = [newAddress(), newAddress()]
     proxy.mischief = once('cut during', 'PUT', /\/account_data\/m.direct/)
-    await world.befriend(alice, bob)
+    await env.befriend(alice, bob)
     const retried = () => counted(worker, ATTEMPTS, { outcome: 'retried' })
-    await within(20_000, 'the write broke off', async () => (await retried()) === 1)
-    const held = { name: 'held', text: 'select address from matrix_user_hold' }
-    const [user] = (await world.db.rows<[Address]>(held, [])).flat()
+    await until(async () => (await retried()) === 1, 'the write broke off')
+    const held = { name: 'held', text: 'select address from matrix_account_data_lease' }
+    const [user] = (await env.db.rows<[Address]>(held, [])).flat()
     expect([alice, bob]).toContain(user)
-    await world.settled()
-    expect(await world.differences([alice, bob])).toEqual([])
+    await env.settled()
+    expect(await env.differences([alice, bob])).toEqual([])
     await worker.stop()
   })
 
   test('is left alone for as long as it asks', async () => {
     const clock = { now: Date.now() }
-    const worker = await world.work({ url: proxy.url, pace: SHORT, now: () => clock.now })
+    const worker = await env.work({ url: proxy.url, options: SHORT, now: () => clock.now })
     proxy.mischief = once('429', 'POST', /\/createRoom/)
-    await world.act(newAddress(), 'request', newAddress())
+    await env.act(newAddress(), 'request', newAddress())
     const count = (outcome: string) => counted(worker, ATTEMPTS, { outcome })
-    await within(20_000, 'it was asked', async () => (await count('away')) === 1)
+    await until(async () => (await count('away')) === 1, 'it was asked')
     const asked = proxy.requests.length
     await ticks(10)
     expect(proxy.requests.length).toBe(asked)
@@ -157,68 +158,67 @@ describeWithSynapse('a homeserver that fails now and then', () => {
   })
 
   test('one pair that fails again and again holds up no other, and is parked in the end', async () => {
-    const worker = await world.work({ url: proxy.url, pace: { ...SHORT, pairBackoff: { firstMs: 1, maxMs: 2 } } })
+    const worker = await env.work({ url: proxy.url, options: { ...SHORT, pairBackoff: { firstMs: 1, maxMs: 2 } } })
     const [alice, bob] = [newAddress(), newAddress()]
-    const ofAlice = encodeURIComponent(world.homeserver.ids.userId(alice))
+    const ofAlice = encodeURIComponent(env.homeserver.ids.userId(alice))
     proxy.mischief = (method, path) =>
       method === 'POST' && path.includes('/createRoom') && path.includes(ofAlice) ? '500' : null
-    await world.act(alice, 'request', bob)
-    await world.act(bob, 'accept', alice)
-    const parked = async () => (await world.store.stats()).parked
-    await world.befriend(newAddress(), newAddress())
-    await within(20_000, 'the others are in step', async () => (await world.store.stats()).depth === 2)
-    await within(60_000, 'it is parked', async () => (await parked()) === 1)
-    expect(await world.store.parked(10)).toMatchObject([
+    await env.act(alice, 'request', bob)
+    await env.act(bob, 'accept', alice)
+    const parked = async () => (await env.store.stats()).parked
+    await env.befriend(newAddress(), newAddress())
+    await until(async () => (await env.store.stats()).depth === 2, 'the others are in step')
+    await until(async () => (await parked()) === 1, 'it is parked')
+    expect(await env.store.parked(10)).toMatchObject([
       { event: { actor: alice, action: 'request' }, error: 'Homeserver call createRoom: unavailable 500 M_UNKNOWN' }
     ])
     expect(await counted(worker, ATTEMPTS, { outcome: 'parked' })).toBe(1)
     expect(await counted(worker, 'dcl_social_service_matrix_outbox_parked')).toBe(1)
 
     proxy.mischief = () => null
-    await world.befriend(newAddress(), newAddress())
-    await within(20_000, 'the others are in step', async () => (await world.store.stats()).depth === 2)
-    expect(await world.store.retryParked()).toBe(1)
+    await env.befriend(newAddress(), newAddress())
+    await until(async () => (await env.store.stats()).depth === 2, 'the others are in step')
+    expect(await env.store.retryParked()).toBe(1)
     await isInStep()
     await worker.stop()
-  }, 90_000)
+  })
 
   test('what it refuses is parked after a few tries, and done when it is tried again and not refused', async () => {
-    const worker = await world.work({ url: proxy.url, pace: SHORT })
+    const worker = await env.work({ url: proxy.url, options: SHORT })
     const [alice, bob] = [newAddress(), newAddress()]
-    await world.befriend(alice, bob)
-    await world.settled()
-    const roomId = (await world.roomOf(alice, bob))!
+    await env.befriend(alice, bob)
+    await env.settled()
+    const roomId = (await env.roomOf(alice, bob))!
     const givePower = async (user: Address, power: number): Promise<void> => {
-      const powers = await world.homeserver.as(user).getState(roomId, 'm.room.power_levels', '')
-      const users = { ...(powers!['users'] as object), [world.homeserver.ids.userId(alice)]: power }
-      await world.homeserver.as(user).putState(roomId, 'm.room.power_levels', '', { ...powers, users })
+      const powers = await env.homeserver.as(user).getState(roomId, 'm.room.power_levels', '')
+      const users = { ...(powers!['users'] as object), [env.homeserver.ids.userId(alice)]: power }
+      await env.homeserver.as(user).putState(roomId, 'm.room.power_levels', '', { ...powers, users })
     }
 
     await givePower(alice, 0)
-    await world.act(alice, 'delete', bob)
-    await world.act(bob, 'request', alice)
-    await within(20_000, 'it is parked', async () => (await world.store.stats()).parked === 1)
+    await env.act(alice, 'delete', bob)
+    await env.act(bob, 'request', alice)
+    await until(async () => (await env.store.stats()).parked === 1, 'it is parked')
     const error = 'Homeserver call putState: forbidden 403 M_FORBIDDEN'
-    expect(await world.store.parked(10)).toMatchObject([{ attempts: 3, error, waiting: 1 }])
+    expect(await env.store.parked(10)).toMatchObject([{ attempts: 3, error, waiting: 1 }])
 
     await givePower(bob, 100)
-    expect(await world.store.retryParked()).toBe(1)
+    expect(await env.store.retryParked()).toBe(1)
     await isInStep()
     await worker.stop()
   })
 })
 
 /** Something that two users come to do, which always ends with both knowing each other. */
-async function live(world: OutboxWorld, alice: Address, bob: Address, random: () => number): Promise<void> {
-  await world.act(alice, 'request', bob, random() < 0.5 ? `Hi from ${alice}` : null)
+async function live(env: OutboxEnv, alice: Address, bob: Address, random: () => number): Promise<void> {
+  await env.act(alice, 'request', bob, random() < 0.5 ? `Hi from ${alice}` : null)
   const course = Math.floor(random() * 5)
   if (course === 0) return
-  if (course === 1) await world.act(bob, 'reject', alice)
-  else if (course === 2) await world.act(alice, 'cancel', bob)
-  else await world.act(bob, 'accept', alice)
-  if (course === 3)
-    await world.act(random() < 0.5 ? alice : bob, 'delete', random() < 0.5 ? bob : alice).catch(() => {})
-  if (course < 3) await world.act(bob, 'request', alice, 'Once more')
+  if (course === 1) await env.act(bob, 'reject', alice)
+  else if (course === 2) await env.act(alice, 'cancel', bob)
+  else await env.act(bob, 'accept', alice)
+  if (course === 3) await env.act(random() < 0.5 ? alice : bob, 'delete', random() < 0.5 ? bob : alice).catch(() => {})
+  if (course < 3) await env.act(bob, 'request', alice, 'Once more')
 }
 
 /** Numbers from 0 to 1 that are the same for the same seed. */

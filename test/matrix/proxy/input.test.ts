@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Received, sendJson } from '../../env/fake-homeserver.ts'
 import { CLIENT, part } from '../../env/matrix.ts'
-import { inFront } from './in-front.ts'
+import { startWithFakeHomeserver } from './fake-homeserver-env.ts'
 
 /** What a client could say to be taken for somebody else, or to have a request read in two ways. */
-const { homeserver, env, alice } = await inFront()
+const { homeserver, env, alice } = await startWithFakeHomeserver()
 beforeEach(() => {
   homeserver.answer = ({ url = '' }, response) =>
     sendJson(response, 200, url.endsWith('/joined_rooms') ? { joined_rooms: [] } : { well: true })
@@ -18,7 +18,7 @@ async function raw(lines: readonly string[], body = ''): Promise<string> {
   return env.rest.raw([...lines, 'Host: x', 'Connection: close', '', body].join('\r\n'))
 }
 
-describe('nobody is somebody else', () => {
+describe('a client does not become somebody else', () => {
   const NAMES = [
     'user_id',
     'device_id',
@@ -77,7 +77,7 @@ describe('nobody is somebody else', () => {
   })
 })
 
-describe('a request has one reading', () => {
+describe('the body of a request', () => {
   const bodyOf = async (text: string, headers: Record<string, string> = {}) => {
     const { status } = await alice.rest.send('POST', `${CLIENT}/createRoom`, { text, headers })
     const [request, ...others] = passed()
@@ -85,7 +85,7 @@ describe('a request has one reading', () => {
     return { status, request, sent: request && JSON.parse(request.body.toString()) }
   }
 
-  test('of a key that is there twice, the one that was checked goes on', async () => {
+  test('is forwarded with the value that was checked when a key is there twice', async () => {
     const { sent, request } = await bodyOf(
       '{"preset": "private_chat", "preset": "public_chat", "name": "a", "n\\u0061me": "b"}'
     )
@@ -98,7 +98,7 @@ describe('a request has one reading', () => {
     'multipart/form-data; boundary=x',
     'application/x-www-form-urlencoded',
     'application/json; charset=utf-16'
-  ])('a body is read as JSON, and goes on as such, whatever it calls itself: %s', async type => {
+  ])('is read as JSON, and forwarded as such, whatever it calls itself: %s', async type => {
     const { status, sent, request } = await bodyOf('{"preset": "public_chat"}', {
       'content-type': type,
       'content-encoding': 'gzip'
@@ -117,7 +117,7 @@ describe('a request has one reading', () => {
     ['a depth without end, in an object', `{"invite":${'['.repeat(30_000)}${']'.repeat(30_000)}}`],
     ['a list in place of a text', '{"preset": ["public_chat"]}'],
     ['a name from within the language', '{"__proto__": {"preset": "public_chat"}, "constructor": 1}']
-  ])('a body with %s is refused', async (_, text) => {
+  ])('is refused with %s', async (_, text) => {
     const { status, request } = await bodyOf(text)
     expect([status, request]).toEqual([400, undefined])
     expect((await alice.rest.get(`${CLIENT}/capabilities`)).status).toBe(200)
@@ -131,7 +131,7 @@ describe('a request has one reading', () => {
     ['a header over two lines', ['X-A: b', ' Content-Length: 2']],
     ['a space before the colon', ['Content-Length : 2']],
     ['a length that is no number', ['Content-Length: +2']]
-  ])('what servers on the way could take apart differently is refused: %s', async (_, headers) => {
+  ])('is refused when servers on the way could take it apart differently: %s', async (_, headers) => {
     const smuggled = `0\r\n\r\nGET /_synapse/admin/v1/users HTTP/1.1\r\nHost: x\r\n\r\n`
     const put = `PUT ${CLIENT}/user/${part(alice.userId)}/account_data/m.direct HTTP/1.1`
     const answer = await raw([put, `Authorization: Bearer ${alice.rest.token}`, ...headers], smuggled)
@@ -139,7 +139,7 @@ describe('a request has one reading', () => {
     expect(passed()).toEqual([])
   })
 
-  test.each(['websocket', 'h2c'])('a connection does not become another one: %s', async protocol => {
+  test.each(['websocket', 'h2c'])('is no way to another protocol: %s', async protocol => {
     const answer = await env.rest.raw(
       [
         `GET ${CLIENT}/capabilities HTTP/1.1`,
@@ -167,7 +167,7 @@ describe('a request has one reading', () => {
     expect(passed()[0]?.headers.connection).toBe('keep-alive')
   })
 
-  test('a method in a header is none', async () => {
+  test('a header cannot change the method', async () => {
     const path = `${CLIENT}/user/${part(alice.userId)}/account_data/m.direct`
     await alice.rest.get(path, { 'x-http-method-override': 'DELETE', 'x-http-method': 'PUT' })
     expect(passed().map(({ method, headers }) => [method, headers['x-http-method-override']])).toEqual([

@@ -4,7 +4,7 @@ import { matrixProxy } from '../../../src/matrix/proxy/proxy.ts'
 import { ROUTES } from '../../../src/matrix/proxy/routes.ts'
 import { Upstream } from '../../../src/matrix/proxy/upstream.ts'
 import { FakeHomeserver } from '../../env/fake-homeserver.ts'
-import { startRouter } from '../../env/rest.ts'
+import { startHttpServer } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
 import { newAddress } from '../homeserver.ts'
 
@@ -13,26 +13,26 @@ const GRACE_MS = 300
 /** The proxy by itself, with less patience than that of the service. */
 let homeserver: FakeHomeserver
 let upstream: Upstream
-let app: Awaited<ReturnType<typeof startRouter>>
+let app: Awaited<ReturnType<typeof startHttpServer>>
 
 beforeAll(async () => {
   homeserver = await FakeHomeserver.start()
   upstream = new Upstream({ url: homeserver.url, connectTimeoutMs: 10_000, onChange: () => {} })
   const holder = { tokenHash: Buffer.from('hash'), address: newAddress(), deviceId: 'D' }
-  app = await startRouter()
+  app = await startHttpServer()
   await app.register(matrixProxy, {
     routes: ROUTES,
     rules: {},
     publicRules: {},
-    gate: {
+    auth: {
       authenticate: async () => holder,
       tokenOf: async () => 'token',
-      renewedTokenOf: async () => null
+      renewToken: async () => null
     },
     upstream,
-    slots: new ConcurrencyLimit({ total: 10, perKey: 10 }),
+    concurrency: new ConcurrencyLimit({ total: 10, perKey: 10 }),
     limits: { bodyBytes: { read: 1_000, json: 1_000, media: 1_000 }, timeoutMs: 100, pollGraceMs: GRACE_MS },
-    tokenOf: () => 'token'
+    readToken: () => 'token'
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
 })

@@ -3,19 +3,19 @@ import { request as httpRequest } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { sendJson } from '../../env/fake-homeserver.ts'
 import { CLIENT, MatrixEnv } from '../../env/matrix.ts'
-import { inFront, NARROW } from './in-front.ts'
+import { SMALL_LIMITS, startWithFakeHomeserver } from './fake-homeserver-env.ts'
 
-const { homeserver, env, alice, received } = await inFront(NARROW)
+const { homeserver, env, alice, received } = await startWithFakeHomeserver(SMALL_LIMITS)
 
-describe('on the way in', () => {
-  test('the token of the homeserver stands in for that of the client', async () => {
+describe('a request for the homeserver', () => {
+  test('has the token of the homeserver in place of that of the client', async () => {
     const answer = await alice.rest.get(`${CLIENT}/capabilities`)
     expect(answer).toMatchObject({ status: 200, body: { well: true } })
     expect(received().headers.authorization).toMatch(/^Bearer homeserver-token-\d+$/)
     expect(JSON.stringify(received())).not.toContain(alice.rest.token)
   })
 
-  test('a token in the query counts, and goes no further', async () => {
+  test('may have its token in the query, which is not forwarded', async () => {
     const path = `${CLIENT}/rooms/!r:localhost/messages?access_token=${alice.rest.token}&dir=b&limit=7`
     expect((await env.rest.get(path)).status).toBe(200)
     expect(received().url).toBe(`${CLIENT}/rooms/!r%3Alocalhost/messages?dir=b&limit=7`)
@@ -25,19 +25,19 @@ describe('on the way in', () => {
   test.each([
     ['without a token', null, 401, 'M_MISSING_TOKEN'],
     ['with a token that nobody has', 'made-up', 401, 'M_UNKNOWN_TOKEN']
-  ])('a request %s goes no further', async (_, token, status, errcode) => {
+  ])('is refused %s', async (_, token, status, errcode) => {
     const rest = token === null ? env.rest : env.rest.as(token)
     expect(await rest.get(`${CLIENT}/sync`)).toMatchObject({ status, body: { errcode } })
     expect(homeserver.received).toEqual([])
   })
 
-  test('a query keeps what its route knows, and nothing else', async () => {
+  test('keeps of its query what its route knows, and nothing else', async () => {
     const query = 'user_id=@admin:localhost&device_id=D&since=s1&timeout=0&ts=1&since=s2&server=evil.com&filter=%7B%7D'
     await alice.rest.get(`${CLIENT}/sync?${query}`)
     expect(received().url).toBe(`${CLIENT}/sync?filter=%7B%7D&since=s1&timeout=0`)
   })
 
-  test('headers of the connection, of cookies and of other proxies stay behind', async () => {
+  test('is forwarded without headers of the connection, of cookies and of other proxies', async () => {
     await alice.rest.get(`${CLIENT}/capabilities`, {
       accept: 'application/json',
       cookie: 'a=b',
@@ -56,7 +56,7 @@ describe('on the way in', () => {
     }
   })
 
-  test('the word of a trusted proxy on the address of the client is handed on', async () => {
+  test('is forwarded with the address of the client as a trusted proxy has it', async () => {
     await using trusting = await MatrixEnv.start(homeserver, { TRUSTED_PROXIES: '127.0.0.1' })
     const { rest } = await trusting.login()
     await rest.get(`${CLIENT}/capabilities`, {
@@ -66,13 +66,13 @@ describe('on the way in', () => {
     expect(received().headers).toMatchObject({ 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })
   })
 
-  test('a body that no rule reads passes as it came', async () => {
+  test('has its body forwarded as it came when no rule reads it', async () => {
     const text = '{"a" :  1, "a": 2, "n": 12345678901234567890}'
     await alice.rest.send('PUT', `${CLIENT}/user/${alice.userId}/account_data/m.direct`, { text })
     expect(received().body.toString()).toBe(text)
   })
 
-  test('a body above the limit of its kind is refused, whether its size is announced or not', async () => {
+  test('is refused with a body above the limit of its kind, whether its size is announced or not', async () => {
     const refused = { status: 413, body: { errcode: 'M_TOO_LARGE' } }
     const path = `${CLIENT}/user/${alice.userId}/account_data/m.direct`
     expect(await alice.rest.put(path, { text: 'x'.repeat(11_000) })).toMatchObject(refused)
@@ -85,7 +85,7 @@ describe('on the way in', () => {
   })
 
   test.each(['not json', '[]', '"text"', 'null', '1'])(
-    'a body that has to be read must be an object, not %s',
+    'must have an object for a body that is read, not %s',
     async text => {
       const answer = await alice.rest.send('POST', `${CLIENT}/createRoom`, { text })
       expect(answer.status).toBe(400)
@@ -94,20 +94,20 @@ describe('on the way in', () => {
   )
 })
 
-describe('on the way out', () => {
+describe('a response of the homeserver', () => {
   test.each([
     [400, 'M_BAD_JSON'],
     [403, 'M_FORBIDDEN'],
     [404, 'M_NOT_FOUND'],
     [429, 'M_LIMIT_EXCEEDED'],
     [500, 'M_UNKNOWN']
-  ])('an error of the homeserver stays as it is: %d %s', async (status, errcode) => {
+  ])('stays as it is when it is an error: %d %s', async (status, errcode) => {
     const body = { errcode, error: 'As it is', retry_after_ms: 7, more: [1] }
     homeserver.answer = (_, response) => sendJson(response, status, body)
     expect(await alice.rest.get(`${CLIENT}/capabilities`)).toMatchObject({ status, body })
   })
 
-  test.each([200, 404, 502])('a page of something on the way is no answer: %d', async status => {
+  test.each([200, 404, 502])('is not taken from a page of something on the way: %d', async status => {
     homeserver.answer = (_, response) => {
       response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>nginx</h1><script>alert(1)</script>')
     }
@@ -116,7 +116,7 @@ describe('on the way out', () => {
     expect(answer.text).not.toContain('nginx')
   })
 
-  test('headers that are not about the body stay behind', async () => {
+  test('comes without headers that are not about the body', async () => {
     homeserver.answer = (_, response) => {
       response.setHeader('set-cookie', 'a=b')
       response.setHeader('server', 'Synapse/1.0')
@@ -131,7 +131,7 @@ describe('on the way out', () => {
     for (const name of ['set-cookie', 'server', 'x-powered-by']) expect(headers.get(name)).toBeNull()
   })
 
-  test('media passes with its own headers, and cannot become a page', async () => {
+  test('keeps the headers of media, which cannot become a page', async () => {
     homeserver.answer = (_, response) => {
       response.writeHead(200, {
         'content-type': 'image/png',
@@ -148,13 +148,13 @@ describe('on the way out', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  test('media of other servers is not fetched', async () => {
+  test('is never fetched for media of other servers', async () => {
     expect(await env.rest.get('/_matrix/media/v3/download/evil.com/abc')).toMatchObject({ status: 404 })
     expect(await alice.rest.get('/_matrix/client/v1/media/download/evil.com/abc')).toMatchObject({ status: 404 })
     expect(homeserver.received).toEqual([])
   })
 
-  test('browsers may ask from everywhere', async () => {
+  test('may be read by browsers from everywhere', async () => {
     const answer = await env.rest.send('OPTIONS', `${CLIENT}/sync`, {
       headers: { origin: 'https://play.decentraland.org', 'access-control-request-method': 'GET' }
     })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatPath, parsePath } from '../../../src/matrix/proxy/path.ts'
-import { matchRoute, ROUTES, SESSION_ROUTES } from '../../../src/matrix/proxy/routes.ts'
+import { matchRoute } from '../../../src/matrix/proxy/route.ts'
+import { ROUTES, SESSION_ROUTES } from '../../../src/matrix/proxy/routes.ts'
 
 const PREFIXES = ['r0', 'v3', 'v1', 'unstable', 'api/v1'].map(version => `/_matrix/client/${version}`)
 

@@ -39,7 +39,7 @@ describeWithSynapse('channels', () => {
     return made.map(({ body }) => body.room_id)
   }
 
-  test('are made, joined by name and left', async () => {
+  test('are created, joined by name and left', async () => {
     const [alice, bob] = await Promise.all([env.login(), env.login()])
     const room = channel()
     const { body } = await alice.rest.post(`${CLIENT}/createRoom`, room)
@@ -52,7 +52,7 @@ describeWithSynapse('channels', () => {
     expect((await leave(bob, body.room_id)).status).toBe(200)
   })
 
-  test('of one creator are as many as the limit says, and one more when one was left', async () => {
+  test('are as many of one creator as the limit says, and one more when one was left', async () => {
     const alice = await env.login()
     const { body } = await create(alice)
     expect((await create(alice)).status).toBe(200)
@@ -71,13 +71,13 @@ describeWithSynapse('channels', () => {
     expect((await create(alice)).status).toBe(200)
   })
 
-  test('are not more when many are made at the same instant', async () => {
+  test('are not more when many are created at the same instant', async () => {
     const alice = await env.login()
     const answers = await Promise.all(Array.from({ length: 8 }, () => create(alice)))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(2)
   })
 
-  test('that one user is in are as many as the limit says, by whatever way', async () => {
+  test('are joined by one user up to the limit, by whatever way', async () => {
     const alice = await env.login()
     const rooms = await channels(4)
     for (const roomId of rooms.slice(0, 3)) expect((await join(alice, roomId)).status).toBe(200)
@@ -170,7 +170,7 @@ describeWithSynapse('channels', () => {
     ['state of one’s own', { initial_state: [] }],
     ['rights of one’s own', { power_level_content_override: {} }],
     ['too many who are invited', { invite: Array(51).fill('@a:localhost') }]
-  ])('are not made with %s', async (_, more) => {
+  ])('are not created with %s', async (_, more) => {
     expect((await create(await env.login(), more)).status).toBe(400)
   })
 })
@@ -186,7 +186,7 @@ describeWithSynapse('private rooms of more than two', () => {
     }
   })
 
-  test('that there are already are closed too', async () => {
+  test('are closed too when they are there already', async () => {
     const synapse = await sharedSynapse()
     await using open = await MatrixEnv.start(synapse, { MATRIX_ALLOW_PRIVATE_ROOMS: 'true' })
     await using env = await MatrixEnv.start(synapse)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CLIENT, MatrixEnv, type MatrixUser, part } from '../../env/matrix.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { loginV2 } from '../../env/v2.ts'
+import { expectSequence, SEQUENCES } from '../friendship-puts.ts'
 
 const TYPE = 'org.decentraland.friendship'
 
@@ -15,9 +16,10 @@ interface StateEvent {
 
 describeWithSynapse('the state event of a friendship', () => {
   let env: MatrixEnv
+  let passed = 0
 
   beforeAll(async () => {
-    env = await MatrixEnv.start(await sharedSynapse())
+    env = await MatrixEnv.start(await sharedSynapse(), {}, { now: () => Date.now() + passed })
   })
   afterAll(() => env[Symbol.asyncDispose]())
 
@@ -81,7 +83,7 @@ describeWithSynapse('the state event of a friendship', () => {
   })
 
   test.each(['accept', 'reject', 'cancel', 'delete'])(
-    'that makes no sense is refused and written nowhere: %s',
+    'is refused and written nowhere when it makes no sense: %s',
     async type => {
       const { alice, roomId } = await env.pair()
       for (const key of ['', null, alice.userId]) {
@@ -107,7 +109,7 @@ describeWithSynapse('the state event of a friendship', () => {
     ['without a type', { message: 'Hi' }],
     ['with a message that is no text', { type: 'request', message: 1 }],
     ['with a message that is too long', { type: 'request', message: 'x'.repeat(2_001) }]
-  ])('%s is refused', async (_, body) => {
+  ])('is refused %s', async (_, body) => {
     const { alice, roomId } = await env.pair()
     const path = `${CLIENT}/rooms/${part(roomId)}/state/${TYPE}/`
     expect(await alice.rest.put(path, body)).toMatchObject({ status: 400, body: { errcode: 'M_BAD_JSON' } })
@@ -132,7 +134,7 @@ describeWithSynapse('the state event of a friendship', () => {
     expect((await act(bob, body.room_id, 'request')).status).toBe(200)
   })
 
-  test('is refused when one has blocked the other, who is told nothing more', async () => {
+  test('is refused when one has blocked the other, without saying who', async () => {
     const { alice, bob, roomId } = await env.pair()
     const { client } = await loginV2(env.env, bob)
     await client.blockUser(alice.address)
@@ -140,7 +142,17 @@ describeWithSynapse('the state event of a friendship', () => {
     expect(await eventsIn(alice, roomId)).toEqual([])
   })
 
-  test('asked for again after a lost answer is answered the same', async () => {
+  test.each(SEQUENCES)('sent again $title', async sequence => {
+    passed = 0
+    const { alice, bob, roomId } = await env.pair()
+    const path = `${CLIENT}/rooms/${part(roomId)}/state/${TYPE}`
+    const pass = (ms: number): void => {
+      passed += ms
+    }
+    await expectSequence(sequence, { alice, bob, path, userId: ({ address }) => env.userId(address), pass })
+  })
+
+  test('has the same answer when it is sent again after a lost answer', async () => {
     const { alice, roomId } = await env.pair()
     const first = await act(alice, roomId, 'request')
     const again = await act(alice, roomId, 'request')

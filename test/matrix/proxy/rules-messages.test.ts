@@ -25,7 +25,7 @@ describeWithSynapse('what is sent to a room', () => {
     }
   })
 
-  test('takes back nothing that is in it, of whoever it is', async () => {
+  test('takes back nothing that is in it, of either user', async () => {
     const { alice, bob, roomId } = await env.pair()
     const sent = await alice.rest.post(`${roomPath(roomId)}/send/m.room.message`, MESSAGE)
     const before = await timeline(alice, roomId)

@@ -46,7 +46,7 @@ describeWithSynapse('the room of two users', () => {
   ]
 
   describe('is made', () => {
-    test('once, whoever asks for it and however often', async () => {
+    test('once, for either user and however often it is requested', async () => {
       const [alice, bob] = await Promise.all([env.login(), env.login()])
       const create = (by: MatrixUser, other: MatrixUser, method = 'POST', path = 'createRoom') =>
         by.rest.send(method, `${CLIENT}/${path}`, { json: env.pairRoom(other) })

@@ -7,7 +7,7 @@ import { loginV2 } from '../../env/v2.ts'
 const MESSAGE = { msgtype: 'm.text', body: 'Hi' }
 const FORBIDDEN = { status: 403, body: { errcode: 'M_FORBIDDEN' } }
 
-describeWithSynapse('what users say about themselves', () => {
+describeWithSynapse('the settings of users', () => {
   let env: MatrixEnv
 
   beforeAll(async () => {
@@ -15,7 +15,7 @@ describeWithSynapse('what users say about themselves', () => {
   })
   afterAll(() => env[Symbol.asyncDispose]())
 
-  test('who takes private messages of friends only has none of others, also when they have asked', async () => {
+  test('private messages for friends only are refused to others, also when they have sent a request', async () => {
     const { alice, bob, roomId } = await env.pair()
     const send = (by: MatrixUser) => by.rest.post(`${CLIENT}/rooms/${part(roomId)}/send/m.room.message`, MESSAGE)
     const { client } = await loginV2(env.env, bob)
@@ -30,7 +30,7 @@ describeWithSynapse('what users say about themselves', () => {
     expect((await send(alice)).status).toBe(200)
   })
 
-  test('a user sets nobody’s presence but their own', async () => {
+  test('presence is set by its user alone', async () => {
     const { alice, bob } = await env.pair()
     const status = { presence: 'online', status_msg: '{"realm":{"serverName":"a","layer":"b"}}' }
     const path = (user: MatrixUser) => `${CLIENT}/presence/${part(user.userId)}/status`

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { FakeHomeserver, sendJson } from '../../env/fake-homeserver.ts'
 import { CLIENT, MatrixEnv } from '../../env/matrix.ts'
 import { until } from '../../env/until.ts'
-import { inFront, NARROW } from './in-front.ts'
+import { SMALL_LIMITS, startWithFakeHomeserver } from './fake-homeserver-env.ts'
 
-const { homeserver, env, alice, received } = await inFront(NARROW)
+const { homeserver, env, alice, received } = await startWithFakeHomeserver(SMALL_LIMITS)
 
 describe('what takes its time', () => {
   test('a large body passes while it is still being sent', async () => {
@@ -114,7 +114,7 @@ describe('what takes its time', () => {
     expect((await poll).status).toBe(503)
   })
 
-  test('a homeserver that is away is said to be', async () => {
+  test('the log says that a homeserver is away', async () => {
     const away = await FakeHomeserver.start()
     await using behind = await MatrixEnv.start(away)
     const { rest } = await behind.login()

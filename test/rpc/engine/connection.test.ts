@@ -29,7 +29,7 @@ class Bench {
       wire: {
         send: frame => this.sent.push(parseFrame(frame)),
         bufferedAmount: () => this.buffered,
-        close: (code, reason) => {
+        close: ({ code, reason }) => {
           this.closings.push({ code, reason })
           this.connection.end()
         }

@@ -1,7 +1,7 @@
 import { SocialError } from '../../../src/domain/errors.ts'
 import type { HandshakeHeaders } from '../../../src/rpc/engine/handshake.ts'
 import type { RpcLimits } from '../../../src/rpc/engine/limits.ts'
-import type { RpcObserver, Session, SocketEnd } from '../../../src/rpc/engine/service.ts'
+import type { EndedCall, RpcObserver, Session, SocketEnd } from '../../../src/rpc/engine/service.ts'
 import { SocketServer } from '../../../src/rpc/engine/socket-server.ts'
 import { echoService, Inside } from './echo-service.ts'
 
@@ -21,7 +21,7 @@ export const LIMITS: RpcLimits = {
   ackMs: 60_000
 }
 
-/** Writes down what it is told. */
+/** Records what the engine reports. */
 export class Observed implements RpcObserver {
   open = 0
   readonly closed: number[] = []
@@ -41,7 +41,7 @@ export class Observed implements RpcObserver {
     this.ends.push(end)
   }
 
-  call(procedure: string, code: string, _durationMs: number, bytesIn: number, bytesOut: number): void {
+  callEnded({ procedure, code, bytesIn, bytesOut }: EndedCall): void {
     this.calls.push({ procedure, code, bytesIn, bytesOut })
   }
 }

@@ -21,7 +21,7 @@ const cases: [string, SocketEnd, Partial<RpcLimits>, Offence][] = [
   ['is one too many', 1013, { connections: 0 }, () => {}]
 ]
 
-it.each(cases)('a socket that %s is told as %s', async (_, end, limits, offend) => {
+it.each(cases)('a socket that %s is reported as %s', async (_, end, limits, offend) => {
   await using engine = await Engine.start(limits)
   using client = await RawClient.open(engine.url)
   offend(client)
@@ -29,7 +29,7 @@ it.each(cases)('a socket that %s is told as %s', async (_, end, limits, offend) 
   expect(engine.observed.ends).toEqual([end])
 })
 
-it('a stop is told of every socket', async () => {
+it('a stop reports the end of every socket', async () => {
   await using engine = await Engine.start()
   using one = await RawClient.open(engine.url)
   using other = await RawClient.open(engine.url)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { paced } from '../../env/pace.ts'
 import { until } from '../../env/until.ts'
 import { Bystander, RawClient } from './clients.ts'
 import { Engine } from './engine.ts'
@@ -135,7 +136,8 @@ describe('the handshake of v2', () => {
 })
 
 describe('the handshake deadline', () => {
-  const handshakeMs = 150
+  // Long enough for what has to be said before it is over.
+  const handshakeMs = paced(150)
 
   it('closes a socket that says nothing with 3004', async () => {
     await using engine = await Engine.start({ handshakeMs })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, it } from 'vitest'
+import { paced } from '../../env/pace.ts'
 import { until } from '../../env/until.ts'
 import { RawClient } from './clients.ts'
 import { Engine } from './engine.ts'
@@ -70,7 +71,7 @@ it('a client that does not acknowledge what it was sent is not waited for', asyn
   await until(() => client.frames.length === 2, 'an element is sent')
   const from = performance.now()
   await engine.server.stop({ graceMs: 60_000 })
-  expect(performance.now() - from).toBeLessThan(10_000)
+  expect(performance.now() - from).toBeLessThan(paced(10_000))
   expect((await client.closed).code).toBe(1001)
 })
 
@@ -82,7 +83,7 @@ it('a call that does not come to its end is not waited for longer than the grace
   await until(() => engine.inside.waiting.length === 1, 'the call is open')
   const from = performance.now()
   await engine.server.stop({ graceMs: 200 })
-  expect(performance.now() - from).toBeLessThan(2000)
+  expect(performance.now() - from).toBeLessThan(paced(2_000))
   expect((await client.closed).code).toBe(1001)
 })
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { CLOSE, type CloseReason } from '../../../src/rpc/engine/close-codes.ts'
 import { FrameWriter } from '../../../src/rpc/engine/frame-writer.ts'
 import { OpenCall } from '../../../src/rpc/engine/open-call.ts'
 import { OutgoingStream } from '../../../src/rpc/engine/outgoing-stream.ts'
@@ -13,7 +14,7 @@ class Bench {
   readonly sent: string[] = []
   readonly closings: Closing[] = []
   readonly stream: OutgoingStream<unknown>
-  readonly channel: FrameWriter
+  readonly writer: FrameWriter
   asked = 0
   ended = 0
   released = 0
@@ -25,12 +26,12 @@ class Bench {
     const wire = {
       send: (frame: Uint8Array) => this.sent.push(shown(frame)),
       bufferedAmount: () => 0,
-      close: (code: number, reason: string) => {
+      close: ({ code, reason }: CloseReason) => {
         this.closings.push({ code, reason })
         this.stream.end()
       }
     }
-    this.channel = new FrameWriter(wire, 1_000_000)
+    this.writer = new FrameWriter(wire, 1_000_000)
     const iterator: AsyncIterator<Uint8Array> = {
       next: () => {
         this.asked++
@@ -50,7 +51,7 @@ class Bench {
       ended: () => this.ended++,
       released: () => this.released++
     }
-    this.stream = new OutgoingStream(call, iterator, this.channel, owner, ACK_MS)
+    this.stream = new OutgoingStream({ call, iterator, writer: this.writer, owner, ackMs: ACK_MS })
     this.stream.start()
   }
 
@@ -67,7 +68,7 @@ class Bench {
   }
 
   async acknowledge(sequence: number): Promise<void> {
-    this.channel.framesHeard++
+    this.writer.framesReceived++
     this.stream.acknowledge(sequence)
     await vi.advanceTimersByTimeAsync(0)
   }
@@ -208,7 +209,7 @@ describe('the deadline of an acknowledgement', () => {
     await bench.acknowledge(0)
     await bench.give('two')
     await vi.advanceTimersByTimeAsync(ACK_MS / 2)
-    bench.channel.framesHeard++
+    bench.writer.framesReceived++
     await vi.advanceTimersByTimeAsync(ACK_MS / 2)
     expect(bench.closings).toEqual([])
     expect(bench.sent.at(-1)).toBe('SocialError: The stream was not acknowledged in time')
@@ -231,12 +232,12 @@ it('nothing is sent after a close, and a close happens once', () => {
   const done: string[] = []
   const wire = {
     send: () => done.push('send'),
-    close: (code: number) => done.push(`close ${code}`),
+    close: ({ code }: CloseReason) => done.push(`close ${code}`),
     bufferedAmount: () => 0
   }
-  const channel = new FrameWriter(wire, 1000)
-  channel.close(1008, '')
-  channel.write(createPort(1))
-  channel.close(1013, '')
+  const writer = new FrameWriter(wire, 1000)
+  writer.close(CLOSE.notAcknowledged)
+  writer.write(createPort(1))
+  writer.close(CLOSE.notRead)
   expect(done).toEqual(['close 1008'])
 })

@@ -25,8 +25,8 @@ const CASE: Record<string, string> = {
   invalid_request: 'badRequestError'
 }
 
-describe('the hand-written codec and one that is made from the definition agree', () => {
-  it('on a heartbeat', () => {
+describe('the hand-written codec', () => {
+  it('agrees with the definition on a heartbeat', () => {
     const payload = fc.record({ position, authToken: fc.record({ synapseToken: fc.string() }) }, { requiredKeys: [] })
     fc.assert(
       fc.property(payload, payload => {
@@ -40,7 +40,7 @@ describe('the hand-written codec and one that is made from the definition agree'
     )
   })
 
-  it('on a heartbeat with fields of a later definition', () => {
+  it('agrees with the definition on a heartbeat with fields of a later one', () => {
     const later = Buffer.from([0x32, 2, 1, 2, 0x38, 7, 0x45, 1, 2, 3, 4])
     const known = CODECS.positionPayload.encode({ position: { x: '1' } }).finish()
     expect(positionHeartbeat.requestType.decode(Buffer.concat([later, known])).position).toEqual({ x: '1' })
@@ -48,7 +48,7 @@ describe('the hand-written codec and one that is made from the definition agree'
     expect(positionHeartbeat.requestType.decode(nested).position).toEqual({ x: '1' })
   })
 
-  it('on the answer to it', () => {
+  it('agrees with the definition on the answer to a heartbeat', () => {
     fc.assert(
       fc.property(position, position => {
         const bytes = positionHeartbeat.responseType.encode({ position }).finish()
@@ -64,7 +64,7 @@ describe('the hand-written codec and one that is made from the definition agree'
     )
   })
 
-  it('on updates', () => {
+  it('agrees with the definition on updates', () => {
     const { encode } = subscribeFriendshipPresenceUpdates.responseType
     fc.assert(
       fc.property(fc.array(position), positions => {

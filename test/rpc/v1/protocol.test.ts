@@ -33,7 +33,7 @@ describeEachDatabase('FriendshipsService', kind => {
   }
 
   describe('a friendship over the published client', () => {
-    it('is asked for, seen, accepted and listed by both', async () => {
+    it('is requested, seen, accepted and listed by both', async () => {
       const [alice, bob] = await two()
       const [toAlice, toBob] = [await env.updates(alice), await env.updates(bob)]
 
@@ -54,7 +54,7 @@ describeEachDatabase('FriendshipsService', kind => {
       expect(await alice.client.getRequestEvents()).toMatchObject({ incoming: { total: 0 }, outgoing: { total: 0 } })
     })
 
-    it('is canceled, rejected and deleted, and the other is told', async () => {
+    it('is canceled, rejected and deleted, and the other gets each update', async () => {
       const [alice, bob] = await two()
       const [toAlice, toBob] = [await env.updates(alice), await env.updates(bob)]
       await alice.client.requestFriendship(bob.address)
@@ -92,8 +92,8 @@ describeEachDatabase('FriendshipsService', kind => {
     })
   })
 
-  describe('what is refused', () => {
-    it('is refused in the words of the first implementation', async () => {
+  describe('the service', () => {
+    it('refuses transitions in the words of the first implementation', async () => {
       const [alice, bob] = await two()
       const transition = new SocialClientBadRequestError('Invalid friendship event update transition')
       const actor = (action: string) =>
@@ -107,7 +107,7 @@ describeEachDatabase('FriendshipsService', kind => {
       await expect(alice.client.removeFriend(bob.address)).rejects.toEqual(transition)
     })
 
-    it('is whoever has no token, before anything else is looked at', async () => {
+    it('refuses a call without a token before it reads anything else', async () => {
       const anonymous = await anonymously(env)
       const refused = {
         response: { $case: 'unauthorizedError', unauthorizedError: { message: '`auth_token` was not provided' } }
@@ -122,7 +122,7 @@ describeEachDatabase('FriendshipsService', kind => {
       ['a NUL', `0x${'a'.repeat(39)}\0`],
       ['an emoji', `0x${'a'.repeat(39)}😀`],
       ['another kind of Matrix id', '#room:decentraland.org']
-    ])('is %s in the place of an address', async (_, address) => {
+    ])('refuses %s in the place of an address', async (_, address) => {
       const alice = await env.login()
       for (const call of [
         () => alice.client.requestFriendship(address),
@@ -133,7 +133,7 @@ describeEachDatabase('FriendshipsService', kind => {
       }
     })
 
-    it('is to act upon oneself, in any letter case', async () => {
+    it('refuses an action upon oneself, in any letter case', async () => {
       const alice = await env.login()
       for (const self of [
         alice.address,
@@ -145,7 +145,7 @@ describeEachDatabase('FriendshipsService', kind => {
       expect(await alice.client.getRequestEvents()).toMatchObject({ outgoing: { total: 0 } })
     })
 
-    it('is a token that nobody has, also as the first element of a stream', async () => {
+    it('refuses a token that nobody has, also as the first element of a stream', async () => {
       const alice = await env.login()
       await fetch(`${env.app.httpUrl}/_matrix/client/r0/logout`, { method: 'POST' }) // without a token: nothing happens
       await logoutAll(env, alice)
@@ -154,7 +154,7 @@ describeEachDatabase('FriendshipsService', kind => {
       await expect(alice.client.getRequestEvents()).rejects.toThrow('Invalid access token')
     })
 
-    it('is a request too many, exactly', async () => {
+    it('refuses exactly the requests beyond the limit', async () => {
       const alice = await env.login()
       const targets = await Promise.all(Array.from({ length: 70 }, () => createWallet()))
       const results = await Promise.allSettled(targets.map(({ address }) => alice.client.requestFriendship(address)))
@@ -197,7 +197,7 @@ describeEachDatabase('FriendshipsService', kind => {
       expect((await bob.client.getRequestEvents())?.incoming?.items[0]?.message).toBe(message)
     })
 
-    it('of more than 2,000 characters is refused', async () => {
+    it('is refused when it has more than 2,000 characters', async () => {
       const [alice, bob] = await two()
       for (const message of ['x'.repeat(2001), 'y'.repeat(10_000)]) {
         await expect(alice.client.requestFriendship(bob.address, message)).rejects.toThrow('at most 2000 characters')
@@ -206,7 +206,7 @@ describeEachDatabase('FriendshipsService', kind => {
   })
 
   describe('the same action, sent again', () => {
-    it('has the same answer within ten seconds, and is told once', async () => {
+    it('has the same answer within ten seconds, and causes one update', async () => {
       const [alice, bob] = await two()
       const toBob = await env.updates(bob)
       const first = await alice.client.requestFriendship(bob.address, 'hi')

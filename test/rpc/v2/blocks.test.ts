@@ -33,8 +33,8 @@ const blockUpdates = (user: V2User) => listen(env, user.address, user.client.sub
 
 const user = ({ address }: Wallet) => ({ user: { address } })
 
-describe('for who is blocked on v1', () => {
-  it('a friendship is deleted, and a new request forbidden both ways in the same words', async () => {
+describe('a block, for the blocked user on v1', () => {
+  it('deletes a friendship, and forbids a new request both ways in the same words', async () => {
     const { blocker, other, others } = await two()
     await befriend(blocker, others)
     const toOther = await env.updates(other)
@@ -55,7 +55,7 @@ describe('for who is blocked on v1', () => {
   it.each([
     ['sent', ({ blocker, other }: Two) => other.client.requestFriendship(blocker.address), [], 'reject'],
     ['received', ({ blocker, other }: Two) => blocker.client.requestFriendship(other.address), ['request'], 'cancel']
-  ])('a request that they %s is gone, as if it had come to its end without a block', async (_, ask, before, end) => {
+  ])('ends a request that the blocking user %s, as if there were no block', async (_, ask, before, end) => {
     const users = await two()
     const { blocker, other, others } = users
     const toOther = await env.updates(other)
@@ -72,7 +72,7 @@ describe('for who is blocked on v1', () => {
     }
   })
 
-  it('there is nothing to see when there was nothing between the two, nor of the end of a block', async () => {
+  it('is not seen when there was nothing between the two, and its end never is', async () => {
     const { blocker, other } = await two()
     const toOther = await env.updates(other)
     await blocker.client.blockUser(other.address)
@@ -84,8 +84,8 @@ describe('for who is blocked on v1', () => {
   })
 })
 
-describe('for who is blocked on v2', () => {
-  it('there is the update of a block, also by a stranger', async () => {
+describe('a block, for the blocked user on v2', () => {
+  it('is an update, also by a stranger', async () => {
     const [alice, bob] = [await loginV2(env), await loginV2(env)]
     const [friendships, blocks] = [await friendUpdates(bob), await blockUpdates(bob)]
     await alice.client.blockUser(bob.address)
@@ -93,7 +93,7 @@ describe('for who is blocked on v2', () => {
     expect(await blocks.next()).toEqual({ address: alice.address, isBlocked: true })
   })
 
-  it('a block that is there already is told once and keeps its time, in any letter case', async () => {
+  it('causes one update and keeps its time when it is repeated, in any letter case', async () => {
     const [alice, bob] = [await loginV2(env), await loginV2(env)]
     const [friendships, blocks] = [await friendUpdates(bob), await blockUpdates(bob)]
     const first = await alice.client.blockUser(bob.address)
@@ -109,7 +109,7 @@ describe('for who is blocked on v2', () => {
     expect(friendships.items).toEqual([])
   })
 
-  it('an unblock of somebody who is not blocked changes nothing, and nobody is told', async () => {
+  it('changes nothing when it is lifted without being there, and causes no update', async () => {
     const [alice, bob] = [await loginV2(env), await loginV2(env)]
     await befriend(alice, bob)
     const blocks = await blockUpdates(bob)
@@ -122,7 +122,7 @@ describe('for who is blocked on v2', () => {
     expect(await blocks.next()).toEqual({ address: alice.address, isBlocked: true })
   })
 
-  it('an unblock restores nothing, and either may ask again', async () => {
+  it('restores nothing when it is lifted, and either user may request again', async () => {
     const [alice, bob] = [await loginV2(env), await loginV2(env)]
     await befriend(alice, bob)
     await alice.client.blockUser(bob.address)
@@ -132,7 +132,7 @@ describe('for who is blocked on v2', () => {
     expect((await alice.client.getFriends()).friends).toHaveLength(1)
   })
 
-  it('the other is offline from then on', async () => {
+  it('makes the blocking user offline from then on', async () => {
     const [alice, bob] = [await loginV2(env), await loginV2(env)]
     await befriend(alice, bob)
     const comings = await Promise.all(
@@ -149,7 +149,7 @@ describe('for who is blocked on v2', () => {
   })
 })
 
-describe('two of whom one blocks the other', () => {
+describe('two users of whom one blocks the other', () => {
   it('have no friends in common, on v1, v2 and REST', async () => {
     const { blocker, other, others } = await two()
     const carol = await loginV2(env)

@@ -6,6 +6,7 @@ import {
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { describe, expect, it } from 'vitest'
 import { SETTINGS } from '../../../src/config/settings.ts'
+import { CLOSE } from '../../../src/rpc/engine/close-codes.ts'
 
 const text = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
 const quoted = new Set([...text.matchAll(/`([^`\n]+)`/g)].map(([, words]) => words))
@@ -30,13 +31,11 @@ describe('the documentation of the protocol', () => {
     expect(names.filter((name = '') => !(name in SETTINGS))).toEqual([])
   })
 
-  it('has every code with which the sources close a socket', () => {
-    const sources = ['frame-writer', 'connection', 'handshake', 'outgoing-stream', 'socket-server', 'socket-session']
-    const codes = sources.flatMap(name => {
-      const source = readFileSync(new URL(`../../../src/rpc/engine/${name}.ts`, import.meta.url), 'utf8')
-      return [...source.matchAll(/(?:close\(|code: )([13]0\d\d)\b/g)].map(([, code]) => code)
-    })
-    expect(new Set(codes).size).toBeGreaterThan(8)
-    for (const code of codes) expect(text).toContain(`| ${code} |`)
+  it('has every reason for which a socket is closed, and no other', () => {
+    const [, table = ''] = /^\| close code \|.*\n\|[-|]+\|\n((?:\|.*\n)+)/m.exec(text) ?? []
+    const rows = [...table.matchAll(/^\| (\d+) \|(.*?)\| (.*) \|$/gm)]
+    expect(rows.map(([, code, reason = '', when]) => ({ code: Number(code), reason: reason.trim(), when }))).toEqual(
+      Object.values(CLOSE)
+    )
   })
 })

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import {
   PaginatedFriendsProfilesResponse,
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../../demo/wallet.ts'
 import { startEthereumNode } from '../../auth/ethereum-node.ts'
 import type { Env } from '../../env/app.ts'
+import { listenOnFreePort } from '../../env/ports.ts'
 import { startService } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
 import { connectivity, connectV2, handshakeOf, listen, loginV2, type Signed } from '../../env/v2.ts'
@@ -184,9 +183,7 @@ describe('while the handshake is verified', () => {
   })
   beforeAll(async () => {
     node = await startEthereumNode(() => ({ result: `0x1626ba7e${'0'.repeat(56)}` }))
-    gatekeeper.listen(0, '127.0.0.1')
-    await once(gatekeeper, 'listening')
-    const { port } = gatekeeper.address() as AddressInfo
+    const port = await listenOnFreePort(gatekeeper)
     const settings = { ETHEREUM_RPC_URL: `http://127.0.0.1:${port}`, ETHEREUM_TIMEOUT: '30s', PRESENCE_GRACE: '0ms' }
     slow = await startService(settings)
   })
@@ -229,10 +226,10 @@ describe('while the handshake is verified', () => {
     await expectAnswers(client)
   })
 
-  it('a socket that closes leaves nothing behind: nobody is told that its user was there', async () => {
+  it('a socket that closes leaves nothing behind: its user never was online', async () => {
     const watcher = await loginV2(slow)
-    const told = await listen(slow, watcher.address, watcher.client.subscribeToFriendConnectivityUpdates())
-    const state = async () => connectivity(await told.next()).slice(CONTRACT.length + 1)
+    const updates = await listen(slow, watcher.address, watcher.client.subscribeToFriendConnectivityUpdates())
+    const state = async () => connectivity(await updates.next()).slice(CONTRACT.length + 1)
     await watcher.client.requestFriendship(CONTRACT)
     {
       using client = await RawClient.open(slow.app.rpcUrl)
@@ -254,14 +251,14 @@ describe('while the handshake is verified', () => {
 
     using patient = await RawClient.open(slow.app.rpcUrl)
     patient.send(headers())
-    await until(() => told.items.length > 0, 'somebody is online')
+    await until(() => updates.items.length > 0, 'somebody is online')
     patient.socket.close()
     const last = await loginV2(slow)
     await last.client.requestFriendship(watcher.address)
     await watcher.client.acceptFriendshipRequest(last.address)
     const states: string[] = []
     const all = [`${CONTRACT} offline`, `${last.address} online`]
-    while (!all.every(state => states.includes(state))) states.push(connectivity(await told.next()))
+    while (!all.every(state => states.includes(state))) states.push(connectivity(await updates.next()))
     expect(states.filter(state => state.startsWith(CONTRACT))).toEqual([`${CONTRACT} online`, `${CONTRACT} offline`])
   })
 })

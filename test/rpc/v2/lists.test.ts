@@ -16,7 +16,7 @@ const NONSENSE = [
   { limit: -(2 ** 31), offset: -(2 ** 31) }
 ]
 
-describe('requests and blocks', () => {
+describe('lists of requests and blocks', () => {
   let env: Env
   let alice: V2Device
   beforeAll(async () => {
@@ -51,21 +51,21 @@ describe('requests and blocks', () => {
     expect(await requests(7, 20)).toMatchObject({ friends: { length: 7, 0: someone(183) }, total: 203, page: 3 })
   })
 
-  it('of blocks, in pages of 200', async () => {
+  it('come in pages of 200 when they are of blocks', async () => {
     expect(await blocked()).toMatchObject({ friends: { length: 200 }, total: 203, page: 1 })
     expect(await blocked(2 ** 31 - 1)).toMatchObject({ friends: { length: 200 }, total: 203, page: 1 })
     expect((await blocked(200, 200)).page).toBe(2)
     expect((await alice.service.getBlockingStatus({})).blockedUsers).toHaveLength(203)
   })
 
-  it('that make no sense are answered like none', async () => {
+  it('ignore a page that makes no sense', async () => {
     for (const { limit, offset } of NONSENSE) {
       expect(await requests(limit, offset)).toEqual(await requests())
       expect(await blocked(limit, offset)).toEqual(await blocked())
     }
   })
 
-  it('beyond the end are empty', async () => {
+  it('are empty beyond the end', async () => {
     expect(await requests(100, 300)).toEqual({ friends: [], total: 203, page: 4 })
     expect(await requests(1, 2 ** 31 - 1)).toEqual({ friends: [], total: 203, page: 100_001 })
     expect(await blocked(200, 100_000)).toEqual({ friends: [], total: 203, page: 501 })

@@ -49,13 +49,13 @@ const befriend = async (a: V2User, b: V2User) => {
 it('everybody is shown with name and picture, in every answer and update', async () => {
   const [alice, bob] = [await loginV2(env), await loginV2(env)]
   const toBob = await listen(env, bob.address, bob.client.subscribeToFriendshipUpdates())
-  const comings = await listen(env, bob.address, bob.client.subscribeToFriendConnectivityUpdates())
+  const changes = await listen(env, bob.address, bob.client.subscribeToFriendConnectivityUpdates())
   expect((await alice.client.requestFriendship(bob.address)).friend).toEqual(shown(bob.address))
   expect((await toBob.next()).request?.friend).toEqual(shown(alice.address))
   expect((await bob.client.getPendingFriendshipRequests()).requests[0]?.friend).toEqual(shown(alice.address))
   expect((await alice.client.getSentFriendshipRequests()).requests[0]?.friend).toEqual(shown(bob.address))
   expect((await bob.client.acceptFriendshipRequest(alice.address)).friend).toEqual(shown(alice.address))
-  expect((await comings.next()).friend).toEqual(shown(alice.address))
+  expect((await changes.next()).friend).toEqual(shown(alice.address))
   expect((await alice.client.getFriends()).friends).toEqual([shown(bob.address)])
   const carol = await loginV2(env)
   await befriend(carol, alice)
@@ -67,7 +67,7 @@ it('everybody is shown with name and picture, in every answer and update', async
   expect((await alice.client.unblockUser(bob.address)).profile).toEqual(shown(bob.address))
 })
 
-it('what is shown is counted, and so is how often it had to be asked for', async () => {
+it('profiles that are shown are counted, and so are the calls that they take', async () => {
   const count = (series: string): Promise<number> => metric(env.app.httpUrl, METRICS_TOKEN, series)
   const counts = () =>
     Promise.all([
@@ -83,7 +83,7 @@ it('what is shown is counted, and so is how often it had to be asked for', async
   expect(await counts()).toEqual([hits! + 1, misses! + 1, calls! + 1])
 })
 
-it('who has no profile can be blocked, asked and listed all the same', async () => {
+it('a user without a profile can be blocked, requested and listed all the same', async () => {
   catalyst.onCall = () => []
   const alice = await loginV2(env)
   const [nobody, noOne] = [(await createWallet()).address, (await createWallet()).address]
@@ -104,7 +104,7 @@ describe('a Catalyst that takes its time', () => {
     }
   }
 
-  it('is asked about updates that wait in one go, and they come in their order', async () => {
+  it('is called once for the updates that wait, and they come in their order', async () => {
     const alice = await loginV2(env)
     const toAlice = await listen(env, alice.address, alice.client.subscribeToFriendshipUpdates())
     const senders: V2Device[] = []
@@ -131,7 +131,7 @@ describe('a Catalyst that takes its time', () => {
     expect(catalyst.calls.length - asked).toBeLessThan(others.length / 2)
   })
 
-  it('is asked about friends that are online in one go', async () => {
+  it('is called once for all friends who are online', async () => {
     const alice = await env.login()
     const friends = await Promise.all(Array.from({ length: 20 }, () => env.login()))
     for (const friend of friends) {
@@ -140,10 +140,12 @@ describe('a Catalyst that takes its time', () => {
     }
     const asked = catalyst.calls.length
     const { client } = await loginV2(env, alice)
-    const comings = await listen(env, alice.address, client.subscribeToFriendConnectivityUpdates())
-    const told = []
-    for (const _ of friends) told.push((await comings.next()).friend)
-    expect(told).toEqual(friends.map(({ address }) => shown(address)).sort((a, b) => (a.address < b.address ? -1 : 1)))
+    const changes = await listen(env, alice.address, client.subscribeToFriendConnectivityUpdates())
+    const received = []
+    for (const _ of friends) received.push((await changes.next()).friend)
+    expect(received).toEqual(
+      friends.map(({ address }) => shown(address)).sort((a, b) => (a.address < b.address ? -1 : 1))
+    )
     expect(catalyst.calls.length - asked).toBe(1)
   })
 })
@@ -153,11 +155,11 @@ it('a Catalyst that hangs holds up nothing beyond the deadline', async () => {
   catalyst.onCall = () => undefined
   const [alice, bob] = [await loginV2(slow), await loginV2(slow)]
   const toBob = await listen(slow, bob.address, bob.client.subscribeToFriendshipUpdates())
-  const comings = await listen(slow, bob.address, bob.client.subscribeToFriendConnectivityUpdates())
+  const changes = await listen(slow, bob.address, bob.client.subscribeToFriendConnectivityUpdates())
   expect((await alice.client.requestFriendship(bob.address)).friend).toEqual(bare(bob.address))
   expect((await toBob.next()).request?.friend).toEqual(bare(alice.address))
   expect((await bob.client.acceptFriendshipRequest(alice.address)).friend).toEqual(bare(alice.address))
-  expect((await comings.next()).friend).toEqual(bare(alice.address))
+  expect((await changes.next()).friend).toEqual(bare(alice.address))
   expect((await bob.client.getFriends()).friends).toEqual([bare(alice.address)])
   await alice.client.blockUser(bob.address)
   expect((await alice.client.getBlockedUsers()).profiles).toMatchObject([bare(bob.address)])

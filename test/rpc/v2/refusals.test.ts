@@ -54,20 +54,20 @@ function asking(device: V2Device, address: string): [name: string, answer: () =>
 
 const textOf = (error: Error): string => error.message.replace('RemoteError: ', '')
 
-describe('in the place of a user', () => {
+describe('a call about a user', () => {
   it.each([
     ['41 digits', `0x${'a'.repeat(41)}`],
     ['a NUL', `0x${'a'.repeat(39)}\0`],
     ['an emoji', `0x${'a'.repeat(39)}😀`],
     ['a Matrix id', `@0x${'a'.repeat(40)}:decentraland.org`],
     ['SQL', "0x' or true --"]
-  ])('%s is refused', async (_, address) => {
+  ])('is refused with %s in the place of an address', async (_, address) => {
     for (const [name, answer] of asking(alice, address)) {
       expect([name, await answer()]).toEqual([name, invalidRequest('`user` is not an Ethereum address')])
     }
   })
 
-  it('nobody is refused', async () => {
+  it('is refused when it names nobody', async () => {
     const missing = invalidRequest('`user` was not provided')
     for (const [name, answer] of asking(alice, '')) expect([name, await answer()]).toEqual([name, missing])
     const { service } = alice
@@ -77,7 +77,7 @@ describe('in the place of a user', () => {
     expect((await service.upsertFriendship({ action: accept })).response).toEqual(missing)
   })
 
-  it('oneself is refused, in any letter case', async () => {
+  it('is refused when it names the caller, in any letter case', async () => {
     const { address } = alice
     const yourself = [
       invalidRequest('You cannot act upon yourself'),
@@ -94,7 +94,7 @@ describe('in the place of a user', () => {
 })
 
 describe('an action', () => {
-  it('that is not possible is refused in the words of the first implementation', async () => {
+  it('is refused in the words of the first implementation when it is not possible', async () => {
     const transition = invalidAction('Invalid friendship event update transition')
     const actor = (action: string) => invalidAction(`Invalid acting user for friendship event update ${action}`)
     const response = async (device: V2Device, action: FriendshipAction, other: V2Device) =>
@@ -115,19 +115,19 @@ describe('an action', () => {
     }
   })
 
-  it('that nobody knows is refused', async () => {
+  it('is refused when it is unknown', async () => {
     const none = invalidRequest('No known action was provided')
     expect((await alice.service.upsertFriendship({})).response).toEqual(none)
   })
 
-  it('with too long a message is refused', async () => {
+  it('is refused with too long a message', async () => {
     for (const message of ['x'.repeat(2001), 'é'.repeat(10_000)]) {
       const answer = await act(alice, 'request', bob.address, message)
       expect(answer.response).toEqual(invalidRequest('A message has at most 2000 characters'))
     }
   })
 
-  it('over a limit is refused, and a block never', async () => {
+  it('is refused over a limit, unless it is a block', async () => {
     const erin = await connectV2(env)
     const wallets = await Promise.all(Array.from({ length: 6 }, () => createWallet()))
     const answers = await Promise.all(wallets.map(({ address }) => act(erin, 'request', address)))
@@ -141,7 +141,7 @@ describe('an action', () => {
     expect((await erin.service.getSentFriendshipRequests({})).paginationData?.total).toBe(0)
   })
 
-  it('sent again has the same answer and is told once, whatever the letter case', async () => {
+  it('has the same answer when it is repeated, and causes one update, in any letter case', async () => {
     const [dave, erin] = [await connectV2(env), await connectV2(env)]
     const toErin = await listen(env, erin.address, erin.service.subscribeToFriendshipUpdates({}))
     const spellings = [erin.address, erin.address.toUpperCase().replace('0X', '0x'), erin.address.toUpperCase()]
@@ -157,7 +157,7 @@ describe('an action', () => {
 })
 
 describe('settings', () => {
-  it('of a value that nobody knows are refused, and nothing changes', async () => {
+  it('are refused with an unknown value, and nothing changes', async () => {
     const { service } = alice
     for (const value of [2, 99, -1]) {
       for (const name of ['privateMessagesPrivacy', 'blockedUsersMessagesVisibility', 'showSituationReactions']) {
@@ -175,7 +175,7 @@ describe('settings', () => {
     })
   })
 
-  it('of others are told for up to 50 at once', async () => {
+  it('of up to 50 others are answered at once', async () => {
     const ask = async (count: number) => {
       const user = Array.from({ length: count }, (_, at) => ({ address: `0x${String(at).padStart(40, '0')}` }))
       return (await bob.service.getPrivateMessagesSettings({ user })).response
@@ -258,7 +258,7 @@ describe('bytes that are no request', () => {
 })
 
 describeWithPostgres('when the database fails', () => {
-  it('every method answers an internal error that says nothing, and recovers', async () => {
+  it('every method answers a mute internal error, and recovers', async () => {
     const url = await freshPostgres()
     await using broken = await Env.start({ DATABASE_URL: url }, { logger: silent })
     const dave = await connectV2(broken)
@@ -287,8 +287,8 @@ describeWithPostgres('when the database fails', () => {
     expect(await remote(service.getMutualFriends({ user }))).toBe('Internal error')
     expect(await remote(service.getBlockedUsers({}))).toBe('Internal error')
     expect(await remote(service.getBlockingStatus({}))).toBe('Internal error')
-    const comings = service.subscribeToFriendConnectivityUpdates({})[Symbol.asyncIterator]()
-    expect(await remote(comings.next())).toBe('Internal error')
+    const changes = service.subscribeToFriendConnectivityUpdates({})[Symbol.asyncIterator]()
+    expect(await remote(changes.next())).toBe('Internal error')
     await rename('_away', '')
     expect((await act(dave, 'request', bob.address)).response?.$case).toBe('accepted')
     await database.end()

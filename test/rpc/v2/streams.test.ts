@@ -38,17 +38,19 @@ async function open(wallet: Wallet): Promise<{ client: RawClient; ids: Record<st
 it('every stream ends with its socket, however that ends', async () => {
   for (const end of ['close', 'terminate'] as const) {
     const wallet = await createWallet()
+    const others = await env.openStreams()
     const { client, ids } = await open(wallet)
     for (const [at, name] of STREAMS.entries()) client.send(request(3 + at, 1, ids[name] ?? 0))
-    await until(() => env.app.subscribers(wallet.address) === 3, 'the streams are open')
+    await until(async () => (await env.openStreams()) === others + 3, 'the streams are open')
     client.socket[end]()
-    await until(() => env.app.subscribers(wallet.address) === 0, 'the streams are gone')
+    await until(async () => (await env.openStreams()) === others, 'the streams are gone')
   }
 })
 
 it('a stream that is not read is ended when too much waits, and the others go on', async () => {
   const wallet = await createWallet()
   const { client, ids } = await open(wallet)
+  const others = await env.openStreams()
   const [stuck, read] = [3, 4]
   client.send(request(stuck, 1, ids['SubscribeToFriendshipUpdates'] ?? 0))
   expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: stuck })
@@ -56,7 +58,7 @@ it('a stream that is not read is ended when too much waits, and the others go on
   client.send(request(read, 1, ids['SubscribeToBlockUpdates'] ?? 0))
   expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: read })
   client.send(ack(read, 1, 0))
-  await until(() => env.app.subscribers(wallet.address) === 2, 'the streams are open')
+  await until(async () => (await env.openStreams()) === others + 2, 'the streams are open')
 
   // What is on its way, what is asked for ahead, and what waits.
   const user = { address: wallet.address }
@@ -76,7 +78,7 @@ it('a stream that is not read is ended when too much waits, and the others go on
     await bob.service.upsertFriendship({ action: { $case: 'request', request: { user } } })
     await bob.service.upsertFriendship({ action: { $case: 'cancel', cancel: { user } } })
   }
-  await until(() => env.app.subscribers(wallet.address) === 1, 'the stream is ended')
+  await until(async () => (await env.openStreams()) === others + 1, 'the stream is ended')
   expect(elements.filter(number => number === stuck)).toHaveLength(1)
   client.send(ack(stuck, 1, 1))
   expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: stuck })
@@ -95,7 +97,7 @@ it('ten thousand subscriptions leave nothing behind', async () => {
   const collectGarbage: () => void = runInNewContext('gc')
   const wallet = await createWallet()
   const { client, ids } = await open(wallet)
-  // Somebody to be told of.
+  // Somebody to see.
   const friend = { address: bob.address }
   const alice = await connectV2(env, wallet)
   await alice.service.upsertFriendship({ action: { $case: 'request', request: { user: friend } } })
@@ -103,6 +105,7 @@ it('ten thousand subscriptions leave nothing behind', async () => {
     action: { $case: 'accept', accept: { user: { address: wallet.address } } }
   })
 
+  const others = await env.openStreams()
   let number = 3
   const cycle = async (count: number): Promise<void> => {
     // As many at a time as one socket may have.
@@ -115,7 +118,7 @@ it('ten thousand subscriptions leave nothing behind', async () => {
       const opened = new Set<number>()
       while (opened.size < names.length) opened.add((await client.next()).number)
       for (const each of opened) client.send(closeStream(each, 1, 0))
-      await until(() => env.app.subscribers(wallet.address) === 0, 'the streams are gone')
+      await until(async () => (await env.openStreams()) === others, 'the streams are gone')
       client.frames.length = 0
     }
   }
@@ -127,4 +130,4 @@ it('ten thousand subscriptions leave nothing behind', async () => {
   const before = heap()
   await cycle(10_000)
   expect(heap() - before).toBeLessThan(2_000_000)
-}, 180_000)
+})

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DataInUseError, lockDataDir } from '../../../src/storage/db/data-lock.ts'
 import { freshFolder } from '../../env/databases.ts'
-import { startWriter } from '../../env/writer.ts'
+import { startWriter } from '../../env/embedded-writer.ts'
 
-test('a folder is for one: the second is told who has it and what to do', async () => {
+test('a folder is for one process: the error of the second says who has it and what to do', async () => {
   await using folder = await freshFolder()
   const lock = await lockDataDir(folder.path)
   const refused = lockDataDir(folder.path)

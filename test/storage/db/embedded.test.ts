@@ -8,9 +8,12 @@ import { createLogger } from '../../../src/observability/logger.ts'
 import { ConnectionLostError, Database } from '../../../src/storage/db/database.ts'
 import { EmbeddedEngine } from '../../../src/storage/db/embedded.ts'
 import { freshDatabase, freshDataDir, freshFolder, LIMITS, silent } from '../../env/databases.ts'
+import { startWriter } from '../../env/embedded-writer.ts'
+import { paced } from '../../env/pace.ts'
 import { until } from '../../env/until.ts'
-import { startWriter } from '../../env/writer.ts'
 
+/** Longer than a test: nothing is vacuumed. */
+const NEVER_MS = 3_600_000
 const NUMBERS = { name: 'numbers', text: 'select n from number order by n' }
 const SLEEP = { name: 'sleep', text: 'select pg_sleep(5)' }
 
@@ -58,7 +61,7 @@ test('a start waits for it longer than a request would', async () => {
   expect(await starting).toBe('started')
 })
 
-test('a folder that cannot be opened says which one, and is not kept', async () => {
+test('a folder that cannot be opened is named in the error, and not kept locked', async () => {
   await using folder = await freshFolder()
   await mkdir(join(folder.path, 'postgres'))
   await writeFile(join(folder.path, 'postgres', 'PG_VERSION'), '9.1\n')
@@ -77,7 +80,7 @@ test('an engine that has died fails every call and the health check at once', as
   unsubscribe('worker_threads', collect)
 
   await fresh.db.ping()
-  const running = [fresh.db.rows(SLEEP, []), fresh.db.rows(NUMBERS, [], { idempotent: true })]
+  const running = [fresh.db.rows(SLEEP, []), fresh.db.retryableRows(NUMBERS, [])]
   const outcomes = Promise.allSettled(running)
   await workers[0]?.terminate()
   expect(await outcomes).toMatchObject([
@@ -89,8 +92,14 @@ test('an engine that has died fails every call and the health check at once', as
 })
 
 test('an engine that hangs fails every call and the health check, and does not keep the process from ending', async () => {
-  const fresh = await freshDatabase('embedded', { statementTimeoutMs: 2_000 })
-  await fresh.db.ping()
+  const times = { statementTimeoutMs: paced(2_000), connectTimeoutMs: paced(4_000) }
+  const fresh = await freshDatabase('embedded', times)
+  const isWell = () =>
+    fresh.db.ping().then(
+      () => true,
+      () => false
+    )
+  await until(isWell, 'the engine answers')
   const forever = {
     name: 'forever',
     text: 'with recursive r as (select 1 union all select 1 from r) select count(*) from r'
@@ -104,7 +113,7 @@ test('an engine that crashes says why, and takes neither the process nor a calle
   await using folder = await freshDataDir()
   const lines: string[] = []
   const logger = createLogger({ level: 'error', format: 'json', destination: { write: line => lines.push(line) } })
-  const engine = await EmbeddedEngine.start(folder.path, logger)
+  const engine = await EmbeddedEngine.start(folder.path, logger, NEVER_MS)
   const waiting = connect(engine)
   // PGlite ends itself over a greeting that names no user.
   engine.connect().write(Buffer.from('\0\0\0\x09\0\x03\0\0\0', 'latin1'))
@@ -127,7 +136,7 @@ test('computes beside the main thread: timers stay on time', async () => {
 
 test('a new connection starts clean: no transaction, no prepared statement of the one before', async () => {
   await using folder = await freshDataDir()
-  const engine = await EmbeddedEngine.start(folder.path, silent)
+  const engine = await EmbeddedEngine.start(folder.path, silent, NEVER_MS)
   const first = await connect(engine)
   await first.query('create table number (n int)')
   await first.query('begin')

@@ -1,22 +1,15 @@
-import type { Kysely, Migration } from 'kysely'
-import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { Database } from '../../../src/storage/db/database.ts'
-import { migrate } from '../../../src/storage/db/migrator.ts'
+import { migrate, migration } from '../../../src/storage/db/migrator.ts'
 import { describeEachDatabase, describeWithPostgres, freshDatabase, LIMITS, silent } from '../../env/databases.ts'
 
 const COUNT = { name: 'count', text: 'select count(*) from thing' }
 const NAMES = { name: 'names', text: 'select name from kysely_migration order by name' }
 
-const running = (...statements: string[]): Migration => ({
-  async up(db: Kysely<unknown>) {
-    for (const statement of statements) await sql.raw(statement).execute(db)
-  }
-})
-const FIRST = { '0001-thing': running('create table thing (id int)', 'insert into thing values (1)') }
-const SECOND = { '0002-more': running('alter table thing add column n int', 'insert into thing values (2, 2)') }
+const FIRST = { '0001-thing': migration(['create table thing (id int)', 'insert into thing values (1)']) }
+const SECOND = { '0002-more': migration(['alter table thing add column n int', 'insert into thing values (2, 2)']) }
 
-describeEachDatabase('The migrator', kind => {
+describeEachDatabase('the migrator', kind => {
   test('runs each migration once, in order', async () => {
     await using fresh = await freshDatabase(kind)
     await migrate(fresh.db, FIRST)
@@ -30,7 +23,7 @@ describeEachDatabase('The migrator', kind => {
   test('leaves everything as it was when one fails', async () => {
     await using fresh = await freshDatabase(kind)
     await migrate(fresh.db, FIRST)
-    const broken = { '0003-broken': running('insert into thing values (3, 3)', 'select no_such_column from thing') }
+    const broken = { '0003-broken': migration(['insert into thing values (3, 3)', 'select no_such_column from thing']) }
     await expect(migrate(fresh.db, { ...FIRST, ...SECOND, ...broken })).rejects.toMatchObject({ code: '42703' })
     expect(await fresh.db.rows(COUNT, [])).toEqual([[1]])
     await migrate(fresh.db, { ...FIRST, ...SECOND })
@@ -48,19 +41,19 @@ describeEachDatabase('The migrator', kind => {
 
   test('has no time limit on statements, and leaves none behind without one', async () => {
     await using fresh = await freshDatabase(kind, { poolSize: 1, statementTimeoutMs: 300 })
-    await migrate(fresh.db, { '0001-slow': running('select pg_sleep(0.6)') })
+    await migrate(fresh.db, { '0001-slow': migration(['select pg_sleep(0.6)']) })
     const timeout = { name: 'timeout', text: `select current_setting('statement_timeout')` }
     expect(await fresh.db.rows(timeout, [])).toEqual([[kind === 'postgres' ? '300ms' : '0']])
   })
 })
 
-describeWithPostgres('The migrator of several instances', () => {
+describeWithPostgres('the migrator of several instances', () => {
   test('runs each migration once when all start at the same time', async () => {
     await using fresh = await freshDatabase('postgres')
     const options = { ...LIMITS, ...fresh.options }
     const instances = await Promise.all([1, 2, 3, 4].map(() => Database.open(options, silent)))
     try {
-      const slow = { '0003-slow': running('select pg_sleep(0.3)') }
+      const slow = { '0003-slow': migration(['select pg_sleep(0.3)']) }
       await Promise.all(instances.map(instance => migrate(instance, { ...FIRST, ...SECOND, ...slow })))
       expect(await fresh.db.rows(COUNT, [])).toEqual([[2]])
       expect(await fresh.db.rows(NAMES, [])).toHaveLength(3)

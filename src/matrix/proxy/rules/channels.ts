@@ -7,23 +7,23 @@ import type { Rooms } from './rooms.ts'
 import type { RuleCall } from './rule.ts'
 
 export interface ChannelLimits {
-  /** Channels that one user made and is in. */
+  /** Channels that one user created and is in. */
   readonly created: number
   /** Channels that one user is in. */
   readonly joined: number
 }
 
-/** Rooms that are looked at side by side. */
-const AT_ONCE = 8
+/** Rooms that are looked at concurrently. */
+const MAX_CONCURRENT = 8
 const CREATORS_CACHE_SIZE = 100_000
 
-/** How many channels users make and are in. The rooms of pairs do not count. */
+/** How many channels users create and are in. The rooms of pairs do not count. */
 export class Channels {
   readonly #rooms: Rooms
   readonly #ids: MatrixIds
   readonly #limits: ChannelLimits
   readonly #creators = new LRUCache<RoomId, string>({ max: CREATORS_CACHE_SIZE })
-  readonly #turns = new KeyedMutex()
+  readonly #mutex = new KeyedMutex()
 
   constructor(rooms: Rooms, ids: MatrixIds, limits: ChannelLimits) {
     this.#rooms = rooms
@@ -32,45 +32,45 @@ export class Channels {
   }
 
   /**
-   * Makes sure that the actor may make a channel. Until the returned function is called, the actor's other channels wait.
+   * Makes sure that the actor may create a channel. Until the returned function is called, the actor's other channels wait.
    * @throws MatrixError `M_RESOURCE_LIMIT_EXCEEDED`
    */
   checkCreate(call: RuleCall): Promise<() => void> {
-    return this.#inTurn(call.actor, async () => {
+    return this.#exclusively(call.actor, async () => {
       const channels = await this.#joined(call)
       if (channels.length >= this.#limits.joined) throw maxReached()
-      const own = await this.#made(call, channels)
+      const own = await this.#createdBy(call, channels)
       if (own >= this.#limits.created) throw maxReached()
     })
   }
 
   /** As {@link checkCreate}, for joining one; one that the actor is in can be joined again. */
   checkJoin(call: RuleCall, roomId: string): Promise<() => void> {
-    return this.#inTurn(call.actor, async () => {
+    return this.#exclusively(call.actor, async () => {
       const channels = await this.#joined(call)
       if (!channels.some(id => id === roomId) && channels.length >= this.#limits.joined) throw maxReached()
     })
   }
 
-  async #inTurn(actor: Address, check: () => Promise<void>): Promise<() => void> {
-    const done = await this.#turns.acquire(actor)
+  async #exclusively(actor: Address, check: () => Promise<void>): Promise<() => void> {
+    const release = await this.#mutex.acquire(actor)
     try {
       await check()
-      return done
+      return release
     } catch (error) {
-      done()
+      release()
       throw error
     }
   }
 
   async #joined({ token }: RuleCall): Promise<RoomId[]> {
     const rooms = await this.#rooms.joined(token)
-    const kinds = await mapAtOnce(rooms, roomId => this.#rooms.kindOf(roomId, token))
+    const kinds = await mapConcurrently(rooms, roomId => this.#rooms.kindOf(roomId, token))
     return rooms.filter((_, index) => kinds[index]?.kind === 'channel')
   }
 
-  async #made({ actor, token }: RuleCall, channels: readonly RoomId[]): Promise<number> {
-    const creators = await mapAtOnce(channels, roomId => this.#creatorOf(roomId, token))
+  async #createdBy({ actor, token }: RuleCall, channels: readonly RoomId[]): Promise<number> {
+    const creators = await mapConcurrently(channels, roomId => this.#creatorOf(roomId, token))
     return creators.filter(creator => creator === this.#ids.userId(actor)).length
   }
 
@@ -83,10 +83,10 @@ export class Channels {
   }
 }
 
-async function mapAtOnce<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {
+async function mapConcurrently<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {
   const results: U[] = []
-  for (let at = 0; at < items.length; at += AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(map))))
+  for (let at = 0; at < items.length; at += MAX_CONCURRENT) {
+    results.push(...(await Promise.all(items.slice(at, at + MAX_CONCURRENT).map(map))))
   }
   return results
 }

@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { type Address, type OrderedPair, orderedPair } from '../../../domain/address.ts'
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
-import type { MatrixIds, RoomId } from '../../client/ids.ts'
+import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
+import type { PairRoomCreator } from '../../rooms/pair-room-creator.ts'
 import type { Channels } from './channels.ts'
 import type { Policy } from './policy.ts'
 import type { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
-import { answer, checked, forbidden, type RuleCall, type RuleResult } from './rule.ts'
+import { answer, forbidden, parseBody, type RuleCall, type RuleResult } from './rule.ts'
 
 interface CreateRoomDeps {
   readonly ids: MatrixIds
@@ -15,19 +16,13 @@ interface CreateRoomDeps {
   readonly access: RoomAccess
   readonly policy: Policy
   readonly channels: Channels
-  /** Of rooms that the service makes: the homeserver limits only what users do in their own name. */
+  /** Of rooms that the service creates: the homeserver limits only what users do in their own name. */
   readonly limits: ActionLimits
-  /** Null where clients make the rooms of pairs themselves. */
-  readonly pairRooms: PairRooms | null
+  /** Null where clients create the rooms of pairs themselves. */
+  readonly pairRooms: PairRoomCreator | null
 }
 
-/** Makes the rooms of pairs, whose aliases are this service's. */
-export interface PairRooms {
-  /** The room of a pair, made in the name of one of the two unless it is there. @throws HomeserverError */
-  ensure(pair: OrderedPair, actor: Address): Promise<RoomId>
-}
-
-/** People who are invited at the same time: each of them is asked about. */
+/** People who are invited at the same time: each of them is looked up. */
 const MAX_INVITES = 50
 
 /**
@@ -46,7 +41,7 @@ const NEW_ROOM = z.strictObject({
 })
 type NewRoom = z.infer<typeof NEW_ROOM>
 
-/** Which rooms can be made: channels, the room of a pair, and others where they are allowed. */
+/** Which rooms can be created: channels, the room of a pair, and others where they are allowed. */
 export class CreateRoomRule {
   readonly #deps: CreateRoomDeps
 
@@ -55,10 +50,10 @@ export class CreateRoomRule {
   }
 
   readonly create = async (call: RuleCall): Promise<RuleResult> => {
-    const room = checked(NEW_ROOM, call.body)
+    const room = parseBody(NEW_ROOM, call.body)
     if (isPublic(room)) return this.#createChannel(call, room)
     if (room.visibility === 'public') throw new MatrixError(400, 'M_INVALID_PARAM', 'Only channels can be listed')
-    const pair = this.#pairMeant(call.actor, room)
+    const pair = this.#requestedPair(call.actor, room)
     if (pair) return this.#createPairRoom(call, pair)
     return this.#createPrivateRoom(call, room)
   }
@@ -66,8 +61,8 @@ export class CreateRoomRule {
   async #createChannel(call: RuleCall, room: NewRoom): Promise<RuleResult> {
     this.#checkAlias(room)
     const invite = await this.#checkInvites(call.actor, room)
-    const done = await this.#deps.channels.checkCreate(call)
-    return { kind: 'forward', body: { ...room, invite, preset: 'public_chat', is_direct: false }, done }
+    const release = await this.#deps.channels.checkCreate(call)
+    return { kind: 'forward', body: { ...room, invite, preset: 'public_chat', is_direct: false }, onResponse: release }
   }
 
   async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<RuleResult> {
@@ -94,9 +89,9 @@ export class CreateRoomRule {
    * The pair whose room a private one is to be: that of its alias, and of every room for the actor and one other. Two
    * users have one room, so that nothing which holds for it can be had otherwise in another.
    */
-  #pairMeant(actor: Address, { room_alias_name, invite = [] }: NewRoom): OrderedPair | null {
+  #requestedPair(actor: Address, { room_alias_name, invite = [] }: NewRoom): OrderedPair | null {
     const { ids } = this.#deps
-    // Whoever is named twice is one, and the actor is in it anyway.
+    // A user who is named twice is one, and the actor is in it anyway.
     const others = [...new Set(invite.map(userId => ids.addressOf(userId)))].filter(address => address !== actor)
     const [first] = others
     const both = others.length === 1 && first ? orderedPair(actor, first) : null

@@ -1,42 +1,37 @@
-import { z } from 'zod'
-import type { Address } from '../../../domain/address.ts'
-import { FRIENDSHIP_ACTIONS, type FriendshipAction } from '../../../domain/friendship.ts'
-import type { Friendships } from '../../../friendships/friendships.ts'
-import type { JsonObject } from '../../client/http.ts'
+import { SocialError } from '../../../domain/errors.ts'
+import {
+  type AcceptedStateEvent,
+  FRIENDSHIP_CONTENT,
+  FRIENDSHIP_TYPE,
+  type FriendshipStateEvents
+} from '../../../friendships/state-event.ts'
+import { poll } from '../../../lib/poll.ts'
 import type { EventId, MatrixIds } from '../../client/ids.ts'
 import type { RoomAccess } from './room-access.ts'
-import { answer, checked, forbidden, type RuleCall, type RuleResult } from './rule.ts'
+import type { Rooms } from './rooms.ts'
+import { answer, forbidden, parseBody, type RuleCall, type RuleResult } from './rule.ts'
 
 /** Brings what was done to a friendship into the room, where it is a state event. */
-export interface FriendshipEvents {
-  /** What the room has now, so that it is not taken for what is to come; null where nobody waits for that. */
-  present(call: RuleCall, roomId: string): Promise<EventId | null>
+export interface FriendshipEventWriter {
+  /** What the room has now under a state key, so that it is not taken for what is to come; null where nobody waits. */
+  current(call: RuleCall, roomId: string, stateKey: string): Promise<EventId | null>
   /**
    * @param older an event that is not the one
    * @returns the id of the event, which the homeserver has when this resolves
    */
-  write(call: RuleCall, place: EventPlace, content: JsonObject, older: EventId | null): Promise<EventId>
+  write(call: RuleCall, roomId: string, event: AcceptedStateEvent, older: EventId | null): Promise<EventId>
 }
 
-/** Where a state event of a friendship is to be. */
-export interface EventPlace {
-  readonly roomId: string
-  readonly stateKey: string
-}
+/** How long a client waits for the event of what it did. */
+const WAIT = { withinMs: 10_000, backoff: { firstMs: 20, maxMs: 250 } }
 
 interface FriendshipDeps {
-  readonly ids: MatrixIds
   readonly access: RoomAccess
-  readonly friends: Friendships
-  readonly events: FriendshipEvents
+  readonly stateEvents: FriendshipStateEvents
+  readonly writer: FriendshipEventWriter
 }
 
-const CONTENT = z.object({ type: z.enum(FRIENDSHIP_ACTIONS), message: z.string().nullish() })
-
-/**
- * The state event by which clients of the Matrix API change a friendship (ADR-189). Each change comes twice: without a
- * state key, as what became of the pair, and then with the user's own id, as what this user did last.
- */
+/** The state event by which clients change a friendship, in the room of the two. */
 export class FriendshipRule {
   readonly #deps: FriendshipDeps
 
@@ -45,31 +40,68 @@ export class FriendshipRule {
   }
 
   async change(call: RuleCall, roomId: string, stateKey: string): Promise<RuleResult> {
-    const { ids, access, friends, events } = this.#deps
-    const { actor } = call
-    const { type: action, message } = checked(CONTENT, call.body)
-    if (stateKey !== '' && ids.addressOf(stateKey) !== actor) {
-      throw forbidden('The state key may only be your own user id')
-    }
-    const room = await access.enter(call, roomId)
+    const { access, stateEvents, writer } = this.#deps
+    const content = parseBody(FRIENDSHIP_CONTENT, call.body)
+    const room = await access.authorize(call, roomId)
     if (room.kind !== 'pair') throw forbidden('Friendships are changed in the room of the two')
+    // In this order: what is in the room by now happened before what is put, unless that is a repetition.
+    const current = await writer.current(call, roomId, stateKey)
+    const accepted = await stateEvents.put({ actor: call.actor, target: room.other, stateKey, content })
+    const eventId = await writer.write(call, roomId, accepted, accepted.isRepetition ? null : current)
+    return answer({ event_id: eventId })
+  }
+}
 
-    const said = action === 'request' ? (message ?? null) : null
-    const content = { type: action, ...(said !== null && { message: said }) }
-    if (stateKey !== '' && (await this.#isLast(call, room.other, action))) {
-      return answer({ event_id: await events.write(call, { roomId, stateKey: ids.userId(actor) }, content, null) })
-    }
-    // In this order: what is in the room by now happened at the latest with this version of the pair.
-    const present = await events.present(call, roomId)
-    const { version } = await friends.between(actor, room.other)
-    const { seq } = await friends.act({ actor, target: room.other, action, message: said })
-    const place = { roomId, stateKey: stateKey === '' ? '' : ids.userId(actor) }
-    return answer({ event_id: await events.write(call, place, content, seq === version ? null : present) })
+/** Writes the events in the name of the user: where nobody else writes them. */
+export class DirectEventWriter implements FriendshipEventWriter {
+  readonly #rooms: Rooms
+
+  constructor(rooms: Rooms) {
+    this.#rooms = rooms
   }
 
-  /** Whether it is what this user did last, so that only the event is missing. */
-  async #isLast({ actor }: RuleCall, other: Address, action: FriendshipAction): Promise<boolean> {
-    const pair = await this.#deps.friends.between(actor, other)
-    return pair.actor === actor && pair.lastAction === action
+  async current(): Promise<null> {
+    return null
+  }
+
+  write({ token }: RuleCall, roomId: string, { stateKey, content }: AcceptedStateEvent): Promise<EventId> {
+    return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
+  }
+}
+
+/**
+ * Waits for the events that the outbox writes. A second hand that writes them could bring an earlier state back; only
+ * what users say of themselves, with their own id as the state key, is theirs alone to write.
+ */
+export class OutboxEventWriter implements FriendshipEventWriter {
+  readonly #rooms: Rooms
+  readonly #ids: MatrixIds
+
+  constructor(rooms: Rooms, ids: MatrixIds) {
+    this.#rooms = rooms
+    this.#ids = ids
+  }
+
+  async current({ token }: RuleCall, roomId: string, stateKey: string): Promise<EventId | null> {
+    if (stateKey !== '') return null
+    const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', token)
+    return event?.event_id ?? null
+  }
+
+  async write(
+    { actor, token }: RuleCall,
+    roomId: string,
+    { stateKey, content }: AcceptedStateEvent,
+    older: EventId | null
+  ): Promise<EventId> {
+    if (stateKey !== '') return this.#rooms.putState(roomId, FRIENDSHIP_TYPE, stateKey, content, token)
+    const sender = this.#ids.userId(actor)
+    const eventId = await poll(async () => {
+      const event = await this.#rooms.state(roomId, FRIENDSHIP_TYPE, '', token)
+      const isIt = event?.sender === sender && event.content['type'] === content.type && event.event_id !== older
+      return isIt ? event.event_id : undefined
+    }, WAIT)
+    if (eventId !== undefined) return eventId
+    throw new SocialError('unavailable', 'It is done, but the homeserver does not have it yet')
   }
 }

@@ -5,7 +5,7 @@ import type { Channels } from './channels.ts'
 import type { Policy } from './policy.ts'
 import type { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
-import { checked, forbidden, type Rule, type RuleCall, type RuleResult } from './rule.ts'
+import { forbidden, parseBody, type Rule, type RuleCall, type RuleResult } from './rule.ts'
 
 interface MembershipDeps {
   readonly ids: MatrixIds
@@ -30,25 +30,25 @@ export class MembershipRules {
 
   /** `/join/{roomIdOrAlias}` and `/rooms/{roomId}/join`. */
   readonly join: Rule = async call => {
-    const body = checked(JOIN, call.body)
+    const body = parseBody(JOIN, call.body)
     const roomId = call.params.roomId ?? (await this.#roomOf(call))
-    const done = await this.checkJoin(call, roomId)
+    const release = await this.checkJoin(call, roomId)
     const tail = call.params.txnId === undefined ? [] : [call.params.txnId]
     // By its id, whatever it was called by: an alias could have another room by the time that it is looked up again.
-    return { kind: 'forward', parts: ['join', roomId, ...tail], body, done }
+    return { kind: 'forward', parts: ['join', roomId, ...tail], body, onResponse: release }
   }
 
   /** `/rooms/{roomId}/invite`. */
   readonly invite: Rule = async call => {
-    const { user_id, reason } = checked(INVITE, call.body)
+    const { user_id, reason } = parseBody(INVITE, call.body)
     const invited = await this.checkInvite(call, call.params.roomId ?? '', user_id)
     return { kind: 'forward', body: { user_id: invited, reason } } satisfies RuleResult
   }
 
-  /** @returns has to be called when it is done, whatever comes in between: until then other joins of the actor wait */
+  /** @returns has to be called after the join, whatever came of it: until then other joins of the actor wait */
   async checkJoin(call: RuleCall, roomId: string): Promise<() => void> {
     const { access, policy, channels } = this.#deps
-    const room = await access.enter(call, roomId)
+    const room = await access.authorize(call, roomId)
     if (room.kind === 'channel') return channels.checkJoin(call, roomId)
     if (room.kind === 'pair') await policy.checkContact(call.actor, room.other)
     return () => {}
@@ -57,7 +57,7 @@ export class MembershipRules {
   /** @returns the id of the user, who has no other spelling to the homeserver */
   async checkInvite(call: RuleCall, roomId: string, userId: string): Promise<string> {
     const { access, policy, ids } = this.#deps
-    const room = await access.enter(call, roomId)
+    const room = await access.authorize(call, roomId)
     const invited = ids.addressOf(userId)
     if (room.kind === 'pair' && invited !== room.other) throw forbidden('This room is for two')
     if (invited === null) return userId

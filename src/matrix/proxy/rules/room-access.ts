@@ -4,9 +4,11 @@ import type { RoomKind, Rooms } from './rooms.ts'
 import { forbidden, type RuleCall } from './rule.ts'
 
 /** A room in which the actor may do things. */
-export type OpenRoom = { readonly kind: 'pair'; readonly other: Address } | { readonly kind: 'channel' | 'private' }
+export type AccessibleRoom =
+  | { readonly kind: 'pair'; readonly other: Address }
+  | { readonly kind: 'channel' | 'private' }
 
-/** Which rooms are open to whom. */
+/** Which rooms are for whom. */
 export class RoomAccess {
   readonly #rooms: Rooms
   readonly #allowPrivateRooms: boolean
@@ -19,19 +21,19 @@ export class RoomAccess {
 
   /**
    * The room, if the actor is one of those whom it is for. Whether they are in it, the homeserver sees to.
-   * @throws MatrixError; HomeserverError when the homeserver cannot be asked
+   * @throws MatrixError; HomeserverError when the homeserver does not answer
    */
-  async enter({ actor, token }: RuleCall, roomId: string): Promise<OpenRoom> {
+  async authorize({ actor, token }: RuleCall, roomId: string): Promise<AccessibleRoom> {
     const room = await this.#rooms.kindOf(roomId, token)
     if (room === null) throw new MatrixError(404, 'M_NOT_FOUND', 'There is no such room for you')
-    return this.#open(room, actor)
+    return this.#accessTo(room, actor)
   }
 
   checkPrivateRooms(): void {
     if (!this.#allowPrivateRooms) throw forbidden('Private rooms of other kinds than that of two users are closed')
   }
 
-  #open(room: RoomKind, actor: Address): OpenRoom {
+  #accessTo(room: RoomKind, actor: Address): AccessibleRoom {
     if (room.kind === 'private') this.checkPrivateRooms()
     if (room.kind !== 'pair') return { kind: room.kind }
     const { lo, hi } = room.pair

@@ -1,7 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { OrderedPair } from '../../../domain/address.ts'
+import { poll } from '../../../lib/poll.ts'
 import { EVENT_ID, ROOM_ID } from '../../client/answers.ts'
 import { HomeserverError, ifFailedAs } from '../../client/errors.ts'
 import type { HomeserverHttp, JsonObject } from '../../client/http.ts'
@@ -17,9 +17,8 @@ export type RoomKind =
 const CACHE_SIZE = 100_000
 /** Somebody with more rights than our clients could change a room, in milliseconds. */
 const CACHE_MS = 10 * 60_000
-/** How long the homeserver may need until its summary of a new room is complete, in milliseconds. */
-const SUMMARY_MS = 3_000
-const SUMMARY_STEP_MS = 50
+/** How long the homeserver may need until its summary of a new room is complete. */
+const SUMMARY_WAIT = { withinMs: 3_000, backoff: { firstMs: 50, maxMs: 50 } }
 
 const SUMMARY = z.object({ canonical_alias: z.string().nullish(), join_rule: z.string().nullish() })
 /** How a room is answered that there is not, or not for this user; 400 when its id cannot be one. */
@@ -37,7 +36,7 @@ export interface StateEvent {
   readonly content: JsonObject
 }
 
-/** What a user sees of rooms, asked for with that user's own token of the homeserver. */
+/** What a user sees of rooms, read with that user's own token of the homeserver. */
 export class Rooms {
   readonly #http: HomeserverHttp
   readonly #ids: MatrixIds
@@ -52,18 +51,16 @@ export class Rooms {
   async kindOf(roomId: string, token: string): Promise<RoomKind | null> {
     const known = this.#kinds.get(roomId)
     if (known) return known
-    const deadline = performance.now() + SUMMARY_MS
-    for (;;) {
+    const summary = await poll(async () => {
       const summary = await this.#summary(roomId, token)
-      if (summary === null) return null
       // The homeserver writes its summary after the room: without a join rule it is not there yet.
-      if (summary.join_rule) return this.#remember(roomId, this.#kindBy(summary))
-      if (performance.now() > deadline) throw new HomeserverError({ kind: 'unavailable', operation: 'roomSummary' })
-      await wait(SUMMARY_STEP_MS)
-    }
+      return summary === null || summary.join_rule ? summary : undefined
+    }, SUMMARY_WAIT)
+    if (summary === undefined) throw new HomeserverError({ kind: 'unavailable', operation: 'roomSummary' })
+    return summary && this.#remember(roomId, this.#kindBy(summary))
   }
 
-  /** Says what a room is that was just made. */
+  /** Remembers the kind of a room that was just created. */
   rememberPair(roomId: RoomId, pair: OrderedPair): void {
     this.#remember(roomId, { kind: 'pair', pair })
   }

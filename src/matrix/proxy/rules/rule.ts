@@ -3,7 +3,7 @@ import type { Address } from '../../../domain/address.ts'
 import type { SessionHolder } from '../../../sessions/authenticator.ts'
 import type { JsonObject } from '../../client/http.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
-import type { Params } from '../routes.ts'
+import type { Params } from '../route.ts'
 
 /** A request that a rule decides about, of anyone. */
 interface PublicCall {
@@ -14,7 +14,7 @@ interface PublicCall {
   readonly body: JsonObject
 }
 
-/** A request of a user. */
+/** A request of a user, as a rule sees it. */
 export interface RuleCall extends PublicCall {
   readonly actor: Address
   /** The actor's token of the homeserver. */
@@ -31,9 +31,9 @@ export type RuleResult =
       /** In place of the body: what was checked is what goes. */
       readonly body?: JsonObject
       /** What becomes of the homeserver's answer when it is 200. */
-      readonly amend?: (answer: JsonObject) => JsonObject
+      readonly transformResponse?: (answer: JsonObject) => JsonObject
       /** Called once with the status of the homeserver's answer, or null when it gave none. */
-      readonly done?: (status: number | null) => void
+      readonly onResponse?: (status: number | null) => void
     }
   | { readonly kind: 'answer'; readonly status: number; readonly body: JsonObject }
 
@@ -47,15 +47,15 @@ export const answer = (body: JsonObject): RuleResult => ({ kind: 'answer', statu
 
 export const forbidden = (message: string): MatrixError => new MatrixError(403, 'M_FORBIDDEN', message)
 
-/** A rule by which nobody may do something. */
-export const closed =
+/** A rule that refuses everybody. */
+export const refuseAll =
   (message: string): Rule =>
   () => {
     throw forbidden(message)
   }
 
 /** What a schema makes of a body. @throws MatrixError `M_BAD_JSON` that names the field and never shows its value */
-export function checked<T>(schema: z.ZodType<T>, body: JsonObject): T {
+export function parseBody<T>(schema: z.ZodType<T>, body: JsonObject): T {
   const { data, error } = schema.safeParse(body)
   if (!error) return data
   const [issue] = error.issues

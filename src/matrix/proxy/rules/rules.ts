@@ -1,20 +1,21 @@
+import { z } from 'zod'
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
 import type { Friendships } from '../../../friendships/friendships.ts'
 import type { Settings } from '../../../friendships/settings.ts'
+import { FriendshipStateEvents } from '../../../friendships/state-event.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
-import type { RuleName } from '../routes.ts'
+import type { PairRoomCreator } from '../../rooms/pair-room-creator.ts'
+import type { RuleName } from '../route.ts'
 import { type ChannelLimits, Channels } from './channels.ts'
-import { CreateRoomRule, type PairRooms } from './create-room.ts'
-import { type FriendshipEvents, FriendshipRule } from './friendship.ts'
+import { CreateRoomRule } from './create-room.ts'
+import { MessageRule, StateRule } from './events.ts'
+import { type FriendshipEventWriter, FriendshipRule } from './friendship.ts'
 import { MembershipRules } from './membership.ts'
-import { MessageRule } from './message.ts'
 import { Policy } from './policy.ts'
-import { PresenceRules } from './presence.ts'
 import { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
-import { closed, FORWARD, type PublicRule, type Rule } from './rule.ts'
-import { StateRule } from './state.ts'
+import { FORWARD, forbidden, type PublicRule, parseBody, type Rule, refuseAll } from './rule.ts'
 
 interface RulesDeps {
   readonly ids: MatrixIds
@@ -25,12 +26,18 @@ interface RulesDeps {
   readonly channelLimits: ChannelLimits
   /** Whether there may be private rooms that are not the room of a pair. */
   readonly allowPrivateRooms: boolean
-  /** Null where clients make the rooms of pairs themselves. */
-  readonly pairRooms: PairRooms | null
-  readonly friendshipEvents: FriendshipEvents
+  /** Null where clients create the rooms of pairs themselves. */
+  readonly pairRooms: PairRoomCreator | null
+  readonly friendshipEvents: FriendshipEventWriter
 }
 
 export type RoomRuleName = Exclude<RuleName, 'login' | 'logout' | 'logoutAll'>
+
+const STATUS = z.object({
+  presence: z.enum(['online', 'unavailable', 'offline']),
+  // It goes to everybody who shares a room with the user.
+  status_msg: z.string().max(1000).nullish()
+})
 
 /** Every rule about rooms and users, by the name that the table of routes has for it. */
 export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule>> {
@@ -39,8 +46,8 @@ export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule
   const access = new RoomAccess(rooms, deps.allowPrivateRooms)
   const channels = new Channels(rooms, ids, deps.channelLimits)
   const membership = new MembershipRules({ ids, rooms, access, policy, channels })
-  const friendship = new FriendshipRule({ ids, access, friends, events: deps.friendshipEvents })
-  const presence = new PresenceRules(ids, policy)
+  const stateEvents = new FriendshipStateEvents(friends, ids)
+  const friendship = new FriendshipRule({ access, stateEvents, writer: deps.friendshipEvents })
 
   return {
     createRoom: new CreateRoomRule({
@@ -52,16 +59,31 @@ export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule
       limits: deps.limits,
       pairRooms: deps.pairRooms
     }).create,
-    createAlias: closed('An alias is made with its room'),
+    createAlias: refuseAll('An alias is made with its room'),
     join: membership.join,
     invite: membership.invite,
     message: new MessageRule(access, policy).send,
     state: new StateRule({ ids, access, membership, friendship }).put,
-    upgrade: closed('Rooms keep their version'),
-    knock: closed('Rooms are joined or invited to, and not knocked at'),
-    setPresence: presence.set,
-    seePresence: presence.see,
+    upgrade: refuseAll('Rooms keep their version'),
+    knock: refuseAll('Rooms are joined or invited to, and not knocked at'),
+    setPresence: setPresenceRule(ids),
+    seePresence: seePresenceRule(ids, policy),
     media: mediaRule(ids)
+  }
+}
+
+function setPresenceRule(ids: MatrixIds): Rule {
+  return ({ actor, params, body }) => {
+    if (params.userId !== ids.userId(actor)) throw forbidden('This presence is not yours to set')
+    return { kind: 'forward', body: parseBody(STATUS, body) }
+  }
+}
+
+function seePresenceRule(ids: MatrixIds, policy: Policy): Rule {
+  return async ({ actor, params }) => {
+    const other = ids.addressOf(params.userId)
+    if (other !== null && other !== actor) await policy.checkContact(actor, other)
+    return FORWARD
   }
 }
 

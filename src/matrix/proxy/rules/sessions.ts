@@ -16,25 +16,25 @@ export class SessionRules {
   readonly login: PublicRule = ({ body }) => ({
     kind: 'forward',
     body,
-    amend: session => ({ ...session, social_user_id: this.#ids.addressOf(session['user_id']) ?? undefined })
+    transformResponse: session => ({ ...session, social_user_id: this.#ids.addressOf(session['user_id']) ?? undefined })
   })
 
   readonly logout: Rule = ({ holder }) => ({
     kind: 'forward',
-    done: status => {
-      if (mayBeOver(status)) this.#sessions.ended(holder)
+    onResponse: status => {
+      if (mayBeOver(status)) this.#sessions.announceEnd(holder)
     }
   })
 
   readonly logoutAll: Rule = ({ holder }) => ({
     kind: 'forward',
-    done: status => {
-      if (mayBeOver(status)) this.#sessions.allEnded(holder.address)
+    onResponse: status => {
+      if (mayBeOver(status)) this.#sessions.announceEndOfAll(holder.address)
     }
   })
 }
 
-/** Without an answer nobody knows: then the homeserver is asked again by the next request. */
+/** Without an answer nobody knows: then the next request finds out at the homeserver. */
 function mayBeOver(status: number | null): boolean {
   return status === null || status === 200 || status === 401
 }

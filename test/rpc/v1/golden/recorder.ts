@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net'
 import { createSocialClient } from '@dcl/social-rpc-client'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Env, V1Client } from '../../../env/app.ts'
-import { until } from '../../../env/until.ts'
 import { replaced, type Step, tokenMask } from './session.ts'
 import { NAMES, type Name, walletOf } from './wallets.ts'
 
@@ -42,12 +41,11 @@ export async function record(env: Env, loggedIn: () => void, scenario: Scenario)
         update.catch(() => undefined)
         return update
       }
-      let next = listen()
-      await until(() => env.app.subscribers(address) > 0, 'the subscription is open')
+      let next = await env.opened(address, () => ({ update: listen() }))
       steps.push({ who: name, kind: 'is subscribed' })
       return async () => {
-        await next
-        next = listen()
+        await next.update
+        next = { update: listen() }
       }
     }
     players[name] = { address, client, subscribe }

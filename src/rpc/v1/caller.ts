@@ -1,0 +1,50 @@
+import type { SessionHolder } from '../../sessions/authenticator.ts'
+import type { Subscriber } from '../../subscriptions/subscription.ts'
+import type { Boundary } from '../boundary.ts'
+import { CLOSE } from '../engine/close-codes.ts'
+import { type Call, progressOf } from '../engine/service.ts'
+import type { SocketUsers } from '../socket-users.ts'
+import { tokenOf } from './codec.ts'
+import type { V1Deps } from './deps.ts'
+
+/** What is known of a v1 socket: its calls say who is at the other end. */
+export interface V1Context {
+  readonly users: SocketUsers
+}
+
+export type V1Boundary = Boundary<V1Context>
+type TokenField = Parameters<typeof tokenOf>[0]
+
+/** The session of a call, by the access token that it carries. @throws SocialError `unauthorized`, `too_many_requests` */
+export async function authenticate(
+  { sessions, limits }: V1Deps,
+  token: TokenField,
+  call: Call<V1Context>
+): Promise<SessionHolder> {
+  const session = await sessions.authenticate(tokenOf(token))
+  showUser(session, call)
+  limits.call(session.address)
+  return session
+}
+
+/** @throws SocialError `too_many_requests`; the socket is closed then, unless it serves another user */
+function showUser({ address, tokenHash }: SessionHolder, call: Call<V1Context>): void {
+  const { users } = call.connection.context
+  try {
+    users.add(address, tokenHash)
+  } catch (error) {
+    if (users.isEmpty) call.closeAfter = CLOSE.userFull
+    throw error
+  }
+  call.connection.authenticated()
+}
+
+/** Who subscribes by a call. @throws as {@link authenticate} */
+export async function authenticateSubscriber(
+  deps: V1Deps,
+  token: TokenField,
+  call: Call<V1Context>
+): Promise<Subscriber & { readonly tokenHash: string }> {
+  const { address, tokenHash } = await authenticate(deps, token, call)
+  return { address, tokenHash: tokenHash.toString('hex'), ...progressOf(call) }
+}

@@ -1,0 +1,43 @@
+import type { Procedure } from '../engine/service.ts'
+import { authenticate, authenticateSubscriber, type V1Boundary, type V1Context } from './caller.ts'
+import { encodePages, errorCase } from './codec.ts'
+import type { V1Deps } from './deps.ts'
+import { PRESENCE_METHODS, positionOf } from './presence-codec.ts'
+
+/** Who of a user's friends is online, and where in the world they are (ADR-246). */
+export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly Procedure<V1Context>[] {
+  const { friends, online, locations, friendLocations, maxListSize, streamPageSize } = deps
+  return [
+    boundary.unary({
+      method: PRESENCE_METHODS.positionHeartbeat,
+      refuse: error => ({ error }),
+      handle: async (payload, call) => {
+        const { address } = await authenticate(deps, payload.authToken, call)
+        const position = positionOf(payload.position)
+        call.connection.context.users.heartbeat(address)
+        locations.set(address, position)
+        return { position }
+      }
+    }),
+    boundary.stream({
+      method: PRESENCE_METHODS.getOnlineFriends,
+      refuse: errorCase,
+      handle: async function* (payload, call) {
+        const { address } = await authenticate(deps, payload, call)
+        const { items } = await friends.list(address, address, { limit: maxListSize, offset: 0 })
+        yield* encodePages(
+          items.filter(friend => online.isOnline(friend)),
+          streamPageSize
+        )
+      }
+    }),
+    boundary.stream({
+      method: PRESENCE_METHODS.subscribeFriendshipPresenceUpdates,
+      refuse: error => ({ error }),
+      handle: async function* (payload, call) {
+        const subscriber = await authenticateSubscriber(deps, payload, call)
+        for await (const updates of await friendLocations.open(subscriber)) yield { updates }
+      }
+    })
+  ]
+}

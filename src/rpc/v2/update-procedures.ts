@@ -1,0 +1,86 @@
+import type { Address } from '../../domain/address.ts'
+import type { PairEvent } from '../../domain/events.ts'
+import { type Profile, unknownProfile } from '../../profiles/profile.ts'
+import type { Profiles } from '../../profiles/profiles.ts'
+import type { Subscription } from '../../subscriptions/subscription.ts'
+import type { Device } from '../../updates/updates.ts'
+import type { Call, Procedure } from '../engine/service.ts'
+import { subscriberOf, type V2Boundary, type V2Context } from './caller.ts'
+import * as codec from './codec.ts'
+import type { V2Deps } from './deps.ts'
+
+const { METHODS } = codec
+
+/** Everything that comes to a user while their socket is open. */
+export function updateProcedures(
+  { connectivity, profiles, updates, updateSent }: V2Deps,
+  boundary: V2Boundary
+): readonly Procedure<V2Context>[] {
+  return [
+    boundary.stream({
+      method: METHODS.subscribeToFriendshipUpdates,
+      refuse: codec.rethrow,
+      handle: async function* (_, call) {
+        const events = await updates.open(deviceOf(call, 'friendships', codec.isFriendshipUpdate))
+        const profileOf = prefetch(profiles, events, requester)
+        for await (const event of events) {
+          const profile = await profileOf(event, event.actor)
+          updateSent(event.action)
+          yield codec.encodeUpdate(event, profile)
+        }
+      }
+    }),
+    boundary.stream({
+      method: METHODS.subscribeToBlockUpdates,
+      refuse: codec.rethrow,
+      handle: async function* (_, call) {
+        for await (const event of await updates.open(deviceOf(call, 'blocks', codec.isBlockUpdate))) {
+          updateSent(event.action)
+          yield codec.encodeBlockUpdate(event)
+        }
+      }
+    }),
+    boundary.stream({
+      method: METHODS.subscribeToFriendConnectivityUpdates,
+      refuse: codec.rethrow,
+      handle: async function* (_, call) {
+        const changes = await connectivity.open(subscriberOf(call))
+        const profileOf = prefetch(profiles, changes, ({ friend }) => [friend])
+        for await (const change of changes) {
+          yield codec.encodeConnectivity(change, await profileOf(change, change.friend))
+        }
+      }
+    })
+  ]
+}
+
+function deviceOf(call: Call<V2Context>, stream: string, isRelevant: (event: PairEvent) => boolean): Device {
+  return { ...subscriberOf(call), deviceKey: `v2-${stream}:${call.connection.context.signer}`, isRelevant }
+}
+
+/** Of all updates only a request comes with a profile. */
+function requester({ action, actor }: PairEvent): readonly Address[] {
+  return action === 'request' ? [actor] : []
+}
+
+/**
+ * Looks up the profiles for events that wait for each other in one go: an event is held up by two lookups at most, that
+ * of those before it and its own, each of which ends at its deadline.
+ * @param usersOf whose profiles an event needs
+ * @returns for the event that was handed over last: the profile of a user
+ */
+function prefetch<Event>(
+  profiles: Profiles,
+  events: Subscription<Event>,
+  usersOf: (event: Event) => readonly Address[]
+): (event: Event, user: Address) => Promise<Profile> {
+  let fetchedFor: ReadonlySet<Event> = new Set()
+  let profileOf = unknownProfile
+  return async (event, user) => {
+    if (!fetchedFor.has(event)) {
+      fetchedFor = new Set([event, ...events.waiting])
+      profileOf = await profiles.lookUp([...fetchedFor].flatMap(usersOf))
+    }
+    return profileOf(user)
+  }
+}

@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Channel, ChannelListener } from '../../src/cluster/channel.ts'
+import type { Address } from '../../src/domain/address.ts'
+import type { PairEvent } from '../../src/domain/events.ts'
+import { EventFeed } from '../../src/updates/event-feed.ts'
+import type { LogView } from '../../src/updates/log-cursor.ts'
+
+const [alice, bob] = ['a', 'b'].map(digit => `0x${digit.repeat(40)}` as Address) as [Address, Address]
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** A log in memory, and the channel by which other instances say that they wrote to it. */
+class World implements Channel {
+  readonly isConnected = true
+  readonly listeners = new Set<ChannelListener>()
+  /** The numbers after which the log was read. */
+  readonly reads: number[] = []
+  /** What happens while the feed waits for the latest number, or for its first read. */
+  during: { latest?: () => void; read?: () => void } = {}
+  #latest: number
+
+  constructor(latest: number) {
+    this.#latest = latest
+  }
+
+  open(): Promise<EventFeed> {
+    const onError = (error: unknown): never => {
+      throw error
+    }
+    return EventFeed.open({ log: this, channel: this, pollMs: 3_600_000, onError })
+  }
+
+  /** Another instance writes an event, and says so. */
+  write(): void {
+    this.#latest += 1
+    for (const listener of this.listeners) listener({ kind: 'wake' })
+  }
+
+  async latest(): Promise<number> {
+    const latest = this.#latest
+    this.during.latest?.()
+    await vi.advanceTimersByTimeAsync(100)
+    return latest
+  }
+
+  async after(seq: number): Promise<LogView<PairEvent>> {
+    this.reads.push(seq)
+    const events = Array.from({ length: this.#latest - seq }, (_, index) => eventOf(seq + index + 1)).slice(0, 1000)
+    const { read } = this.during
+    this.during = {}
+    read?.()
+    if (read) await vi.advanceTimersByTimeAsync(100)
+    return { events, oldestRunning: 1, nextTransaction: 1 }
+  }
+
+  send(): void {}
+
+  subscribe(listener: ChannelListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {}
+}
+
+const eventOf = (seq: number): PairEvent => ({
+  kind: 'pair',
+  seq,
+  actor: alice,
+  target: bob,
+  action: 'request',
+  previous: 'none',
+  previousActor: null,
+  message: null,
+  at: seq
+})
+
+describe('an event feed that starts', () => {
+  it('reads nothing before it knows where the log ends, although it is woken', async () => {
+    const world = new World(5000)
+    world.during.latest = () => world.write()
+    const feed = await world.open()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(Math.min(...world.reads)).toBe(4000)
+    await feed.close()
+  })
+
+  it('does not miss what is written while it reads for the first time', async () => {
+    const world = new World(500)
+    world.during.read = () => world.write()
+    const feed = await world.open()
+    const seqs: number[] = []
+    feed.subscribe(event => {
+      if (event.kind === 'pair') seqs.push(event.seq)
+    })
+    await vi.advanceTimersByTimeAsync(100)
+    expect(seqs).toEqual([501])
+    await feed.close()
+  })
+})
