@@ -10,7 +10,7 @@ import { counted, OutboxEnv } from './outbox-env.ts'
 const ATTEMPTS = 'dcl_social_service_matrix_outbox_attempts_total'
 const NAMES = Object.keys(FAULTS) as Fault[]
 /** Longer than what an honest call takes, but not by so much that a hanging one is waited for in vain. */
-const SHORT = { callMs: paced(1_500), pairBackoff: { firstMs: 50, maxMs: 5_000 } }
+const SHORT = { callMs: Math.min(8_000, paced(1_000)), pairBackoff: { firstMs: 50, maxMs: 5_000 } }
 
 describeWithSynapse('a homeserver that fails now and then', () => {
   let env: OutboxEnv

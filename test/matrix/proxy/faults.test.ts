@@ -10,7 +10,7 @@ import { until } from '../../env/until.ts'
 
 const NAMES = Object.keys(FAULTS) as Fault[]
 /** Longer than what an honest call takes on a busy machine, but not by much: every hanging one takes as long. */
-const CALL_MS = paced(1_500)
+const CALL_MS = Math.min(8_000, paced(1_000))
 /** What a call of ours and the one that is handed on may take together, on a busy machine. */
 const BOUND_MS = 2 * CALL_MS + paced(15_000)
 const MESSAGE = { msgtype: 'm.text', body: 'Hi' }
