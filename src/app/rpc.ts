@@ -1,3 +1,4 @@
+import type { Admission } from '../admission/admission.ts'
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -21,6 +22,7 @@ interface RpcDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly admission: Admission
   readonly social: Social
   readonly matrix: Matrix
   /** Unix milliseconds. */

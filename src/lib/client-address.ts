@@ -49,6 +49,12 @@ export class ClientAddresses {
     return { ip: client.toString(), group: this.#groupOf(client) }
   }
 
+  /** Whether a connection from there is that of a trusted proxy, and so not of one client. */
+  isProxy(peer: string | undefined): boolean {
+    const ip = this.#trusted.length === 0 ? null : parseIp(peer ?? '')
+    return ip !== null && this.#isTrusted(ip)
+  }
+
   #isTrusted(ip: Ip): boolean {
     return this.#trusted.some(([network, bits]) => network.kind() === ip.kind() && ip.match(network, bits))
   }
