@@ -43,6 +43,8 @@ export async function runAttack(attack: Attack, databaseUrl: string, seconds: nu
   const settings = {
     MAX_CONNECTIONS: '20000',
     MAX_CONNECTIONS_PER_IP: '1000',
+    FRAMES_PER_SECOND_PER_IP: '1000',
+    BYTES_PER_SECOND_PER_IP: '1mb',
     CALLS_PER_SECOND: '100',
     ACTIONS_PER_MINUTE: '240',
     PAIR_ACTIONS_PER_MINUTE: '20',

@@ -44,7 +44,7 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, social, matrix, now } = deps
+  const { config, logger, metrics, admission, social, matrix, now } = deps
   const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
@@ -68,7 +68,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
-    trustedProxies: config.trustedProxies,
+    admission,
     limits: rpcLimits(config.rpc),
     observer: metrics.rpc,
     onError: report,

@@ -2,7 +2,7 @@
 export interface RpcLimits {
   /** Sockets that are open at once; the next one is closed. */
   readonly connections: number
-  /** Of these from one IP address; the next one is closed. */
+  /** Of these from one address; the next one is closed. */
   readonly connectionsPerIp: number
   /** The largest message that a client may send, in bytes; a larger one closes its socket. */
   readonly frameBytes: number

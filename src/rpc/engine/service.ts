@@ -6,6 +6,8 @@ export interface Peer {
   readonly id: string
   /** The address that the socket came from, as the listener saw it. */
   readonly ip: string
+  /** What limits of addresses count as one client: the address, or the network that it is in. */
+  readonly addressGroup: string
 }
 
 /** One client's connection, as the procedures that it calls see it. */

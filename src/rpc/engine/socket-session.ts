@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import type { Admission } from '../../admission/admission.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { Wire } from './frame-writer.ts'
@@ -10,6 +11,7 @@ import type { ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
 /** What sockets are served, and within what limits. */
 export interface SocketOptions<Plain, Signed> {
   readonly limits: RpcLimits
+  readonly admission: Admission
   readonly observer: RpcObserver
   readonly onError: ErrorReporter
   /** The session of a client that starts with an RPC frame (v1), and shows a token in its calls. */

@@ -21,7 +21,7 @@ class Bench {
   constructor(limits: Partial<RpcLimits> = {}) {
     const service = echoService(this.inside)
     this.connection = new Connection<unknown>({
-      info: { id: 'c', ip: '::1', context: {}, authenticated: () => {} },
+      info: { id: 'c', ip: '::1', addressGroup: '127.0.0.1', context: {}, authenticated: () => {} },
       services: [service],
       limits: { ...LIMITS, ...limits },
       observer: this.observed,

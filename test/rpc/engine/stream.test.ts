@@ -42,7 +42,7 @@ class Bench {
         return { done: true, value: undefined }
       }
     }
-    const info = { id: 'c', ip: '::1', context: {}, authenticated: () => {} }
+    const info = { id: 'c', ip: '::1', addressGroup: '127.0.0.1', context: {}, authenticated: () => {} }
     const procedure = { kind: 'stream', name: 'S', run: () => ({ [Symbol.asyncIterator]: () => iterator }) } as const
     const call = new OpenCall<unknown>(info, procedure, { number: 5, portId: 1, payload: new Uint8Array(0) })
     const owner = {
