@@ -16,6 +16,7 @@ const UNLIMITED = Object.fromEntries(
   [
     'MAX_CONNECTIONS_PER_IP',
     'FRAMES_PER_SECOND_PER_IP',
+    'FRAMES_PER_SECOND_PER_CONNECTION',
     'CALLS_PER_SECOND',
     'ACTIONS_PER_MINUTE',
     'PAIR_ACTIONS_PER_MINUTE',
@@ -60,6 +61,7 @@ export class Service implements AsyncDisposable {
       DATABASE_POOL_SIZE: String(connections),
       MAX_CONNECTIONS: String(sockets + 1_000),
       BYTES_PER_SECOND_PER_IP: '1024mb',
+      BYTES_PER_SECOND_PER_CONNECTION: '1024mb',
       ...UNLIMITED,
       LOG_LEVEL: 'warn',
       SHUTDOWN_GRACE: '2s'

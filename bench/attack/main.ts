@@ -45,6 +45,8 @@ export async function runAttack(attack: Attack, databaseUrl: string, seconds: nu
     MAX_CONNECTIONS_PER_IP: '1000',
     FRAMES_PER_SECOND_PER_IP: '1000',
     BYTES_PER_SECOND_PER_IP: '1mb',
+    FRAMES_PER_SECOND_PER_CONNECTION: '500',
+    BYTES_PER_SECOND_PER_CONNECTION: '512kb',
     CALLS_PER_SECOND: '100',
     ACTIONS_PER_MINUTE: '240',
     PAIR_ACTIONS_PER_MINUTE: '20',

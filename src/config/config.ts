@@ -110,7 +110,9 @@ function arrange(reading: Reading) {
       presenceGraceMs: values.PRESENCE_GRACE,
       positionLifetimeMs: values.POSITION_LIFETIME,
       resumeWindowMs: values.RESUME_WINDOW,
-      resumeMaxUpdates: values.RESUME_MAX_UPDATES
+      resumeMaxUpdates: values.RESUME_MAX_UPDATES,
+      framesPerSecond: values.FRAMES_PER_SECOND_PER_CONNECTION,
+      bytesPerSecond: values.BYTES_PER_SECOND_PER_CONNECTION
     },
     matrix: matrix(reading),
     /** Of requests that go on to the homeserver, where there is one. */

@@ -167,5 +167,15 @@ export const RPC_LIMITS = {
     kind: size('1kb', '4096mb'),
     default: '1mb',
     about: 'The same, in bytes.'
+  },
+  FRAMES_PER_SECOND_PER_CONNECTION: {
+    kind: whole(1, 10_000_000, 'frames'),
+    default: '500',
+    about: 'Frames of a socket on which somebody has shown who they are; up to five times as many at once.'
+  },
+  BYTES_PER_SECOND_PER_CONNECTION: {
+    kind: size('1kb', '4096mb'),
+    default: '512kb',
+    about: 'The same, in bytes.'
   }
 } satisfies Definitions

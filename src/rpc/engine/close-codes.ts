@@ -51,6 +51,11 @@ export const CLOSE = {
     reason: 'Too many messages before the handshake was verified',
     when: 'more than 16 messages while a handshake is verified'
   },
+  tooFast: {
+    code: 1013,
+    reason: 'Too many messages',
+    when: 'messages come so much faster than they may that reading them later is no help'
+  },
   notRead: { code: 1013, reason: 'Too much is waiting to be read', when: 'what the client was sent is not read' },
   refused: { code: 3003, reason: 'The handshake was refused', when: 'the handshake is not valid' },
   noHandshake: {

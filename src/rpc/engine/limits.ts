@@ -8,6 +8,11 @@ export interface RpcLimits {
   readonly frameBytes: number
   /** What may wait to be sent to one client, in bytes; one that lets more wait is closed. */
   readonly bufferedBytes: number
+  /** The same, to a client that has not shown who it is. */
+  readonly anonymousBufferedBytes: number
+  /** Messages of a client that has shown who it is, before it is read more slowly; five times as many at once. */
+  readonly framesPerSecond: number
+  readonly bytesPerSecond: number
   /** Messages and bytes of one client that wait while its handshake is verified; over them its socket is closed. */
   readonly pendingFrames: number
   readonly pendingBytes: number

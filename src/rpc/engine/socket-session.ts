@@ -4,6 +4,7 @@ import { CLOSE, type CloseReason } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { Wire } from './frame-writer.ts'
 import { closeReasonOf, type HandshakeHeaders, isHandshake, parseHandshake } from './handshake.ts'
+import { Inflow } from './inflow.ts'
 import type { RpcLimits } from './limits.ts'
 import { SERVER_READY } from './protocol.ts'
 import type { ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
@@ -19,6 +20,9 @@ export interface SocketOptions<Plain, Signed> {
   /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
   readonly handshake: (headers: HandshakeHeaders, peer: Peer) => Promise<Session<Signed>>
 }
+
+/** Longest time for which a socket stays that was closed for sending too much, in milliseconds. */
+const FLOOD_LINGER_MS = 500
 
 /**
  * One WebSocket, from its upgrade until it is gone: tells v1 from v2 by the first message, keeps the deadlines, and
@@ -42,6 +46,8 @@ export class SocketSession<Plain, Signed> implements Wire {
   readonly #handshakeDeadline: NodeJS.Timeout
   /** Until the next ping, the pong, or the client's answer to a close. */
   #heartbeat: NodeJS.Timeout
+  readonly #inflow: Inflow
+  #isAuthenticated = false
   #ended = false
   /** What the socket was closed with here. */
   #closedWith: number | undefined
@@ -50,7 +56,10 @@ export class SocketSession<Plain, Signed> implements Wire {
     this.#socket = socket
     this.#peer = peer
     this.#options = options
-    const { handshakeMs, pingMs } = options.limits
+    const { limits, admission } = options
+    const { addressGroup } = peer
+    this.#inflow = new Inflow({ socket, admission, addressGroup, limits, onFlood: () => this.#flooded() })
+    const { handshakeMs, pingMs } = limits
     this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), handshakeMs)
     this.#heartbeat = setTimeout(() => this.#ping(), pingMs)
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
@@ -69,6 +78,12 @@ export class SocketSession<Plain, Signed> implements Wire {
 
   bufferedAmount(): number {
     return this.#socket.bufferedAmount
+  }
+
+  /** Nobody who has not shown who they are is sent anything large. */
+  get maxBuffered(): number {
+    const { bufferedBytes, anonymousBufferedBytes } = this.#options.limits
+    return this.#isAuthenticated ? bufferedBytes : anonymousBufferedBytes
   }
 
   /** Cleans up at once and asks the client to close; one that does not is cut off after `pongMs`. */
@@ -91,6 +106,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #receive(message: Uint8Array, isBinary: boolean): void {
+    this.#inflow.count(message.length)
     if (this.#ended) return
     const isFirst = this.#connection === undefined && this.#pending === undefined
     if (isFirst && isHandshake(message)) this.#verification = this.#verify(message)
@@ -152,7 +168,21 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #authenticated(): void {
+    if (this.#isAuthenticated) return
+    this.#isAuthenticated = true
     clearTimeout(this.#handshakeDeadline)
+    this.#inflow.authenticated()
+  }
+
+  /** Nothing more is read of it: it is cut off as soon as it may have read why. */
+  #flooded(): void {
+    if (this.#ended) {
+      this.terminate()
+      return
+    }
+    this.close(CLOSE.tooFast)
+    clearTimeout(this.#heartbeat)
+    this.#heartbeat = setTimeout(() => this.terminate(), FLOOD_LINGER_MS)
   }
 
   #ping(): void {
@@ -168,14 +198,16 @@ export class SocketSession<Plain, Signed> implements Wire {
 
   /** Answered here and not by ws, or else a client that pings and never reads could make any amount of pongs wait. */
   #answerPing(data: Buffer): void {
+    this.#inflow.count(data.length)
     if (this.#ended) return
-    if (this.bufferedAmount() > this.#options.limits.bufferedBytes) this.close(CLOSE.notRead)
+    if (this.bufferedAmount() > this.maxBuffered) this.close(CLOSE.notRead)
     else this.#socket.pong(data)
   }
 
   /** @param code that of the client, or 1006 when it said nothing */
   #gone(code: number): void {
     this.#end()
+    this.#inflow.end()
     this.#options.observer.socketEnded(this.#closedWith ?? (code === 1006 ? 'lost' : 'client'))
   }
 

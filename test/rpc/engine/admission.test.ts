@@ -4,8 +4,9 @@ import { connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { until } from '../../env/until.ts'
-import { Bystander } from './clients.ts'
+import { Bystander, RawClient } from './clients.ts'
 import { Engine } from './engine.ts'
+import { createPort, request, TYPE } from './frames.ts'
 
 const ATTACKER = '127.0.0.66'
 
@@ -90,4 +91,76 @@ it('requests and sockets that come too fast from one address are refused, and he
   expect(statusCode).toBe(429)
   expect(new Set(engine.refused)).toEqual(new Set(['frames']))
   expect(await health(engine, '127.0.0.1')).toBe(200)
+})
+
+describe('frames that come too fast on a socket on which nobody has shown who they are', () => {
+  const budgets = { trustedProxies: [], framesPerSecond: 100 }
+  /** What such an address may send at once. */
+  const BURST = 500
+  const attack = (engine: Engine): Promise<RawClient> => RawClient.open(engine.url, { localAddress: ATTACKER })
+  const send = (client: RawClient, frames: number): void => {
+    for (let sent = 0; sent < frames; sent++) client.send(createPort(sent))
+  }
+
+  it('are not read until they are within the budget of their address, and others are served meanwhile', async () => {
+    await using engine = await Engine.start({}, budgets)
+    using bystander = await Bystander.open(engine.url)
+    using client = await attack(engine)
+    const from = performance.now()
+    send(client, BURST + 50)
+    await until(() => client.frames.length === BURST + 50, 'what was read is answered')
+    send(client, 1)
+    await until(() => engine.refused.includes('frames'), 'the socket is not read for a while')
+    await bystander.call()
+    await until(() => client.frames.length === BURST + 51, 'it is read again')
+    expect(performance.now() - from).toBeGreaterThan(300)
+    expect(client.socket.readyState).toBe(WebSocket.OPEN)
+  })
+
+  it('close the socket when they go on, although they come on several sockets', async () => {
+    await using engine = await Engine.start({}, budgets)
+    using bystander = await Bystander.open(engine.url)
+    const clients = await Promise.all([attack(engine), attack(engine), attack(engine)])
+    for (const client of clients) send(client, 2 * BURST)
+    const ends = await Promise.all(clients.map(({ closed }) => closed))
+    expect(ends.map(({ code }) => code)).toContain(1013)
+    await until(() => engine.observed.open === 1, 'the others are cut off or closed')
+    await bystander.call()
+  })
+
+  it('are counted by their bytes too', async () => {
+    await using engine = await Engine.start({}, { trustedProxies: [], bytesPerSecond: 1_000 })
+    using client = await attack(engine)
+    client.send(request(3, 1, 1, Buffer.alloc(10_000)))
+    expect(await client.closed).toEqual({ code: 1013, reason: 'Too many messages' })
+    expect(engine.refused).toContain('bytes')
+  })
+
+  it('are counted with the pings among them', async () => {
+    await using engine = await Engine.start({}, budgets)
+    using client = await attack(engine)
+    for (let sent = 0; sent < 4 * BURST; sent++) client.socket.ping()
+    expect((await client.closed).code).toBe(1013)
+  })
+
+  it('are more than enough for who has shown who they are', async () => {
+    await using engine = await Engine.start({ framesPerSecond: 10_000 }, budgets)
+    using client = await attack(engine)
+    const { portId, ids } = await client.load()
+    client.send(request(3, portId, ids['Login']!))
+    expect((await client.next()).type).toBe(TYPE.RESPONSE)
+    send(client, 4 * BURST)
+    await until(() => client.frames.length === 4 * BURST, 'each is answered')
+    expect(engine.refused).toEqual([])
+  })
+
+  it('have a budget too when somebody has shown who they are', async () => {
+    await using engine = await Engine.start({ framesPerSecond: 10 }, { trustedProxies: [] })
+    using client = await attack(engine)
+    const { portId, ids } = await client.load()
+    client.send(request(3, portId, ids['Login']!))
+    await client.next()
+    send(client, BURST)
+    expect(await client.closed).toEqual({ code: 1013, reason: 'Too many messages' })
+  })
 })

@@ -29,6 +29,7 @@ class Bench {
       wire: {
         send: frame => this.sent.push(parseFrame(frame)),
         bufferedAmount: () => this.buffered,
+        maxBuffered: { ...LIMITS, ...limits }.bufferedBytes,
         close: ({ code, reason }) => {
           this.closings.push({ code, reason })
           this.connection.end()

@@ -26,12 +26,13 @@ class Bench {
     const wire = {
       send: (frame: Uint8Array) => this.sent.push(shown(frame)),
       bufferedAmount: () => 0,
+      maxBuffered: 1_000_000,
       close: ({ code, reason }: CloseReason) => {
         this.closings.push({ code, reason })
         this.stream.end()
       }
     }
-    this.writer = new FrameWriter(wire, 1_000_000)
+    this.writer = new FrameWriter(wire)
     const iterator: AsyncIterator<Uint8Array> = {
       next: () => {
         this.asked++
@@ -233,9 +234,10 @@ it('nothing is sent after a close, and a close happens once', () => {
   const wire = {
     send: () => done.push('send'),
     close: ({ code }: CloseReason) => done.push(`close ${code}`),
-    bufferedAmount: () => 0
+    bufferedAmount: () => 0,
+    maxBuffered: 1_000
   }
-  const writer = new FrameWriter(wire, 1000)
+  const writer = new FrameWriter(wire)
   writer.close(CLOSE.notAcknowledged)
   writer.write(createPort(1))
   writer.close(CLOSE.notRead)
