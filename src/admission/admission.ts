@@ -1,3 +1,4 @@
+import { type ErrorCode, SocialError } from '../domain/errors.ts'
 import { ClientAddresses } from '../lib/client-address.ts'
 import { ConcurrencyLimit, type ConcurrencyLimitOptions } from '../lib/concurrency-limit.ts'
 import { RateBudget } from '../lib/rate-budget.ts'
@@ -28,6 +29,9 @@ interface AdmissionOptions {
 const MAX_ADDRESSES = 50_000
 /** What an address may spend at once after a pause: as much as in so many seconds. */
 const BURST_SECONDS = 5
+
+/** What it comes to when somebody could not show who they are, and could never have. */
+const NOBODY = new Set<ErrorCode>(['unauthorized', 'forbidden', 'invalid_request'])
 
 /**
  * Every budget of addresses, on both ports, from the first byte on: what a client may take before it has shown who it
@@ -62,6 +66,28 @@ export class Admission {
     this.bytes = perSecond(options.bytesPerSecond)
     this.answers = new ConcurrencyLimit(options.answerBytes)
     this.onRefused = onRefused
+  }
+
+  /**
+   * Finds out who somebody is; that it was nobody is counted for their address.
+   * @throws SocialError `too_many_requests` while that has failed too often; what `verify` throws
+   */
+  async authenticate<Identity>(addressGroup: string, verify: () => Promise<Identity>): Promise<Identity> {
+    if (!this.failedLogins.isLevel(addressGroup)) {
+      this.onRefused('failed-logins')
+      throw new SocialError('too_many_requests', 'Too many failed logins, try again in a minute', 60_000)
+    }
+    try {
+      return await verify()
+    } catch (error) {
+      this.countFailure(addressGroup, error)
+      throw error
+    }
+  }
+
+  /** Counts the failed login that this error is, if it is one. */
+  countFailure(addressGroup: string, error: unknown): void {
+    if (error instanceof SocialError && NOBODY.has(error.code)) this.failedLogins.spend(addressGroup)
   }
 }
 

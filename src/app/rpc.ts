@@ -52,6 +52,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
     limits,
+    admission,
     friends,
     online,
     locations,
@@ -76,8 +77,9 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
       const context = { users: users() }
       return { services: [v1], context, dispose: () => context.users.dispose() }
     },
-    handshake: async headers => {
-      const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
+    handshake: async (headers, { addressGroup }) => {
+      const verify = () => verifySignedFetch(headers, HANDSHAKE, verifier, now())
+      const { address, signer } = await admission.authenticate(addressGroup, verify)
       const user = users()
       return {
         services: [v2],

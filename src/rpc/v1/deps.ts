@@ -1,3 +1,4 @@
+import type { Admission } from '../../admission/admission.ts'
 import type { PairAction } from '../../domain/friendship.ts'
 import type { Friendships } from '../../friendships/friendships.ts'
 import type { FriendLocations } from '../../presence/friend-locations.ts'
@@ -14,6 +15,7 @@ export interface V1Deps {
   readonly locations: Locations
   readonly friendLocations: FriendLocations
   readonly sessions: Authenticator
+  readonly admission: Admission
   readonly updates: Updates
   readonly limits: UserLimits
   /** Users in one element of a stream. */
