@@ -96,6 +96,7 @@ function rpcLimits(rpc: Config['rpc']): RpcLimits {
     connections: rpc.maxConnections,
     connectionsPerIp: rpc.maxConnectionsPerIp,
     frameBytes: rpc.maxFrameBytes,
+    fragments: rpc.maxFragments,
     bufferedBytes: BUFFERED_FRAMES * rpc.maxFrameBytes,
     anonymousBufferedBytes: rpc.maxFrameBytes,
     framesPerSecond: rpc.framesPerSecond,

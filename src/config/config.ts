@@ -112,7 +112,8 @@ function arrange(reading: Reading) {
       resumeWindowMs: values.RESUME_WINDOW,
       resumeMaxUpdates: values.RESUME_MAX_UPDATES,
       framesPerSecond: values.FRAMES_PER_SECOND_PER_CONNECTION,
-      bytesPerSecond: values.BYTES_PER_SECOND_PER_CONNECTION
+      bytesPerSecond: values.BYTES_PER_SECOND_PER_CONNECTION,
+      maxFragments: values.MAX_FRAGMENTS
     },
     matrix: matrix(reading),
     /** Of requests that go on to the homeserver, where there is one. */

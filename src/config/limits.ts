@@ -177,5 +177,10 @@ export const RPC_LIMITS = {
     kind: size('1kb', '4096mb'),
     default: '512kb',
     about: 'The same, in bytes.'
+  },
+  MAX_FRAGMENTS: {
+    kind: whole(1, 10_000, 'fragments'),
+    default: '16',
+    about: 'WebSocket frames in which one message may come: each costs far more than its bytes.'
   }
 } satisfies Definitions

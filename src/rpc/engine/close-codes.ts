@@ -24,6 +24,7 @@ export const CLOSE = {
     reason: 'Streams are not acknowledged',
     when: 'a stream waits for an acknowledgement for `ACK_TIMEOUT`, and nothing else comes either'
   },
+  tooManyFragments: { code: 1008, reason: '', when: 'a message in more than `MAX_FRAGMENTS` WebSocket frames' },
   tooLarge: { code: 1009, reason: '', when: 'a message above `MAX_FRAME_SIZE`' },
   tooManyBytes: {
     code: 1009,

@@ -6,6 +6,8 @@ export interface RpcLimits {
   readonly connectionsPerIp: number
   /** The largest message that a client may send, in bytes; a larger one closes its socket. */
   readonly frameBytes: number
+  /** WebSocket frames in which a message may come; more close its socket. */
+  readonly fragments: number
   /** What may wait to be sent to one client, in bytes; one that lets more wait is closed. */
   readonly bufferedBytes: number
   /** The same, to a client that has not shown who it is. */

@@ -28,6 +28,9 @@ export const BACKLOG = 4096
  */
 const UPGRADE_COST = 4
 
+/** In how many parts the network may bring one frame: a few times as many as it is cut into on any way. */
+const MAX_PARTS = 256
+
 /** How often HTTP requests that do not get anywhere are looked for. */
 const CHECK_MS = 1000
 
@@ -47,7 +50,7 @@ export class SocketServer<Plain, Signed> {
 
   constructor(options: SocketServerOptions<Plain, Signed>) {
     this.#options = options
-    const { connections, connectionsPerIp, frameBytes, handshakeMs } = options.limits
+    const { connections, connectionsPerIp, frameBytes, fragments, handshakeMs } = options.limits
     this.#admission = options.admission
     this.#room = new ConcurrencyLimit({ total: connections, perKey: connectionsPerIp })
     this.#upgrades = new WebSocketServer({
@@ -55,7 +58,9 @@ export class SocketServer<Plain, Signed> {
       clientTracking: false,
       perMessageDeflate: false,
       autoPong: false,
-      maxPayload: frameBytes
+      maxPayload: frameBytes,
+      maxFragments: fragments,
+      maxBufferedChunks: MAX_PARTS
     })
     const timeouts = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: CHECK_MS }
     this.#http = createServer(timeouts, (request, response) => this.#answer(request, response))

@@ -247,5 +247,6 @@ export class SocketSession<Plain, Signed> implements Wire {
 /** Why ws has closed a socket by itself because of what came. */
 function reasonOf({ code }: Error & { readonly code?: unknown }): CloseReason {
   if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CLOSE.tooLarge
+  if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CLOSE.tooManyFragments
   return code === 'WS_ERR_INVALID_UTF8' ? CLOSE.brokenText : CLOSE.brokenWebSocket
 }

@@ -10,6 +10,7 @@ export const LIMITS: RpcLimits = {
   connections: 100,
   connectionsPerIp: 100,
   frameBytes: 65_536,
+  fragments: 16,
   bufferedBytes: 1_048_576,
   anonymousBufferedBytes: 1_048_576,
   framesPerSecond: 1_000_000,
