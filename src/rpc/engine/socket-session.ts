@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { WebSocket } from 'ws'
 import type { Admission } from '../../admission/admission.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
@@ -20,6 +21,9 @@ export interface SocketOptions<Plain, Signed> {
   /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
   readonly handshake: (headers: HandshakeHeaders, peer: Peer) => Promise<Session<Signed>>
 }
+
+/** So many that nobody guesses them in time. */
+const PING_BYTES = 8
 
 /** Longest time for which a socket stays that was closed for sending too much, in milliseconds. */
 const FLOOD_LINGER_MS = 500
@@ -46,6 +50,8 @@ export class SocketSession<Plain, Signed> implements Wire {
   readonly #handshakeDeadline: NodeJS.Timeout
   /** Until the next ping, the pong, or the client's answer to a close. */
   #heartbeat: NodeJS.Timeout
+  /** What a ping carries that is not answered yet. */
+  #openPing: Buffer | undefined
   readonly #inflow: Inflow
   #isAuthenticated = false
   #ended = false
@@ -64,7 +70,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     this.#heartbeat = setTimeout(() => this.#ping(), pingMs)
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
     socket.on('ping', data => this.#answerPing(data))
-    socket.on('pong', () => this.#ponged())
+    socket.on('pong', data => this.#ponged(data))
     // A frame that breaks the WebSocket protocol, or is too large: ws has sent the close code already.
     socket.on('error', error => this.close(reasonOf(error)))
     this.gone = new Promise(resolve => socket.once('close', code => resolve(this.#gone(code))))
@@ -186,12 +192,19 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #ping(): void {
-    this.#socket.ping()
+    this.#openPing = randomBytes(PING_BYTES)
+    this.#socket.ping(this.#openPing)
     this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
   }
 
-  #ponged(): void {
-    if (this.#ended) return
+  /**
+   * Only who has read the ping can answer it, and with it all that was sent before: neither a pong that nobody asked
+   * for nor a client that does not read keeps a socket, and what waits for one has this deadline.
+   */
+  #ponged(data: Buffer): void {
+    this.#inflow.count(data.length)
+    if (this.#ended || !this.#openPing?.equals(data)) return
+    this.#openPing = undefined
     clearTimeout(this.#heartbeat)
     this.#heartbeat = setTimeout(() => this.#ping(), this.#options.limits.pingMs)
   }
