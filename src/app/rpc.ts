@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { RpcLimits } from '../rpc/engine/limits.ts'
-import type { ErrorReporter } from '../rpc/engine/service.ts'
+import type { Client, ErrorReporter } from '../rpc/engine/service.ts'
 import { SocketServer } from '../rpc/engine/socket-server.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
 import { UserLimits } from '../rpc/user-limits.ts'
@@ -65,7 +65,8 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
-  const users = () => new SocketUsers({ presence, limits, heartbeatMs: positionLifetimeMs, sockets })
+  const users = (client: Client) =>
+    new SocketUsers({ presence, limits, client, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
@@ -73,14 +74,15 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     limits: rpcLimits(config.rpc),
     observer: metrics.rpc,
     onError: report,
-    openPlain: () => {
-      const context = { users: users() }
+    openPlain: client => {
+      const context = { users: users(client) }
       return { services: [v1], context, dispose: () => context.users.dispose() }
     },
-    handshake: async (headers, { addressGroup }) => {
+    handshake: async (headers, client) => {
       const verify = () => verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const { address, signer } = await admission.authenticate(addressGroup, verify)
-      const user = users()
+      const { address, signer } = await admission.authenticate(client.peer.addressGroup, verify)
+      const user = users(client)
+      await user.makeRoom(address)
       return {
         services: [v2],
         context: { address, signer },

@@ -18,7 +18,8 @@ function start() {
   const presence = new LocalPresence(0)
   const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
   const sockets = new Multimap<Address, SocketUsers>()
-  const open = () => new SocketUsers({ presence, limits, heartbeatMs: 120_000, sockets })
+  const client = { ask: async () => true }
+  const open = () => new SocketUsers({ presence, limits, client, heartbeatMs: 120_000, sockets })
   return { presence, sockets, open }
 }
 

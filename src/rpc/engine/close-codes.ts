@@ -40,12 +40,12 @@ export const CLOSE = {
   userFull: {
     code: 1013,
     reason: 'Too many connections of this user',
-    when: 'v1: `MAX_CONNECTIONS_PER_USER` is reached; the call that showed the token is answered first'
+    when: 'v1: `MAX_CONNECTIONS_PER_USER` is reached, by clients that are all there; the call that showed the token is answered first'
   },
   notVerified: {
     code: 1013,
     reason: 'The handshake cannot be verified now',
-    when: 'v2: what verifies a handshake is away, or `MAX_CONNECTIONS_PER_USER` is reached; come back later'
+    when: 'v2: what verifies a handshake is away, or `MAX_CONNECTIONS_PER_USER` is reached by clients that are all there; come back later'
   },
   tooManyFrames: {
     code: 1013,

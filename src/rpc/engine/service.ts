@@ -10,6 +10,14 @@ export interface Peer {
   readonly addressGroup: string
 }
 
+/** A client, as whoever decides who is let in sees it. */
+export interface Client {
+  readonly peer: Peer
+  /** Asks whether the client is still there. @returns false when its socket was gone or closed before it answered */
+  ask(): Promise<boolean>
+  close(reason: CloseReason): void
+}
+
 /** One client's connection, as the procedures that it calls see it. */
 export interface ConnectionInfo<Context> extends Peer {
   /** Whatever the edge wants to remember about this client between its calls. */

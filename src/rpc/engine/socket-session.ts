@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import type { WebSocket } from 'ws'
 import type { Admission } from '../../admission/admission.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { Wire } from './frame-writer.ts'
 import { closeReasonOf, type HandshakeHeaders, isHandshake, parseHandshake } from './handshake.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Inflow } from './inflow.ts'
 import type { RpcLimits } from './limits.ts'
 import { SERVER_READY } from './protocol.ts'
-import type { ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
+import type { Client, ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
 
 /** What sockets are served, and within what limits. */
 export interface SocketOptions<Plain, Signed> {
@@ -17,13 +17,10 @@ export interface SocketOptions<Plain, Signed> {
   readonly observer: RpcObserver
   readonly onError: ErrorReporter
   /** The session of a client that starts with an RPC frame (v1), and shows a token in its calls. */
-  readonly openPlain: (peer: Peer) => Session<Plain>
+  readonly openPlain: (client: Client) => Session<Plain>
   /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
-  readonly handshake: (headers: HandshakeHeaders, peer: Peer) => Promise<Session<Signed>>
+  readonly handshake: (headers: HandshakeHeaders, client: Client) => Promise<Session<Signed>>
 }
-
-/** So many that nobody guesses them in time. */
-const PING_BYTES = 8
 
 /** Longest time for which a socket stays that was closed for sending too much, in milliseconds. */
 const FLOOD_LINGER_MS = 500
@@ -32,13 +29,13 @@ const FLOOD_LINGER_MS = 500
  * One WebSocket, from its upgrade until it is gone: tells v1 from v2 by the first message, keeps the deadlines, and
  * cleans up. What it is closed for is in {@link CLOSE}.
  */
-export class SocketSession<Plain, Signed> implements Wire {
+export class SocketSession<Plain, Signed> implements Wire, Client {
+  readonly peer: Peer
   /** Resolves when the socket is gone. */
   readonly gone: Promise<void>
   /** Resolves when the socket is gone and everything that belonged to it is cleaned up. */
   readonly cleanedUp: Promise<void>
   readonly #socket: WebSocket
-  readonly #peer: Peer
   readonly #options: SocketOptions<Plain, Signed>
   #connection: Pick<Connection<unknown>, 'receive' | 'drain' | 'end'> | undefined
   /** What came while the handshake is verified; undefined at any other time. */
@@ -48,10 +45,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   #session: { dispose?(): void | Promise<void> } | undefined
   #disposal: Promise<void> | undefined
   readonly #handshakeDeadline: NodeJS.Timeout
-  /** Until the next ping, the pong, or the client's answer to a close. */
-  #heartbeat: NodeJS.Timeout
-  /** What a ping carries that is not answered yet. */
-  #openPing: Buffer | undefined
+  readonly #heartbeat: Heartbeat
   readonly #inflow: Inflow
   #isAuthenticated = false
   #ended = false
@@ -60,14 +54,13 @@ export class SocketSession<Plain, Signed> implements Wire {
 
   constructor(socket: WebSocket, peer: Peer, options: SocketOptions<Plain, Signed>) {
     this.#socket = socket
-    this.#peer = peer
+    this.peer = peer
     this.#options = options
     const { limits, admission } = options
     const { addressGroup } = peer
     this.#inflow = new Inflow({ socket, admission, addressGroup, limits, onFlood: () => this.#flooded() })
-    const { handshakeMs, pingMs } = limits
-    this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), handshakeMs)
-    this.#heartbeat = setTimeout(() => this.#ping(), pingMs)
+    this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), limits.handshakeMs)
+    this.#heartbeat = new Heartbeat({ ping: data => socket.ping(data), cut: () => this.terminate() }, limits)
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
     socket.on('ping', data => this.#answerPing(data))
     socket.on('pong', data => this.#ponged(data))
@@ -98,7 +91,11 @@ export class SocketSession<Plain, Signed> implements Wire {
     this.#closedWith = code
     this.#end()
     this.#socket.close(code, reason)
-    this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
+    this.#heartbeat.closing()
+  }
+
+  ask(): Promise<boolean> {
+    return this.#heartbeat.ask()
   }
 
   /** Refuses new calls, lets the open ones be answered and streams be acknowledged, and closes. */
@@ -125,7 +122,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     const pending: Uint8Array[] = []
     this.#pending = pending
     try {
-      const session = await this.#options.handshake(parseHandshake(message), this.#peer)
+      const session = await this.#options.handshake(parseHandshake(message), this)
       if (this.#ended) {
         await this.#dispose(session)
         return
@@ -155,7 +152,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   #deliver(frame: Uint8Array): void {
     if (this.#ended) return
     try {
-      this.#connection ??= this.#serve(this.#options.openPlain(this.#peer))
+      this.#connection ??= this.#serve(this.#options.openPlain(this))
       this.#connection.receive(frame)
     } catch (error) {
       this.#report(error)
@@ -165,7 +162,7 @@ export class SocketSession<Plain, Signed> implements Wire {
 
   #serve<Context>(session: Session<Context>): Connection<Context> {
     const { limits, observer, onError } = this.#options
-    const info = { ...this.#peer, context: session.context, authenticated: () => this.#authenticated() }
+    const info = { ...this.peer, context: session.context, authenticated: () => this.#authenticated() }
     const connection = new Connection({ info, services: session.services, wire: this, limits, observer, onError })
     this.#session = session
     this.#connection = connection
@@ -187,26 +184,12 @@ export class SocketSession<Plain, Signed> implements Wire {
       return
     }
     this.close(CLOSE.tooFast)
-    clearTimeout(this.#heartbeat)
-    this.#heartbeat = setTimeout(() => this.terminate(), FLOOD_LINGER_MS)
+    this.#heartbeat.closing(FLOOD_LINGER_MS)
   }
 
-  #ping(): void {
-    this.#openPing = randomBytes(PING_BYTES)
-    this.#socket.ping(this.#openPing)
-    this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
-  }
-
-  /**
-   * Only who has read the ping can answer it, and with it all that was sent before: neither a pong that nobody asked
-   * for nor a client that does not read keeps a socket, and what waits for one has this deadline.
-   */
   #ponged(data: Buffer): void {
     this.#inflow.count(data.length)
-    if (this.#ended || !this.#openPing?.equals(data)) return
-    this.#openPing = undefined
-    clearTimeout(this.#heartbeat)
-    this.#heartbeat = setTimeout(() => this.#ping(), this.#options.limits.pingMs)
+    this.#heartbeat.pong(data)
   }
 
   /** Answered here and not by ws, or else a client that pings and never reads could make any amount of pongs wait. */
@@ -220,13 +203,13 @@ export class SocketSession<Plain, Signed> implements Wire {
   /** @param code that of the client, or 1006 when it said nothing */
   #gone(code: number): void {
     this.#end()
+    this.#heartbeat.end()
     this.#inflow.end()
     this.#options.observer.socketEnded(this.#closedWith ?? (code === 1006 ? 'lost' : 'client'))
   }
 
   /** Ends what runs for this client. Each step is on its own, so that none that fails skips the next. */
   #end(): void {
-    clearTimeout(this.#heartbeat)
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#handshakeDeadline)
@@ -253,7 +236,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #report(error: unknown): void {
-    this.#options.onError(error, { connection: this.#peer.id })
+    this.#options.onError(error, { connection: this.peer.id })
   }
 }
 

@@ -30,6 +30,7 @@ export async function authenticate(
         admission.countFailure(addressGroup, error)
         throw error
       })
+  if (!context.users.has(session.address)) await context.users.makeRoom(session.address)
   showUser(session, call)
   limits.call(session.address)
   return session
