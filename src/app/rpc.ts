@@ -1,4 +1,5 @@
 import type { Admission } from '../admission/admission.ts'
+import { UserLimits } from '../admission/user-limits.ts'
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -7,7 +8,6 @@ import type { RpcLimits } from '../rpc/engine/limits.ts'
 import type { Client, ErrorReporter } from '../rpc/engine/service.ts'
 import { SocketServer } from '../rpc/engine/socket-server.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
-import { UserLimits } from '../rpc/user-limits.ts'
 import type { V1Context } from '../rpc/v1/caller.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1/codec.ts'
 import { friendshipsService } from '../rpc/v1/friendships-service.ts'
@@ -65,8 +65,8 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
-  const users = (client: Client) =>
-    new SocketUsers({ presence, limits, client, heartbeatMs: positionLifetimeMs, sockets })
+  const users = (client: Client, expiresAt: number | null) =>
+    new SocketUsers({ presence, limits, client, expiresAt, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
@@ -74,14 +74,16 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     limits: rpcLimits(config.rpc),
     observer: metrics.rpc,
     onError: report,
+    onRefused: ({ code, message }, { id }) =>
+      logger.debug({ code, reason: message, connection: id }, 'A handshake was refused'),
     openPlain: client => {
-      const context = { users: users(client) }
+      const context = { users: users(client, null) }
       return { services: [v1], context, dispose: () => context.users.dispose() }
     },
     handshake: async (headers, client) => {
       const verify = () => verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const { address, signer } = await admission.authenticate(client.peer.addressGroup, verify)
-      const user = users(client)
+      const { address, signer, expiresAt } = await admission.authenticate(client.peer.addressGroup, verify)
+      const user = users(client, expiresAt)
       await user.makeRoom(address)
       return {
         services: [v2],

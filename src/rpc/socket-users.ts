@@ -1,10 +1,12 @@
+import type { UserLimits } from '../admission/user-limits.ts'
 import type { Address } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
 import { settledWithin } from '../lib/deadline.ts'
 import type { Multimap } from '../lib/multimap.ts'
 import type { LocalPresence } from '../presence/local-presence.ts'
+
+import { CLOSE } from './engine/close-codes.ts'
 import type { Client } from './engine/service.ts'
-import type { UserLimits } from './user-limits.ts'
 
 /** A client is one user; a few more for one who logs in anew. Who comes after these is served, but not shown online. */
 const MAX_USERS = 8
@@ -15,7 +17,9 @@ interface SocketUsersDeps {
   readonly presence: LocalPresence
   readonly limits: UserLimits
   /** Of this socket. */
-  readonly client: Pick<Client, 'ask'>
+  readonly client: Pick<Client, 'ask' | 'close'>
+  /** When the key may not speak for the user any more that opened it, in unix milliseconds; null of v1, or when never. */
+  readonly expiresAt: number | null
   /** The longest time from one heartbeat to the next, in milliseconds. */
   readonly heartbeatMs: number
   /** All sockets, by the users whom they keep online: so that the end of a session finds them. */
@@ -115,10 +119,18 @@ export class SocketUsers {
     return [...this.#users].flatMap(([address, { tokenHash }]) => (tokenHash === null ? [] : [{ address, tokenHash }]))
   }
 
-  /** Removes the user if the session is over by which they are here. */
+  /** Removes the user if the session is over by which they are here; who is known by the socket alone ends with it. */
   sessionsEnded({ address, tokenHashes }: SessionsEnded): void {
-    const tokenHash = this.#users.get(address)?.tokenHash
-    if (tokenHash && tokenHashes.includes(tokenHash)) this.#remove(address)
+    const user = this.#users.get(address)
+    if (!user) return
+    if (user.tokenHash === null && tokenHashes.length === 0) this.#deps.client.close(CLOSE.sessionEnded)
+    else if (user.tokenHash !== null && tokenHashes.includes(user.tokenHash)) this.#remove(address)
+  }
+
+  /** Closes the socket when the key that opened it has no authority any more at `now`, in unix milliseconds. */
+  endExpired(now: number): void {
+    const { client, expiresAt } = this.#deps
+    if (expiresAt !== null && expiresAt <= now) client.close(CLOSE.sessionEnded)
   }
 
   dispose(): void {

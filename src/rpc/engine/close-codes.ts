@@ -45,7 +45,7 @@ export const CLOSE = {
   notVerified: {
     code: 1013,
     reason: 'The handshake cannot be verified now',
-    when: 'v2: what verifies a handshake is away, or `MAX_CONNECTIONS_PER_USER` is reached by clients that are all there; come back later'
+    when: 'v2: what verifies a handshake is away, or `MAX_CONNECTIONS_PER_USER` is reached by clients that are all there; come back later; the reason says which, after a colon'
   },
   tooManyFrames: {
     code: 1013,
@@ -58,7 +58,16 @@ export const CLOSE = {
     when: 'messages come so much faster than they may that reading them later is no help'
   },
   notRead: { code: 1013, reason: 'Too much is waiting to be read', when: 'what the client was sent is not read' },
-  refused: { code: 3003, reason: 'The handshake was refused', when: 'the handshake is not valid' },
+  refused: {
+    code: 3003,
+    reason: 'The handshake was refused',
+    when: 'the handshake is not valid; the reason says why, after a colon'
+  },
+  sessionEnded: {
+    code: 3003,
+    reason: 'The session has ended',
+    when: 'v2: the delegation of the handshake has ended, at most a minute ago, or the user logged out everywhere'
+  },
   noHandshake: {
     code: 3004,
     reason: 'No handshake in time',

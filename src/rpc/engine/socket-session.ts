@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { Admission } from '../../admission/admission.ts'
+import { publicError, type SocialError } from '../../domain/errors.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { Wire } from './frame-writer.ts'
@@ -16,6 +17,8 @@ export interface SocketOptions<Plain, Signed> {
   readonly admission: Admission
   readonly observer: RpcObserver
   readonly onError: ErrorReporter
+  /** Called with the reason when a handshake is refused, of which the client is told too. */
+  readonly onRefused: (error: SocialError, peer: Peer) => void
   /** The session of a client that starts with an RPC frame (v1), and shows a token in its calls. */
   readonly openPlain: (client: Client) => Session<Plain>
   /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
@@ -131,14 +134,19 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
       this.#serve(session)
       this.#authenticated()
     } catch (error) {
-      const reason = closeReasonOf(error)
-      if (reason === CLOSE.failed) this.#report(error)
-      this.close(reason)
+      this.#refuse(error)
       return
     }
     // Where the clients of other servers expect it: they are sent it when their handshake is accepted.
     this.send(SERVER_READY)
     for (const frame of pending) this.#deliver(frame)
+  }
+
+  #refuse(error: unknown): void {
+    const shown = publicError(error)
+    if (shown.code === 'internal') this.#report(error)
+    else if (!this.#ended) this.#options.onRefused(shown, this.peer)
+    this.close(closeReasonOf(shown))
   }
 
   #buffer(frame: Uint8Array, pending: Uint8Array[]): void {

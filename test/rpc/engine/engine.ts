@@ -93,6 +93,7 @@ export class Engine implements AsyncDisposable {
       limits: { ...LIMITS, ...limits },
       observer: this.observed,
       onError: error => this.errors.push(error),
+      onRefused: () => undefined,
       openPlain: open,
       handshake: async headers => {
         this.handshakes++
