@@ -70,7 +70,7 @@ describe('the budgets of addresses', () => {
     connect('127.0.0.2')
     await until(() => admitted.length === 2, 'the connections are let in')
     const third = connect('127.0.0.2')
-    await once(third, 'close')
+    await until(() => third.destroyed, 'it is cut')
     connect('127.0.0.3')
     await until(() => admitted.length === 3, 'the connections are let in')
     expect(refusals).toEqual(['rpc-connections'])

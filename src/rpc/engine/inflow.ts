@@ -7,7 +7,7 @@ interface InflowDeps {
   readonly admission: Admission
   readonly addressGroup: string
   readonly limits: RpcLimits
-  /** Called with each frame of a client that goes on although it is far over its budget. */
+  /** Called, maybe again and again, when a client is far over its budget. */
   readonly onFlood: () => void
 }
 
@@ -24,6 +24,8 @@ export class Inflow {
   readonly #deps: InflowDeps
   #own: { readonly frames: TokenBucket; readonly bytes: TokenBucket } | undefined
   #pause: NodeJS.Timeout | undefined
+  /** The one that is overdrawn, or more so. */
+  #budget: Budget = 'frames'
 
   constructor(deps: InflowDeps) {
     this.#deps = deps
@@ -31,18 +33,15 @@ export class Inflow {
 
   /** Counts a message of so many bytes, or a ping. */
   count(bytes: number): void {
-    const { admission, addressGroup } = this.#deps
-    let framesMs: number
-    let bytesMs: number
-    if (this.#own) {
-      const now = performance.now()
-      framesMs = this.#own.frames.spend(1, now)
-      bytesMs = this.#own.bytes.spend(bytes, now)
-    } else {
-      framesMs = admission.frames.spend(addressGroup)
-      bytesMs = admission.bytes.spend(addressGroup, bytes)
+    const waitMs = this.#spend(1, bytes)
+    if (waitMs === 0) return
+    // What was read before is still delivered while the socket is paused.
+    if (this.#pause === undefined) {
+      this.#deps.admission.onRefused(this.#budget)
+      this.#deps.socket.pause()
+      this.#pauseFor(waitMs)
     }
-    if (framesMs > 0 || bytesMs > 0) this.#slowDown(framesMs, bytesMs)
+    if (waitMs > MAX_OVERDRAFT_MS) this.#deps.onFlood()
   }
 
   /** The client has shown who it is. */
@@ -58,18 +57,32 @@ export class Inflow {
     clearTimeout(this.#pause)
   }
 
-  #slowDown(framesMs: number, bytesMs: number): void {
-    const { socket, admission, onFlood } = this.#deps
-    const waitMs = Math.max(framesMs, bytesMs)
-    // What was read before is still delivered while the socket is paused.
-    if (this.#pause === undefined) {
-      admission.onRefused((framesMs >= bytesMs ? 'frames' : 'bytes') satisfies Budget)
-      socket.pause()
-      this.#pause = setTimeout(() => {
-        this.#pause = undefined
-        socket.resume()
-      }, waitMs)
+  #pauseFor(waitMs: number): void {
+    this.#pause = setTimeout(() => {
+      const leftMs = this.#spend(0, 0)
+      if (leftMs > 0) {
+        this.#pauseFor(leftMs)
+        return
+      }
+      this.#pause = undefined
+      this.#deps.socket.resume()
+    }, waitMs)
+  }
+
+  /** @returns milliseconds until both budgets are level again; 0 within them */
+  #spend(frames: number, bytes: number): number {
+    const { admission, addressGroup } = this.#deps
+    let framesMs: number
+    let bytesMs: number
+    if (this.#own) {
+      const now = performance.now()
+      framesMs = this.#own.frames.spend(frames, now)
+      bytesMs = this.#own.bytes.spend(bytes, now)
+    } else {
+      framesMs = admission.frames.spend(addressGroup, frames)
+      bytesMs = admission.bytes.spend(addressGroup, bytes)
     }
-    if (waitMs > MAX_OVERDRAFT_MS) onFlood()
+    this.#budget = framesMs >= bytesMs ? 'frames' : 'bytes'
+    return Math.max(framesMs, bytesMs)
   }
 }

@@ -51,6 +51,7 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
   readonly #heartbeat: Heartbeat
   readonly #inflow: Inflow
   #isAuthenticated = false
+  #isFlood = false
   #ended = false
   /** What the socket was closed with here. */
   #closedWith: number | undefined
@@ -187,10 +188,8 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
 
   /** Nothing more is read of it: it is cut off as soon as it may have read why. */
   #flooded(): void {
-    if (this.#ended) {
-      this.terminate()
-      return
-    }
+    if (this.#isFlood) return
+    this.#isFlood = true
     this.close(CLOSE.tooFast)
     this.#heartbeat.closing(FLOOD_LINGER_MS)
   }

@@ -53,7 +53,7 @@ describe('the TCP connections of one address', () => {
     const limits = { connectionsPerIp: 2, pongMs: 60_000 }
     await using engine = await Engine.start(limits, { trustedProxies: [], rpcConnections })
     const sockets = Array.from({ length: 10 }, () => open(engine, { localAddress: ATTACKER }))
-    for (const socket of sockets) socket.once('upgrade', () => socket.pause())
+    for (const socket of sockets) socket.once('open', () => socket.pause())
     await until(() => engine.observed.open === 2 && sockets.every(({ isPaused }) => isPaused), 'all are upgraded')
     const [error] = await once(open(engine, { localAddress: ATTACKER }), 'error')
     expect(error.code).toBe('ECONNRESET')
