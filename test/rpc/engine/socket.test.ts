@@ -46,33 +46,6 @@ describe('a frame that is none', () => {
   })
 })
 
-describe('a message in fragments', () => {
-  const send = (client: RawClient, message: Uint8Array, fragments: number): void => {
-    for (let at = 0; at < fragments; at++) {
-      const part = at < fragments - 1 ? message.subarray(at, at + 1) : message.subarray(at)
-      client.socket.send(part, { fin: at === fragments - 1, binary: true })
-    }
-  }
-
-  it('is taken whole when they are few', async () => {
-    await using engine = await Engine.start({ fragments: 4 })
-    using client = await RawClient.open(engine.url)
-    send(client, createPort(1), 4)
-    expect((await client.next()).type).toBe(TYPE.CREATE_PORT_RESPONSE)
-  })
-
-  it('closes its socket with 1008 when they are many, long before they are as many bytes as a frame may have', async () => {
-    await using engine = await Engine.start({ fragments: 4 })
-    using bystander = await Bystander.open(engine.url)
-    using client = await RawClient.open(engine.url)
-    send(client, Buffer.alloc(5), 5)
-    expect((await client.closed).code).toBe(1008)
-    await until(() => engine.observed.ends.length === 1, 'it is counted')
-    expect(engine.observed.ends).toEqual([1008])
-    await bystander.call()
-  })
-})
-
 describe('the handshake of v2', () => {
   it.each([
     ['text', GOOD],

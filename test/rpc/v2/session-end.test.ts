@@ -60,7 +60,7 @@ it('a handshake that is refused is told why, and the log at debug too', async ()
   const refused = async (handshake: object): Promise<Closing> => {
     using client = await RawClient.open(env.app.rpcUrl)
     client.send(JSON.stringify(handshake))
-    return client.closed
+    return await client.closed
   }
   const stale = handshakeOf(await createWallet(), { timestamp: Date.now() - 6 * MINUTE })
   expect(await refused(stale)).toEqual({ code: 3003, reason: 'The handshake was refused: The signature is stale' })
