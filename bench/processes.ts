@@ -15,6 +15,8 @@ const LOAD = new URL('./load/main.ts', import.meta.url)
 const UNLIMITED = Object.fromEntries(
   [
     'MAX_CONNECTIONS_PER_IP',
+    'FRAMES_PER_SECOND_PER_IP',
+    'FRAMES_PER_SECOND_PER_CONNECTION',
     'CALLS_PER_SECOND',
     'ACTIONS_PER_MINUTE',
     'PAIR_ACTIONS_PER_MINUTE',
@@ -58,6 +60,8 @@ export class Service implements AsyncDisposable {
       DATABASE_URL: databaseUrl,
       DATABASE_POOL_SIZE: String(connections),
       MAX_CONNECTIONS: String(sockets + 1_000),
+      BYTES_PER_SECOND_PER_IP: '1024mb',
+      BYTES_PER_SECOND_PER_CONNECTION: '1024mb',
       ...UNLIMITED,
       LOG_LEVEL: 'warn',
       SHUTDOWN_GRACE: '2s'
@@ -78,6 +82,11 @@ export class Service implements AsyncDisposable {
       throw error
     }
     return service
+  }
+
+  /** Whether its process is over, for whatever reason. */
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,6 +16,9 @@ const UPGRADE = [
   '\r\n'
 ].join('\r\n')
 
+/** The first bytes of a WebSocket. */
+export const upgradeRequest = (): Buffer => Buffer.from(UPGRADE)
+
 /** A frame of a client, ready to be written. It is masked with zeros, so that its bytes stay as they are. */
 export function clientFrame(payload: Uint8Array, opcode = BINARY): Buffer {
   const long = payload.length >= LENGTH_16

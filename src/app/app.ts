@@ -8,6 +8,7 @@ import { BACKLOG } from '../rpc/engine/socket-server.ts'
 import { migrate } from '../storage/db/migrator.ts'
 import { MIGRATIONS } from '../storage/migrations/index.ts'
 import { RESUME_OUTCOMES } from '../updates/updates.ts'
+import { createAdmission } from './admission.ts'
 import { createBus } from './bus.ts'
 import { Cleanups } from './cleanups.ts'
 import { openDatabase } from './database.ts'
@@ -60,6 +61,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     socketEnds: SOCKET_ENDS,
     resumeOutcomes: RESUME_OUTCOMES
   })
+  const admission = createAdmission({ config, metrics })
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
   const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
@@ -80,13 +82,14 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     config,
     logger,
     metrics,
+    admission,
     social,
     matrix,
     checks: { database: () => db.ping(), ...checks },
     isServing: () => state.isStarted && !cleanups.isRunning,
     graceMs: () => cleanups.leftMs
   })
-  const rpc = createRpc({ config, logger, metrics, social, matrix, now })
+  const rpc = createRpc({ config, logger, metrics, admission, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
   // Before HTTP, which says meanwhile that this instance is not ready.
   cleanups.add('RPC server', rpc, (it, deadline) => it.stop({ graceMs: deadline.leftMs }))

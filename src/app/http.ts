@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Admission } from '../admission/admission.ts'
 import type { Config } from '../config/config.ts'
 import { type HealthCheck, healthRoutes } from '../http/health.ts'
 import { createHttpServer } from '../http/server.ts'
@@ -16,6 +17,7 @@ interface HttpDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly admission: Admission
   readonly social: Social
   readonly matrix: Matrix
   readonly checks: Readonly<Record<string, HealthCheck>>

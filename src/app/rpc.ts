@@ -1,12 +1,13 @@
+import type { Admission } from '../admission/admission.ts'
+import { UserLimits } from '../admission/user-limits.ts'
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { RpcLimits } from '../rpc/engine/limits.ts'
-import type { ErrorReporter } from '../rpc/engine/service.ts'
+import type { Client, ErrorReporter } from '../rpc/engine/service.ts'
 import { SocketServer } from '../rpc/engine/socket-server.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
-import { UserLimits } from '../rpc/user-limits.ts'
 import type { V1Context } from '../rpc/v1/caller.ts'
 import { METHODS as V1_METHODS } from '../rpc/v1/codec.ts'
 import { friendshipsService } from '../rpc/v1/friendships-service.ts'
@@ -21,6 +22,7 @@ interface RpcDeps {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly admission: Admission
   readonly social: Social
   readonly matrix: Matrix
   /** Unix milliseconds. */
@@ -42,7 +44,7 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, social, matrix, now } = deps
+  const { config, logger, metrics, admission, social, matrix, now } = deps
   const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
@@ -50,6 +52,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
     limits,
+    admission,
     friends,
     online,
     locations,
@@ -62,21 +65,26 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updateSent
   })
   const v2 = socialService({ ...social, limits, report, updateSent })
-  const users = () => new SocketUsers({ presence, limits, heartbeatMs: positionLifetimeMs, sockets })
+  const users = (client: Client, expiresAt: number | null) =>
+    new SocketUsers({ presence, limits, client, expiresAt, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
     host: config.host,
     port: config.rpcPort,
-    trustedProxies: config.trustedProxies,
+    admission,
     limits: rpcLimits(config.rpc),
     observer: metrics.rpc,
     onError: report,
-    openPlain: () => {
-      const context = { users: users() }
+    onRefused: ({ code, message }, { id }) =>
+      logger.debug({ code, reason: message, connection: id }, 'A handshake was refused'),
+    openPlain: client => {
+      const context = { users: users(client, null) }
       return { services: [v1], context, dispose: () => context.users.dispose() }
     },
-    handshake: async headers => {
-      const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const user = users()
+    handshake: async (headers, client) => {
+      const verify = () => verifySignedFetch(headers, HANDSHAKE, verifier, now())
+      const { address, signer, expiresAt } = await admission.authenticate(client.peer.addressGroup, verify)
+      const user = users(client, expiresAt)
+      await user.makeRoom(address)
       return {
         services: [v2],
         context: { address, signer },
@@ -92,7 +100,11 @@ function rpcLimits(rpc: Config['rpc']): RpcLimits {
     connections: rpc.maxConnections,
     connectionsPerIp: rpc.maxConnectionsPerIp,
     frameBytes: rpc.maxFrameBytes,
+    fragments: rpc.maxFragments,
     bufferedBytes: BUFFERED_FRAMES * rpc.maxFrameBytes,
+    anonymousBufferedBytes: rpc.maxFrameBytes,
+    framesPerSecond: rpc.framesPerSecond,
+    bytesPerSecond: rpc.bytesPerSecond,
     pendingFrames: PENDING_FRAMES,
     pendingBytes: rpc.maxFrameBytes,
     ports: rpc.maxPorts,

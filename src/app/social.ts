@@ -116,6 +116,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   }
   /** Ends what lives by a session that is over, by an event that was lost or by its age. In passthrough they are the homeserver's. */
   const checkSessions = async (): Promise<void> => {
+    for (const socket of new Set(sockets.values())) socket.endExpired(now())
     if (config.matrix?.mode === 'passthrough') return
     await sessions.revalidate(liveSessions())
   }

@@ -30,6 +30,8 @@ export interface VerifiedChain {
   readonly owner: Address
   /** Whose key made the last signature: that of the last delegation, or the owner's in a chain without one. */
   readonly signer: Address
+  /** When the first of its delegations ends, in unix milliseconds; null in a chain without one. */
+  readonly expiresAt: number | null
 }
 
 /**
@@ -56,7 +58,8 @@ export class AuthChainVerifier {
     if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
     if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now))) throw refused()
-    return { owner, signer }
+    const ends = steps.flatMap(({ expiresAt }) => expiresAt ?? [])
+    return { owner, signer, expiresAt: ends.length === 0 ? null : Math.min(...ends) }
   }
 }
 

@@ -22,6 +22,8 @@ export interface SignedFetch {
   readonly address: Address
   /** Whose key signed: that of the last delegation. */
   readonly signer: Address
+  /** When the authority of that key ends, in unix milliseconds; null when it is the user's own. */
+  readonly expiresAt: number | null
 }
 
 /**
@@ -48,8 +50,8 @@ export async function verifySignedFetch(
   if (isOfScene(rawMetadata, metadata)) throw new SocialError('unauthorized', 'Scenes cannot sign in')
 
   const payload = [method, path, timestamp, rawMetadata].join(':').toLowerCase()
-  const { owner, signer } = await verifier.verify(chain, payload, now)
-  return { address: owner, signer }
+  const { owner, signer, expiresAt } = await verifier.verify(chain, payload, now)
+  return { address: owner, signer, expiresAt }
 }
 
 /** The headers of the scheme under their lower-case names. */

@@ -77,10 +77,20 @@ function arrange(reading: Reading) {
       blocksPerMinute: values.BLOCKS_PER_MINUTE,
       loginsPerMinute: values.LOGINS_PER_MINUTE
     },
+    /** What an address may take, on both ports. */
+    admission: {
+      ipv6Prefix: values.IPV6_PREFIX,
+      failedLoginsPerMinute: values.FAILED_LOGINS_PER_MINUTE,
+      framesPerSecond: values.FRAMES_PER_SECOND_PER_IP,
+      bytesPerSecond: values.BYTES_PER_SECOND_PER_IP,
+      answerBytes: { total: values.ANSWER_BYTES, perKey: values.ANSWER_BYTES_PER_IP }
+    },
     http: {
       bodyLimitBytes: values.HTTP_BODY_LIMIT,
       requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT,
-      corsOrigins: values.CORS_ORIGINS
+      corsOrigins: values.CORS_ORIGINS,
+      maxConnections: values.MAX_HTTP_CONNECTIONS,
+      maxConnectionsPerIp: values.MAX_HTTP_CONNECTIONS_PER_IP
     },
     rpc: {
       friendsPageSize: values.FRIENDS_STREAM_PAGE_SIZE,
@@ -100,7 +110,10 @@ function arrange(reading: Reading) {
       presenceGraceMs: values.PRESENCE_GRACE,
       positionLifetimeMs: values.POSITION_LIFETIME,
       resumeWindowMs: values.RESUME_WINDOW,
-      resumeMaxUpdates: values.RESUME_MAX_UPDATES
+      resumeMaxUpdates: values.RESUME_MAX_UPDATES,
+      framesPerSecond: values.FRAMES_PER_SECOND_PER_CONNECTION,
+      bytesPerSecond: values.BYTES_PER_SECOND_PER_CONNECTION,
+      maxFragments: values.MAX_FRAGMENTS
     },
     matrix: matrix(reading),
     /** Of requests that go on to the homeserver, where there is one. */

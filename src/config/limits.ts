@@ -52,6 +52,36 @@ export const LIMITS = {
     kind: duration('10ms', '10m'),
     default: '30s',
     about: 'Time in which an HTTP request must have arrived in full.'
+  },
+  IPV6_PREFIX: {
+    kind: whole(32, 128, 'bits'),
+    default: '64',
+    about: 'Part of an IPv6 address that limits of IP addresses count as one client.'
+  },
+  FAILED_LOGINS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'logins'),
+    default: '600',
+    about: 'Invalid tokens, logins and handshakes from one IP address in a minute, over both ports.'
+  },
+  MAX_HTTP_CONNECTIONS: {
+    kind: whole(1, 1_000_000, 'connections'),
+    default: '10000',
+    about: 'Connections to the HTTP port of one instance.'
+  },
+  MAX_HTTP_CONNECTIONS_PER_IP: {
+    kind: whole(1, 1_000_000, 'connections'),
+    default: '1000',
+    about: 'The same, from one IP address; those of `TRUSTED_PROXIES` are not counted.'
+  },
+  ANSWER_BYTES: {
+    kind: size('64kb', '4096mb'),
+    default: '32mb',
+    about: 'Answers that were made and not taken by their clients yet, of one instance.'
+  },
+  ANSWER_BYTES_PER_IP: {
+    kind: size('64kb', '4096mb'),
+    default: '8mb',
+    about: 'The same, of one IP address.'
   }
 } satisfies Definitions
 
@@ -126,5 +156,31 @@ export const RPC_LIMITS = {
     kind: duration('10ms', '1d'),
     default: '2m',
     about: 'Time after which a user who sends positions (ADR-246) is gone without another one.'
+  },
+  FRAMES_PER_SECOND_PER_IP: {
+    kind: whole(1, 10_000_000, 'frames'),
+    default: '1000',
+    about:
+      'Frames from one IP address on sockets on which nobody has shown who they are; up to five times as many at once.'
+  },
+  BYTES_PER_SECOND_PER_IP: {
+    kind: size('1kb', '4096mb'),
+    default: '1mb',
+    about: 'The same, in bytes.'
+  },
+  FRAMES_PER_SECOND_PER_CONNECTION: {
+    kind: whole(1, 10_000_000, 'frames'),
+    default: '500',
+    about: 'Frames of a socket on which somebody has shown who they are; up to five times as many at once.'
+  },
+  BYTES_PER_SECOND_PER_CONNECTION: {
+    kind: size('1kb', '4096mb'),
+    default: '512kb',
+    about: 'The same, in bytes.'
+  },
+  MAX_FRAGMENTS: {
+    kind: whole(1, 10_000, 'fragments'),
+    default: '16',
+    about: 'WebSocket frames in which one message may come: each costs far more than its bytes.'
   }
 } satisfies Definitions

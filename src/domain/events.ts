@@ -23,7 +23,7 @@ export interface PairEvent {
 export interface SessionsEnded {
   readonly kind: 'sessions-ended'
   readonly address: Address
-  /** Hex hashes of the access tokens. */
+  /** Hex hashes of the access tokens; none when all sessions of the user ended, also those without a token. */
   readonly tokenHashes: readonly string[]
 }
 

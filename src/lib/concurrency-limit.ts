@@ -1,4 +1,4 @@
-/** How many operations may run at the same time, in all and of one key. */
+/** How much may be under way at the same time, in all and of one key: operations, or what they hold, such as bytes. */
 export interface ConcurrencyLimitOptions {
   readonly total: number
   readonly perKey: number
@@ -20,24 +20,24 @@ export class ConcurrencyLimit {
     this.#options = options
   }
 
-  acquire(key: string): Acquired {
+  acquire(key: string, amount = 1): Acquired {
     const running = this.#byKey.get(key) ?? 0
-    if (running >= this.#options.perKey) return { reached: 'key' }
-    if (this.#total >= this.#options.total) return { reached: 'total' }
-    this.#byKey.set(key, running + 1)
-    this.#total += 1
+    if (running + amount > this.#options.perKey) return { reached: 'key' }
+    if (this.#total + amount > this.#options.total) return { reached: 'total' }
+    this.#byKey.set(key, running + amount)
+    this.#total += amount
     let isHeld = true
     return {
       release: () => {
-        if (isHeld) this.#release(key)
+        if (isHeld) this.#release(key, amount)
         isHeld = false
       }
     }
   }
 
-  #release(key: string): void {
-    this.#total -= 1
-    const left = (this.#byKey.get(key) ?? 1) - 1
+  #release(key: string, amount: number): void {
+    this.#total -= amount
+    const left = (this.#byKey.get(key) ?? amount) - amount
     if (left === 0) this.#byKey.delete(key)
     else this.#byKey.set(key, left)
   }

@@ -1,15 +1,25 @@
+import type { UserLimits } from '../admission/user-limits.ts'
 import type { Address } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
+import { settledWithin } from '../lib/deadline.ts'
 import type { Multimap } from '../lib/multimap.ts'
 import type { LocalPresence } from '../presence/local-presence.ts'
-import type { UserLimits } from './user-limits.ts'
+
+import { CLOSE } from './engine/close-codes.ts'
+import type { Client } from './engine/service.ts'
 
 /** A client is one user; a few more for one who logs in anew. Who comes after these is served, but not shown online. */
 const MAX_USERS = 8
+/** Longest time for which a new socket waits for those that may be gone, in milliseconds. */
+const ASK_MS = 1_000
 
 interface SocketUsersDeps {
   readonly presence: LocalPresence
   readonly limits: UserLimits
+  /** Of this socket. */
+  readonly client: Pick<Client, 'ask' | 'close'>
+  /** When the key may not speak for the user any more that opened it, in unix milliseconds; null of v1, or when never. */
+  readonly expiresAt: number | null
   /** The longest time from one heartbeat to the next, in milliseconds. */
   readonly heartbeatMs: number
   /** All sockets, by the users whom they keep online: so that the end of a session finds them. */
@@ -38,6 +48,8 @@ export class SocketUsers {
   readonly #deps: SocketUsersDeps
   readonly #users = new Map<Address, SocketUser>()
   #isClosed = false
+  /** The client was asked whether it is there, because there was no room for another, and does not answer. */
+  #isSilent = false
 
   constructor(deps: SocketUsersDeps) {
     this.#deps = deps
@@ -46,6 +58,21 @@ export class SocketUsers {
   /** Whether it is nobody's socket: nobody has shown who they are, or their sessions have ended. */
   get isEmpty(): boolean {
     return this.#users.size === 0
+  }
+
+  has(address: Address): boolean {
+    return this.#users.has(address)
+  }
+
+  /**
+   * To be awaited before a user is added: when they have too many sockets already, their clients are asked whether they
+   * are there, as those of a lost network are not, and hold a place until their next ping. Who answers keeps its place;
+   * who does not holds none against a newcomer.
+   */
+  async makeRoom(address: Address): Promise<void> {
+    const { limits, sockets } = this.#deps
+    if (limits.hasRoom(address, this.#silentOf(address))) return
+    await Promise.all(Array.from(sockets.get(address), socket => socket.#ask()))
   }
 
   /**
@@ -62,7 +89,7 @@ export class SocketUsers {
       user.tokenHash = token
     } else if (this.#users.size < MAX_USERS) {
       const { presence, limits, sockets } = this.#deps
-      const release = limits.connect(address)
+      const release = limits.connect(address, this.#silentOf(address))
       this.#users.set(address, {
         tokenHash: token,
         release,
@@ -92,15 +119,37 @@ export class SocketUsers {
     return [...this.#users].flatMap(([address, { tokenHash }]) => (tokenHash === null ? [] : [{ address, tokenHash }]))
   }
 
-  /** Removes the user if the session is over by which they are here. */
+  /** Removes the user if the session is over by which they are here; who is known by the socket alone ends with it. */
   sessionsEnded({ address, tokenHashes }: SessionsEnded): void {
-    const tokenHash = this.#users.get(address)?.tokenHash
-    if (tokenHash && tokenHashes.includes(tokenHash)) this.#remove(address)
+    const user = this.#users.get(address)
+    if (!user) return
+    if (user.tokenHash === null && tokenHashes.length === 0) this.#deps.client.close(CLOSE.sessionEnded)
+    else if (user.tokenHash !== null && tokenHashes.includes(user.tokenHash)) this.#remove(address)
+  }
+
+  /** Closes the socket when the key that opened it has no authority any more at `now`, in unix milliseconds. */
+  endExpired(now: number): void {
+    const { client, expiresAt } = this.#deps
+    if (expiresAt !== null && expiresAt <= now) client.close(CLOSE.sessionEnded)
   }
 
   dispose(): void {
     this.#isClosed = true
     for (const address of [...this.#users.keys()]) this.#remove(address)
+  }
+
+  #silentOf(address: Address): number {
+    let silent = 0
+    for (const socket of this.#deps.sockets.get(address)) if (socket.#isSilent) silent++
+    return silent
+  }
+
+  async #ask(): Promise<void> {
+    const isThere = this.#deps.client.ask()
+    if (!(await settledWithin(ASK_MS, isThere))) this.#isSilent = true
+    void isThere.then(() => {
+      this.#isSilent = false
+    })
   }
 
   #remove(address: Address): void {

@@ -77,6 +77,8 @@ export class LocalSessions implements LoginSessions {
   /** Ends all sessions of a user, on every instance. */
   async logoutAll(address: Address): Promise<void> {
     this.#announceEnd(address, await this.#deps.store.endAll(address))
+    // Sockets that opened with a signature have no token.
+    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
   }
 
   /** Announces the end of those of these sessions that are over: the message that said so may be lost. */
@@ -99,7 +101,7 @@ export class LocalSessions implements LoginSessions {
     const now = this.#deps.now()
     const signedAt = Number(timestamp)
     if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
-    const { owner, signer } = await verifier.verify(authChain, timestamp, now)
+    const { owner, signer, expiresAt } = await verifier.verify(authChain, timestamp, now)
     if (owner !== user) throw new SocialError('forbidden', 'The auth chain is not of this user')
 
     const { token, tokenHash } = createToken()
@@ -108,7 +110,8 @@ export class LocalSessions implements LoginSessions {
       address: owner,
       deviceId: deviceId ?? randomBytes(8).toString('hex').toUpperCase(),
       createdAt: now,
-      expiresAt: now + tokenLifetimeMs
+      // No longer than the key may speak for the user that signed the login.
+      expiresAt: Math.min(now + tokenLifetimeMs, expiresAt ?? Number.POSITIVE_INFINITY)
     }
     const proof = {
       // Not of the signature, which anyone can respell: (r, s, v) is as good as (r, n - s, the other v).

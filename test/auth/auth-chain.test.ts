@@ -152,7 +152,7 @@ describe('what a verified chain says', () => {
   const ownerAddress = owner.address.toLowerCase()
 
   it('names the owner and the last key', async () => {
-    expect(await verified(simple)).toMatchObject({ owner: ownerAddress, signer: ownerAddress })
+    expect(await verified(simple)).toMatchObject({ owner: ownerAddress, signer: ownerAddress, expiresAt: null })
     expect(await verified(delegated)).toMatchObject({ owner: ownerAddress, signer: key.address.toLowerCase() })
     expect(await verified(twice)).toMatchObject({ signer: otherKey.address.toLowerCase() })
   })

@@ -47,7 +47,8 @@ describe('a signed fetch', () => {
     const metadata = { origin: 'https://play.decentraland.org', isGuest: false, realm: { serverName: 'Hela' } }
     expect(await verify(signedHeaders(metadata))).toEqual({
       address,
-      signer: identity.ephemeralIdentity.address.toLowerCase()
+      signer: identity.ephemeralIdentity.address.toLowerCase(),
+      expiresAt: new Date(identity.expiration).getTime()
     })
   })
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { UserLimits } from '../../src/admission/user-limits.ts'
 import type { Address } from '../../src/domain/address.ts'
 import { Multimap } from '../../src/lib/multimap.ts'
 import { LocalPresence } from '../../src/presence/local-presence.ts'
 import { SocketUsers } from '../../src/rpc/socket-users.ts'
-import { UserLimits } from '../../src/rpc/user-limits.ts'
 
 const someone = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
 
@@ -18,7 +18,8 @@ function start() {
   const presence = new LocalPresence(0)
   const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
   const sockets = new Multimap<Address, SocketUsers>()
-  const open = () => new SocketUsers({ presence, limits, heartbeatMs: 120_000, sockets })
+  const client = { ask: async () => true, close: () => undefined }
+  const open = () => new SocketUsers({ presence, limits, client, expiresAt: null, heartbeatMs: 120_000, sockets })
   return { presence, sockets, open }
 }
 

@@ -7,7 +7,7 @@ import { logIn } from '../env/login.ts'
 import { PresenceClient } from '../env/presence-client.ts'
 import { Rest } from '../env/rest.ts'
 import { until } from '../env/until.ts'
-import { loginV2 } from '../env/v2.ts'
+import { connectV2, handshakeOf, loginV2 } from '../env/v2.ts'
 import { RawClient } from './engine/clients.ts'
 import { ack, request, TYPE } from './engine/frames.ts'
 
@@ -53,6 +53,24 @@ describe('what one user may have and do', () => {
       expect((await socket.next()).message.closed).toBe(true)
     }
     expect(await socket.closed).toEqual({ code: 1013, reason: 'Too many connections of this user' })
+  })
+
+  it('does not count sockets behind a network that is gone against the one that comes back', async () => {
+    const wallet = await createWallet()
+    const gone = [await connectV2(env, wallet), await connectV2(env, wallet)]
+    for (const { service, socket } of gone) {
+      await service.getSocialSettings({})
+      // Neither reads nor says that it is gone.
+      socket.pause()
+    }
+    const back = [await connectV2(env, wallet), await connectV2(env, wallet)]
+    for (const { service } of back) await service.getSocialSettings({})
+    // Who is there keeps its place: the next one finds no room.
+    const third = await RawClient.open(env.app.rpcUrl)
+    env.onStop(() => third.socket.terminate())
+    third.send(JSON.stringify(handshakeOf(wallet)))
+    expect((await third.closed).code).toBe(1013)
+    for (const { service } of back) await service.getSocialSettings({})
   })
 
   it('leaves a socket open on which another user is served', async () => {

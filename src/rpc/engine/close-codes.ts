@@ -24,6 +24,7 @@ export const CLOSE = {
     reason: 'Streams are not acknowledged',
     when: 'a stream waits for an acknowledgement for `ACK_TIMEOUT`, and nothing else comes either'
   },
+  tooManyFragments: { code: 1008, reason: '', when: 'a message in more than `MAX_FRAGMENTS` WebSocket frames' },
   tooLarge: { code: 1009, reason: '', when: 'a message above `MAX_FRAME_SIZE`' },
   tooManyBytes: {
     code: 1009,
@@ -39,20 +40,34 @@ export const CLOSE = {
   userFull: {
     code: 1013,
     reason: 'Too many connections of this user',
-    when: 'v1: `MAX_CONNECTIONS_PER_USER` is reached; the call that showed the token is answered first'
+    when: 'v1: `MAX_CONNECTIONS_PER_USER` is reached, by clients that are all there; the call that showed the token is answered first'
   },
   notVerified: {
     code: 1013,
     reason: 'The handshake cannot be verified now',
-    when: 'v2: what verifies a handshake is away, or `MAX_CONNECTIONS_PER_USER` is reached; come back later'
+    when: 'v2: what verifies a handshake is away, or `MAX_CONNECTIONS_PER_USER` is reached by clients that are all there; come back later; the reason says which, after a colon'
   },
   tooManyFrames: {
     code: 1013,
     reason: 'Too many messages before the handshake was verified',
     when: 'more than 16 messages while a handshake is verified'
   },
+  tooFast: {
+    code: 1013,
+    reason: 'Too many messages',
+    when: 'messages come so much faster than they may that reading them later is no help'
+  },
   notRead: { code: 1013, reason: 'Too much is waiting to be read', when: 'what the client was sent is not read' },
-  refused: { code: 3003, reason: 'The handshake was refused', when: 'the handshake is not valid' },
+  refused: {
+    code: 3003,
+    reason: 'The handshake was refused',
+    when: 'the handshake is not valid; the reason says why, after a colon'
+  },
+  sessionEnded: {
+    code: 3003,
+    reason: 'The session has ended',
+    when: 'v2: the delegation of the handshake has ended, at most a minute ago, or the user logged out everywhere'
+  },
   noHandshake: {
     code: 3004,
     reason: 'No handshake in time',

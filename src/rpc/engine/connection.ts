@@ -7,6 +7,7 @@ import {
   type ClientFrame,
   decodeFrame,
   encodeModule,
+  encodeModuleTable,
   encodePortCreated,
   encodeStreamEnd,
   type RequestFrame
@@ -36,6 +37,16 @@ interface Port<Context> {
   readonly procedures: Procedure<Context>[]
 }
 
+/** The encoded procedures of each service, by the id of the first one: the same for every client. */
+const moduleTables = new WeakMap<object, Map<number, Uint8Array>>()
+
+function moduleTable<Context>(service: Service<Context>, firstId: number): Uint8Array {
+  const tables = moduleTables.get(service) ?? new Map<number, Uint8Array>()
+  const table = tables.get(firstId) ?? encodeModuleTable(firstId, service.procedures.keys())
+  moduleTables.set(service, tables.set(firstId, table))
+  return table
+}
+
 /**
  * The server half of the dcl-rpc protocol for one client, whatever carries the frames.
  *
@@ -55,7 +66,7 @@ export class Connection<Context> {
   constructor({ info, services, wire, limits, observer, onError }: ConnectionOptions<Context>) {
     this.#services = services
     this.#maxPorts = limits.ports
-    this.#writer = new FrameWriter(wire, limits.bufferedBytes)
+    this.#writer = new FrameWriter(wire)
     this.#calls = new OpenCalls({ info, writer: this.#writer, limits, observer, onError })
   }
 
@@ -141,7 +152,7 @@ export class Connection<Context> {
       port.modules.set(name, firstId)
       port.procedures.push(...service.procedures.values())
     }
-    this.#writer.write(encodeModule(number, portId, firstId, service.procedures.keys()))
+    this.#writer.write(encodeModule(number, portId, moduleTable(service, firstId)))
   }
 
   #request(request: RequestFrame): void {

@@ -9,6 +9,8 @@ export interface Wire {
   close(reason: CloseReason): void
   /** Bytes that were sent and have not left this process. */
   bufferedAmount(): number
+  /** Bytes that may wait to be sent. */
+  readonly maxBuffered: number
 }
 
 /** The way back to one client. */
@@ -16,13 +18,10 @@ export class FrameWriter {
   /** How many frames the client has sent. */
   framesReceived = 0
   readonly #wire: Wire
-  readonly #maxBuffered: number
   #open = true
 
-  /** @param maxBuffered bytes that may wait to be sent */
-  constructor(wire: Wire, maxBuffered: number) {
+  constructor(wire: Wire) {
     this.#wire = wire
-    this.#maxBuffered = maxBuffered
   }
 
   /**
@@ -31,7 +30,7 @@ export class FrameWriter {
   write(frame: Uint8Array): void {
     if (!this.#open) return
     const waiting = this.#wire.bufferedAmount()
-    if (waiting > 0 && waiting + frame.length > this.#maxBuffered) this.close(CLOSE.notRead)
+    if (waiting > 0 && waiting + frame.length > this.#wire.maxBuffered) this.close(CLOSE.notRead)
     else this.#wire.send(frame)
   }
 

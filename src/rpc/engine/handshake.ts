@@ -1,4 +1,4 @@
-import { type ErrorCode, publicError, SocialError } from '../../domain/errors.ts'
+import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
 
 /** The signed-fetch headers with which a v2 client opens its socket, as they came: nothing about them is known yet. */
@@ -24,9 +24,14 @@ export function parseHandshake(message: Uint8Array): HandshakeHeaders {
   }
 }
 
-/** How a socket is closed whose handshake failed with this. */
-export function closeReasonOf(error: unknown): CloseReason {
-  return REASON[publicError(error).code]
+/** Bytes that fit into a WebSocket close frame beside the code. */
+const MAX_REASON_BYTES = 123
+
+/** How a socket is closed whose handshake was refused with this: its public text follows the reason, when it fits. */
+export function closeReasonOf({ code, message }: SocialError): CloseReason {
+  const reason = REASON[code]
+  const text = `${reason.reason}: ${message}`
+  return reason === CLOSE.failed || Buffer.byteLength(text) > MAX_REASON_BYTES ? reason : { ...reason, reason: text }
 }
 
 const REASON: Record<ErrorCode, CloseReason> = {

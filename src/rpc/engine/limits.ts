@@ -2,12 +2,19 @@
 export interface RpcLimits {
   /** Sockets that are open at once; the next one is closed. */
   readonly connections: number
-  /** Of these from one IP address; the next one is closed. */
+  /** Of these from one address; the next one is closed. */
   readonly connectionsPerIp: number
   /** The largest message that a client may send, in bytes; a larger one closes its socket. */
   readonly frameBytes: number
+  /** WebSocket frames in which a message may come; more close its socket. */
+  readonly fragments: number
   /** What may wait to be sent to one client, in bytes; one that lets more wait is closed. */
   readonly bufferedBytes: number
+  /** The same, to a client that has not shown who it is. */
+  readonly anonymousBufferedBytes: number
+  /** Messages of a client that has shown who it is, before it is read more slowly; five times as many at once. */
+  readonly framesPerSecond: number
+  readonly bytesPerSecond: number
   /** Messages and bytes of one client that wait while its handshake is verified; over them its socket is closed. */
   readonly pendingFrames: number
   readonly pendingBytes: number

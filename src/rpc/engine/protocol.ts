@@ -103,16 +103,17 @@ export function encodePortCreated(number: number, portId: number): Uint8Array {
   return CreatePortResponse.encode({ messageIdentifier, portId }).finish()
 }
 
-/** @param procedures the names of the module's procedures, of which the first has the id `firstId` */
-export function encodeModule(
-  number: number,
-  portId: number,
-  firstId: number,
-  procedures: Iterable<string>
-): Uint8Array {
+/** @param table the procedures of the module, of {@link encodeModuleTable} */
+export function encodeModule(number: number, portId: number, table: Uint8Array): Uint8Array {
   const messageIdentifier = identifier(RpcMessageTypes.RpcMessageTypes_REQUEST_MODULE_RESPONSE, number)
+  // The fields of a message may come in parts, one encoded after the other.
+  return Buffer.concat([RequestModuleResponse.encode({ messageIdentifier, portId, procedures: [] }).finish(), table])
+}
+
+/** @param procedures the names of the module's procedures, of which the first has the id `firstId` */
+export function encodeModuleTable(firstId: number, procedures: Iterable<string>): Uint8Array {
   const listed = Array.from(procedures, (procedureName, index) => ({ procedureId: firstId + index, procedureName }))
-  return RequestModuleResponse.encode({ messageIdentifier, portId, procedures: listed }).finish()
+  return RequestModuleResponse.encode({ messageIdentifier: 0, portId: 0, procedures: listed }).finish()
 }
 
 export function encodeResponse(number: number, payload: Uint8Array): Uint8Array {

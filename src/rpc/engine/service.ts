@@ -6,6 +6,16 @@ export interface Peer {
   readonly id: string
   /** The address that the socket came from, as the listener saw it. */
   readonly ip: string
+  /** What limits of addresses count as one client: the address, or the network that it is in. */
+  readonly addressGroup: string
+}
+
+/** A client, as whoever decides who is let in sees it. */
+export interface Client {
+  readonly peer: Peer
+  /** Asks whether the client is still there. @returns false when its socket was gone or closed before it answered */
+  ask(): Promise<boolean>
+  close(reason: CloseReason): void
 }
 
 /** One client's connection, as the procedures that it calls see it. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import proxyAddr from '@fastify/proxy-addr'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Admission } from '../../admission/admission.ts'
+import type { ClientAddress } from '../../lib/client-address.ts'
+import { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
 import { CLOSE } from './close-codes.ts'
 import { type SocketOptions, SocketSession } from './socket-session.ts'
 
@@ -13,8 +14,6 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
   readonly host: string
   /** 0 for any that is free. */
   readonly port: number
-  /** Addresses of proxies whose `X-Forwarded-For` is believed. */
-  readonly trustedProxies: readonly string[]
 }
 
 /**
@@ -23,8 +22,14 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
  */
 export const BACKLOG = 4096
 
-/** TCP connections above the limit of sockets: for health checks, and for sockets that are being closed because it is full. */
-const SPARE_CONNECTIONS = 256
+/**
+ * What it costs to take a socket, in frames of the budget of its address: it takes a few times as long as one. Plain
+ * requests are as dear as a frame.
+ */
+const UPGRADE_COST = 4
+
+/** In how many parts the network may bring one frame: a few times as many as it is cut into on any way. */
+const MAX_PARTS = 256
 
 /** How often HTTP requests that do not get anywhere are looked for. */
 const CHECK_MS = 1000
@@ -39,26 +44,28 @@ export class SocketServer<Plain, Signed> {
   readonly #upgrades: WebSocketServer
   /** Every open socket, also those that are being closed because the server is full. */
   readonly #sessions = new Set<SocketSession<Plain, Signed>>()
-  readonly #isTrusted: (address: string, hop: number) => boolean
-  readonly #admittedByIp = new Map<string, number>()
-  #admitted = 0
+  readonly #admission: Admission
+  readonly #room: ConcurrencyLimit
   #stopping: Promise<void> | undefined
 
   constructor(options: SocketServerOptions<Plain, Signed>) {
     this.#options = options
-    const { connections, frameBytes, handshakeMs } = options.limits
-    this.#isTrusted = proxyAddr.compile([...options.trustedProxies])
+    const { connections, connectionsPerIp, frameBytes, fragments, handshakeMs } = options.limits
+    this.#admission = options.admission
+    this.#room = new ConcurrencyLimit({ total: connections, perKey: connectionsPerIp })
     this.#upgrades = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       autoPong: false,
-      maxPayload: frameBytes
+      maxPayload: frameBytes,
+      maxFragments: fragments,
+      maxBufferedChunks: MAX_PARTS
     })
     const timeouts = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: CHECK_MS }
-    this.#http = createServer(timeouts, answer)
-    this.#http.maxConnections = connections + SPARE_CONNECTIONS
-    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    this.#http = createServer(timeouts, (request, response) => this.#answer(request, response))
+    this.#http.on('connection', socket => this.#admission.rpcConnections.accept(socket))
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
   }
 
   /** @returns the port that is listened on */
@@ -78,43 +85,65 @@ export class SocketServer<Plain, Signed> {
     return this.#stopping
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const path = request.url?.split('?', 1)[0]
-    if (path !== '/') refuseUpgrade(socket, 404)
-    else if (this.#stopping !== undefined) refuseUpgrade(socket, 503)
-    else this.#upgrades.handleUpgrade(request, socket, head, ws => this.#accept(ws, request))
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const address = this.#addressOf(request)
+    const status = this.#refusalOf(request, socket, address)
+    if (status !== null) refuseUpgrade(socket, status)
+    else this.#upgrades.handleUpgrade(request, socket, head, ws => this.#accept(ws, address))
   }
 
-  #accept(socket: WebSocket, request: IncomingMessage): void {
-    const peer = { id: randomUUID(), ip: proxyAddr(request, this.#isTrusted) }
-    const session = new SocketSession(socket, peer, this.#options)
+  /** The status with which an upgrade is refused; null when it is not. */
+  #refusalOf({ url }: IncomingMessage, socket: Socket, address: ClientAddress): number | null {
+    if (url?.split('?', 1)[0] !== '/') return 404
+    if (this.#stopping !== undefined) return 503
+    // Not 503, for which a proxy would take this instance as gone.
+    if (!this.#admission.rpcConnections.acceptForwarded(socket, address.group)) return 429
+    return this.#canSpend(address, UPGRADE_COST) ? null : 429
+  }
+
+  #accept(socket: WebSocket, { ip, group }: ClientAddress): void {
+    const session = new SocketSession(socket, { id: randomUUID(), ip, addressGroup: group }, this.#options)
     this.#sessions.add(session)
     socket.once('close', () => this.#sessions.delete(session))
-    if (this.#hasRoomFor(peer.ip)) this.#admit(socket, peer.ip)
-    else session.close(CLOSE.serverFull)
+    const place = this.#room.acquire(group)
+    if ('reached' in place) session.close(CLOSE.serverFull)
+    else this.#admit(socket, place.release)
   }
 
-  #hasRoomFor(ip: string): boolean {
-    const { connections, connectionsPerIp } = this.#options.limits
-    return this.#admitted < connections && (this.#admittedByIp.get(ip) ?? 0) < connectionsPerIp
-  }
-
-  #admit(socket: WebSocket, ip: string): void {
+  #admit(socket: WebSocket, release: () => void): void {
     const { observer } = this.#options
     const openedAt = performance.now()
-    this.#count(ip, 1)
     observer.connectionOpened()
     socket.once('close', () => {
-      this.#count(ip, -1)
+      release()
       observer.connectionClosed(performance.now() - openedAt)
     })
   }
 
-  #count(ip: string, change: 1 | -1): void {
-    this.#admitted += change
-    const ofIp = (this.#admittedByIp.get(ip) ?? 0) + change
-    if (ofIp > 0) this.#admittedByIp.set(ip, ofIp)
-    else this.#admittedByIp.delete(ip)
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    // What was pipelined behind a request that was one too many.
+    if (socket.destroyed) return
+    if (socket.writableNeedDrain || !this.#canSpend(this.#addressOf(request), 1)) socket.destroy()
+    else if (request.method === 'GET' && request.url === '/health/live') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end('"alive"')
+    } else if (request.url === '/') {
+      response.writeHead(426, { connection: 'upgrade', upgrade: 'websocket' }).end()
+    } else {
+      response.writeHead(404).end()
+    }
+  }
+
+  #addressOf({ socket, headers }: IncomingMessage): ClientAddress {
+    return this.#admission.addresses.of(socket.remoteAddress, headers['x-forwarded-for'])
+  }
+
+  /** Takes from the budget of frames what serving costs. @returns false when it is overdrawn: then nothing is taken */
+  #canSpend({ group }: ClientAddress, frames: number): boolean {
+    const isLevel = this.#admission.frames.isLevel(group)
+    if (isLevel) this.#admission.frames.spend(group, frames)
+    else this.#admission.onRefused('frames')
+    return isLevel
   }
 
   async #stop(graceMs: number): Promise<void> {
@@ -145,17 +174,7 @@ export class SocketServer<Plain, Signed> {
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  if (request.method === 'GET' && request.url === '/health/live') {
-    response.writeHead(200, { 'content-type': 'application/json' }).end('"alive"')
-  } else if (request.url === '/') {
-    response.writeHead(426, { connection: 'upgrade', upgrade: 'websocket' }).end()
-  } else {
-    response.writeHead(404).end()
-  }
-}
-
-function refuseUpgrade(socket: Duplex, status: number): void {
+function refuseUpgrade(socket: Socket, status: number): void {
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)

@@ -1,34 +1,44 @@
 import type { WebSocket } from 'ws'
+import type { Admission } from '../../admission/admission.ts'
+import { publicError, type SocialError } from '../../domain/errors.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import type { Wire } from './frame-writer.ts'
 import { closeReasonOf, type HandshakeHeaders, isHandshake, parseHandshake } from './handshake.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { Inflow } from './inflow.ts'
 import type { RpcLimits } from './limits.ts'
 import { SERVER_READY } from './protocol.ts'
-import type { ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
+import type { Client, ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
 
 /** What sockets are served, and within what limits. */
 export interface SocketOptions<Plain, Signed> {
   readonly limits: RpcLimits
+  readonly admission: Admission
   readonly observer: RpcObserver
   readonly onError: ErrorReporter
+  /** Called with the reason when a handshake is refused, of which the client is told too. */
+  readonly onRefused: (error: SocialError, peer: Peer) => void
   /** The session of a client that starts with an RPC frame (v1), and shows a token in its calls. */
-  readonly openPlain: (peer: Peer) => Session<Plain>
+  readonly openPlain: (client: Client) => Session<Plain>
   /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
-  readonly handshake: (headers: HandshakeHeaders, peer: Peer) => Promise<Session<Signed>>
+  readonly handshake: (headers: HandshakeHeaders, client: Client) => Promise<Session<Signed>>
 }
+
+/** Longest time for which a socket stays that was closed for sending too much, in milliseconds. */
+const FLOOD_LINGER_MS = 500
 
 /**
  * One WebSocket, from its upgrade until it is gone: tells v1 from v2 by the first message, keeps the deadlines, and
  * cleans up. What it is closed for is in {@link CLOSE}.
  */
-export class SocketSession<Plain, Signed> implements Wire {
+export class SocketSession<Plain, Signed> implements Wire, Client {
+  readonly peer: Peer
   /** Resolves when the socket is gone. */
   readonly gone: Promise<void>
   /** Resolves when the socket is gone and everything that belonged to it is cleaned up. */
   readonly cleanedUp: Promise<void>
   readonly #socket: WebSocket
-  readonly #peer: Peer
   readonly #options: SocketOptions<Plain, Signed>
   #connection: Pick<Connection<unknown>, 'receive' | 'drain' | 'end'> | undefined
   /** What came while the handshake is verified; undefined at any other time. */
@@ -38,22 +48,26 @@ export class SocketSession<Plain, Signed> implements Wire {
   #session: { dispose?(): void | Promise<void> } | undefined
   #disposal: Promise<void> | undefined
   readonly #handshakeDeadline: NodeJS.Timeout
-  /** Until the next ping, the pong, or the client's answer to a close. */
-  #heartbeat: NodeJS.Timeout
+  readonly #heartbeat: Heartbeat
+  readonly #inflow: Inflow
+  #isAuthenticated = false
+  #isFlood = false
   #ended = false
   /** What the socket was closed with here. */
   #closedWith: number | undefined
 
   constructor(socket: WebSocket, peer: Peer, options: SocketOptions<Plain, Signed>) {
     this.#socket = socket
-    this.#peer = peer
+    this.peer = peer
     this.#options = options
-    const { handshakeMs, pingMs } = options.limits
-    this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), handshakeMs)
-    this.#heartbeat = setTimeout(() => this.#ping(), pingMs)
+    const { limits, admission } = options
+    const { addressGroup } = peer
+    this.#inflow = new Inflow({ socket, admission, addressGroup, limits, onFlood: () => this.#flooded() })
+    this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), limits.handshakeMs)
+    this.#heartbeat = new Heartbeat({ ping: data => socket.ping(data), cut: () => this.terminate() }, limits)
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
     socket.on('ping', data => this.#answerPing(data))
-    socket.on('pong', () => this.#ponged())
+    socket.on('pong', data => this.#ponged(data))
     // A frame that breaks the WebSocket protocol, or is too large: ws has sent the close code already.
     socket.on('error', error => this.close(reasonOf(error)))
     this.gone = new Promise(resolve => socket.once('close', code => resolve(this.#gone(code))))
@@ -69,13 +83,23 @@ export class SocketSession<Plain, Signed> implements Wire {
     return this.#socket.bufferedAmount
   }
 
+  /** Nobody who has not shown who they are is sent anything large. */
+  get maxBuffered(): number {
+    const { bufferedBytes, anonymousBufferedBytes } = this.#options.limits
+    return this.#isAuthenticated ? bufferedBytes : anonymousBufferedBytes
+  }
+
   /** Cleans up at once and asks the client to close; one that does not is cut off after `pongMs`. */
   close({ code, reason }: CloseReason): void {
     if (this.#ended) return
     this.#closedWith = code
     this.#end()
     this.#socket.close(code, reason)
-    this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
+    this.#heartbeat.closing()
+  }
+
+  ask(): Promise<boolean> {
+    return this.#heartbeat.ask()
   }
 
   /** Refuses new calls, lets the open ones be answered and streams be acknowledged, and closes. */
@@ -89,6 +113,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #receive(message: Uint8Array, isBinary: boolean): void {
+    this.#inflow.count(message.length)
     if (this.#ended) return
     const isFirst = this.#connection === undefined && this.#pending === undefined
     if (isFirst && isHandshake(message)) this.#verification = this.#verify(message)
@@ -101,7 +126,7 @@ export class SocketSession<Plain, Signed> implements Wire {
     const pending: Uint8Array[] = []
     this.#pending = pending
     try {
-      const session = await this.#options.handshake(parseHandshake(message), this.#peer)
+      const session = await this.#options.handshake(parseHandshake(message), this)
       if (this.#ended) {
         await this.#dispose(session)
         return
@@ -110,14 +135,19 @@ export class SocketSession<Plain, Signed> implements Wire {
       this.#serve(session)
       this.#authenticated()
     } catch (error) {
-      const reason = closeReasonOf(error)
-      if (reason === CLOSE.failed) this.#report(error)
-      this.close(reason)
+      this.#refuse(error)
       return
     }
     // Where the clients of other servers expect it: they are sent it when their handshake is accepted.
     this.send(SERVER_READY)
     for (const frame of pending) this.#deliver(frame)
+  }
+
+  #refuse(error: unknown): void {
+    const shown = publicError(error)
+    if (shown.code === 'internal') this.#report(error)
+    else if (!this.#ended) this.#options.onRefused(shown, this.peer)
+    this.close(closeReasonOf(shown))
   }
 
   #buffer(frame: Uint8Array, pending: Uint8Array[]): void {
@@ -131,7 +161,7 @@ export class SocketSession<Plain, Signed> implements Wire {
   #deliver(frame: Uint8Array): void {
     if (this.#ended) return
     try {
-      this.#connection ??= this.#serve(this.#options.openPlain(this.#peer))
+      this.#connection ??= this.#serve(this.#options.openPlain(this))
       this.#connection.receive(frame)
     } catch (error) {
       this.#report(error)
@@ -141,7 +171,7 @@ export class SocketSession<Plain, Signed> implements Wire {
 
   #serve<Context>(session: Session<Context>): Connection<Context> {
     const { limits, observer, onError } = this.#options
-    const info = { ...this.#peer, context: session.context, authenticated: () => this.#authenticated() }
+    const info = { ...this.peer, context: session.context, authenticated: () => this.#authenticated() }
     const connection = new Connection({ info, services: session.services, wire: this, limits, observer, onError })
     this.#session = session
     this.#connection = connection
@@ -150,36 +180,43 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #authenticated(): void {
+    if (this.#isAuthenticated) return
+    this.#isAuthenticated = true
     clearTimeout(this.#handshakeDeadline)
+    this.#inflow.authenticated()
   }
 
-  #ping(): void {
-    this.#socket.ping()
-    this.#heartbeat = setTimeout(() => this.terminate(), this.#options.limits.pongMs)
+  /** Nothing more is read of it: it is cut off as soon as it may have read why. */
+  #flooded(): void {
+    if (this.#isFlood) return
+    this.#isFlood = true
+    this.close(CLOSE.tooFast)
+    this.#heartbeat.closing(FLOOD_LINGER_MS)
   }
 
-  #ponged(): void {
-    if (this.#ended) return
-    clearTimeout(this.#heartbeat)
-    this.#heartbeat = setTimeout(() => this.#ping(), this.#options.limits.pingMs)
+  #ponged(data: Buffer): void {
+    this.#inflow.count(data.length)
+    this.#heartbeat.pong(data)
   }
 
   /** Answered here and not by ws, or else a client that pings and never reads could make any amount of pongs wait. */
   #answerPing(data: Buffer): void {
+    this.#inflow.count(data.length)
     if (this.#ended) return
-    if (this.bufferedAmount() > this.#options.limits.bufferedBytes) this.close(CLOSE.notRead)
+    if (this.bufferedAmount() > this.maxBuffered) this.close(CLOSE.notRead)
     else this.#socket.pong(data)
   }
 
   /** @param code that of the client, or 1006 when it said nothing */
   #gone(code: number): void {
     this.#end()
+    this.#heartbeat.end()
+    this.#inflow.end()
     this.#options.observer.socketEnded(this.#closedWith ?? (code === 1006 ? 'lost' : 'client'))
   }
 
   /** Ends what runs for this client. Each step is on its own, so that none that fails skips the next. */
   #end(): void {
-    clearTimeout(this.#heartbeat)
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#handshakeDeadline)
@@ -206,12 +243,13 @@ export class SocketSession<Plain, Signed> implements Wire {
   }
 
   #report(error: unknown): void {
-    this.#options.onError(error, { connection: this.#peer.id })
+    this.#options.onError(error, { connection: this.peer.id })
   }
 }
 
 /** Why ws has closed a socket by itself because of what came. */
 function reasonOf({ code }: Error & { readonly code?: unknown }): CloseReason {
   if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CLOSE.tooLarge
+  if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CLOSE.tooManyFragments
   return code === 'WS_ERR_INVALID_UTF8' ? CLOSE.brokenText : CLOSE.brokenWebSocket
 }

@@ -17,11 +17,20 @@ type TokenField = Parameters<typeof tokenOf>[0]
 
 /** The session of a call, by the access token that it carries. @throws SocialError `unauthorized`, `too_many_requests` */
 export async function authenticate(
-  { sessions, limits }: V1Deps,
+  { sessions, limits, admission }: V1Deps,
   token: TokenField,
   call: Call<V1Context>
 ): Promise<SessionHolder> {
-  const session = await sessions.authenticate(tokenOf(token))
+  const { context, addressGroup } = call.connection
+  const find = async (): Promise<SessionHolder> => sessions.authenticate(tokenOf(token))
+  // Who is known already is not refused because of others at the same address.
+  const session = context.users.isEmpty
+    ? await admission.authenticate(addressGroup, find)
+    : await find().catch(error => {
+        admission.countFailure(addressGroup, error)
+        throw error
+      })
+  if (!context.users.has(session.address)) await context.users.makeRoom(session.address)
   showUser(session, call)
   limits.call(session.address)
   return session

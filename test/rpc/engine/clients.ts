@@ -9,7 +9,7 @@ import {
   StreamMessage
 } from '@dcl/rpc/dist/protocol/index.js'
 import { type IWebSocket, WebSocketTransport } from '@dcl/rpc/dist/transports/WebSocket.js'
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import { until } from '../../env/until.ts'
 import { createPort, request, requestModule, TYPE } from './frames.ts'
 
@@ -60,8 +60,8 @@ export class RawClient implements Disposable {
   }
 
   /** Connects and waits for SERVER_READY. */
-  static async open(url: string): Promise<RawClient> {
-    const client = new RawClient(new WebSocket(url, { perMessageDeflate: false }))
+  static async open(url: string, options: ClientOptions = {}): Promise<RawClient> {
+    const client = new RawClient(new WebSocket(url, { perMessageDeflate: false, ...options }))
     const ready = await client.next()
     if (ready.type !== TYPE.SERVER_READY) throw new Error('SERVER_READY does not come first')
     return client

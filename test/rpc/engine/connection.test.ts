@@ -21,7 +21,7 @@ class Bench {
   constructor(limits: Partial<RpcLimits> = {}) {
     const service = echoService(this.inside)
     this.connection = new Connection<unknown>({
-      info: { id: 'c', ip: '::1', context: {}, authenticated: () => {} },
+      info: { id: 'c', ip: '::1', addressGroup: '127.0.0.1', context: {}, authenticated: () => {} },
       services: [service],
       limits: { ...LIMITS, ...limits },
       observer: this.observed,
@@ -29,6 +29,7 @@ class Bench {
       wire: {
         send: frame => this.sent.push(parseFrame(frame)),
         bufferedAmount: () => this.buffered,
+        maxBuffered: { ...LIMITS, ...limits }.bufferedBytes,
         close: ({ code, reason }) => {
           this.closings.push({ code, reason })
           this.connection.end()

@@ -1,3 +1,4 @@
+import { Admission } from '../../../src/admission/admission.ts'
 import { SocialError } from '../../../src/domain/errors.ts'
 import type { HandshakeHeaders } from '../../../src/rpc/engine/handshake.ts'
 import type { RpcLimits } from '../../../src/rpc/engine/limits.ts'
@@ -9,7 +10,11 @@ export const LIMITS: RpcLimits = {
   connections: 100,
   connectionsPerIp: 100,
   frameBytes: 65_536,
+  fragments: 16,
   bufferedBytes: 1_048_576,
+  anonymousBufferedBytes: 1_048_576,
+  framesPerSecond: 1_000_000,
+  bytesPerSecond: 1_000_000_000,
   pendingFrames: 8,
   pendingBytes: 16_384,
   ports: 16,
@@ -19,6 +24,20 @@ export const LIMITS: RpcLimits = {
   pingMs: 60_000,
   pongMs: 5_000,
   ackMs: 60_000
+}
+
+type Budgets = ConstructorParameters<typeof Admission>[0]
+
+/** More than any test takes that is not about them. */
+const BUDGETS: Budgets = {
+  trustedProxies: ['127.0.0.1'],
+  ipv6Prefix: 64,
+  failedLoginsPerMinute: 1_000_000,
+  framesPerSecond: 1_000_000,
+  bytesPerSecond: 1_000_000_000,
+  httpConnections: { total: 1_000, perKey: 1_000 },
+  rpcConnections: { total: 1_000, perKey: 1_000 },
+  answerBytes: { total: 1_000_000_000, perKey: 1_000_000_000 }
 }
 
 /** Records what the engine reports. */
@@ -51,6 +70,8 @@ export class Engine implements AsyncDisposable {
   readonly inside = new Inside()
   readonly observed = new Observed()
   readonly errors: unknown[] = []
+  /** The budgets for which something was refused. */
+  readonly refused: string[] = []
   /** Contexts that were given out and not disposed of, and how often a handshake was asked for. */
   sessions = 0
   handshakes = 0
@@ -59,7 +80,7 @@ export class Engine implements AsyncDisposable {
   readonly server: SocketServer<unknown, unknown>
   url = ''
 
-  private constructor(limits: Partial<RpcLimits>) {
+  private constructor(limits: Partial<RpcLimits>, budgets: Partial<Budgets>) {
     const services = [echoService(this.inside)]
     const open = (): Session<unknown> => {
       this.sessions++
@@ -68,10 +89,11 @@ export class Engine implements AsyncDisposable {
     this.server = new SocketServer({
       host: '127.0.0.1',
       port: 0,
-      trustedProxies: ['127.0.0.1'],
+      admission: new Admission({ ...BUDGETS, ...budgets }, budget => this.refused.push(budget)),
       limits: { ...LIMITS, ...limits },
       observer: this.observed,
       onError: error => this.errors.push(error),
+      onRefused: () => undefined,
       openPlain: open,
       handshake: async headers => {
         this.handshakes++
@@ -82,8 +104,8 @@ export class Engine implements AsyncDisposable {
     })
   }
 
-  static async start(limits: Partial<RpcLimits> = {}): Promise<Engine> {
-    const engine = new Engine(limits)
+  static async start(limits: Partial<RpcLimits> = {}, budgets: Partial<Budgets> = {}): Promise<Engine> {
+    const engine = new Engine(limits, budgets)
     engine.url = `ws://127.0.0.1:${await engine.server.listen()}/`
     return engine
   }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { paced } from '../../env/pace.ts'
 import { until } from '../../env/until.ts'
 import { Bystander, RawClient, RealClient } from './clients.ts'
@@ -104,8 +104,8 @@ it('a client that is busy between two elements keeps its stream', async () => {
 })
 
 it('a consumer that never reads is closed, its memory is capped, and nobody else waits', async () => {
-  const bufferedBytes = 262_144
-  await using engine = await Engine.start({ bufferedBytes, pongMs: 200, calls: 10_000 })
+  const anonymousBufferedBytes = 262_144
+  await using engine = await Engine.start({ anonymousBufferedBytes, pongMs: 200, calls: 10_000 })
   using bystander = await Bystander.open(engine.url)
   using client = await RawClient.open(engine.url)
   const { portId, ids } = await client.load()
@@ -125,7 +125,7 @@ it('a consumer that never reads is closed, its memory is capped, and nobody else
 })
 
 it('a client that pings and never reads is closed', async () => {
-  await using engine = await Engine.start({ bufferedBytes: 16_384, pongMs: 200 })
+  await using engine = await Engine.start({ anonymousBufferedBytes: 16_384, pongMs: 200 })
   using bystander = await Bystander.open(engine.url)
   using client = await RawClient.open(engine.url)
   client.socket.pause()
@@ -135,6 +135,33 @@ it('a client that pings and never reads is closed', async () => {
     await bystander.call()
   }
   await until(() => engine.observed.open === 1, 'it is cut off')
+})
+
+describe('a message in fragments', () => {
+  const send = (client: RawClient, message: Uint8Array, fragments: number): void => {
+    for (let at = 0; at < fragments; at++) {
+      const part = at < fragments - 1 ? message.subarray(at, at + 1) : message.subarray(at)
+      client.socket.send(part, { fin: at === fragments - 1, binary: true })
+    }
+  }
+
+  it('is taken whole when they are few', async () => {
+    await using engine = await Engine.start({ fragments: 4 })
+    using client = await RawClient.open(engine.url)
+    send(client, createPort(1), 4)
+    expect((await client.next()).type).toBe(TYPE.CREATE_PORT_RESPONSE)
+  })
+
+  it('closes its socket with 1008 when they are many, long before they are as many bytes as a frame may have', async () => {
+    await using engine = await Engine.start({ fragments: 4 })
+    using bystander = await Bystander.open(engine.url)
+    using client = await RawClient.open(engine.url)
+    send(client, Buffer.alloc(5), 5)
+    expect((await client.closed).code).toBe(1008)
+    await until(() => engine.observed.ends.length === 1, 'it is counted')
+    expect(engine.observed.ends).toEqual([1008])
+    await bystander.call()
+  })
 })
 
 function count(client: RawClient, type: number): number {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   decodeFrame,
   encodeModule,
+  encodeModuleTable,
   encodePortCreated,
   encodeRemoteError,
   encodeResponse,
@@ -86,7 +87,7 @@ it('what the server sends is what the published codecs read', () => {
     number,
     message: { portId: 5 }
   })
-  expect(parseFrame(encodeModule(number, 5, 3, ['A', 'B'])).message).toMatchObject({
+  expect(parseFrame(encodeModule(number, 5, encodeModuleTable(3, ['A', 'B']))).message).toMatchObject({
     portId: 5,
     procedures: [
       { procedureId: 3, procedureName: 'A' },

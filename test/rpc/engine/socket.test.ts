@@ -212,6 +212,17 @@ describe('a client that is gone', () => {
     await bystander.call()
   })
 
+  it('is noticed although it sends pongs that nobody asked for, and reads nothing', async () => {
+    await using engine = await Engine.start({ pingMs: 30, pongMs: 60 })
+    using bystander = await Bystander.open(engine.url)
+    using client = await RawClient.open(engine.url)
+    client.socket.pause()
+    const pongs = setInterval(() => client.socket.pong(), 5)
+    await until(() => engine.observed.open === 1, 'its socket is gone')
+    clearInterval(pongs)
+    await bystander.call()
+  })
+
   it('or does not answer a close is cut off', async () => {
     await using engine = await Engine.start({ pongMs: 60 })
     using client = await RawClient.open(engine.url)

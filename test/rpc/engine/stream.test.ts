@@ -26,12 +26,13 @@ class Bench {
     const wire = {
       send: (frame: Uint8Array) => this.sent.push(shown(frame)),
       bufferedAmount: () => 0,
+      maxBuffered: 1_000_000,
       close: ({ code, reason }: CloseReason) => {
         this.closings.push({ code, reason })
         this.stream.end()
       }
     }
-    this.writer = new FrameWriter(wire, 1_000_000)
+    this.writer = new FrameWriter(wire)
     const iterator: AsyncIterator<Uint8Array> = {
       next: () => {
         this.asked++
@@ -42,7 +43,7 @@ class Bench {
         return { done: true, value: undefined }
       }
     }
-    const info = { id: 'c', ip: '::1', context: {}, authenticated: () => {} }
+    const info = { id: 'c', ip: '::1', addressGroup: '127.0.0.1', context: {}, authenticated: () => {} }
     const procedure = { kind: 'stream', name: 'S', run: () => ({ [Symbol.asyncIterator]: () => iterator }) } as const
     const call = new OpenCall<unknown>(info, procedure, { number: 5, portId: 1, payload: new Uint8Array(0) })
     const owner = {
@@ -233,9 +234,10 @@ it('nothing is sent after a close, and a close happens once', () => {
   const wire = {
     send: () => done.push('send'),
     close: ({ code }: CloseReason) => done.push(`close ${code}`),
-    bufferedAmount: () => 0
+    bufferedAmount: () => 0,
+    maxBuffered: 1_000
   }
-  const writer = new FrameWriter(wire, 1000)
+  const writer = new FrameWriter(wire)
   writer.close(CLOSE.notAcknowledged)
   writer.write(createPort(1))
   writer.close(CLOSE.notRead)

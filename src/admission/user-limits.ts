@@ -12,6 +12,9 @@ interface UserLimitsOptions {
 /** Users whose calls are counted at a time: who has not called for longest is forgotten first. */
 const COUNTED_USERS = 50_000
 
+/** How many times its limit sockets of a user may be, with those whose clients may be gone. */
+const MOST_OPEN = 3
+
 /** What one user may have and do on this instance, over all of their sockets. */
 export class UserLimits {
   readonly #options: UserLimitsOptions
@@ -22,12 +25,21 @@ export class UserLimits {
     this.#options = options
   }
 
-  /** Counts a socket, until it is taken back. @throws SocialError `too_many_requests`; then it is not counted */
-  connect(address: Address): () => void {
+  /** @param silent how many sockets of the user take no place, as their clients may be gone */
+  hasRoom(address: Address, silent: number): boolean {
+    const { connections } = this.#options
     const open = this.#connections.get(address) ?? 0
-    if (open >= this.#options.connections)
-      throw new SocialError('too_many_requests', 'Too many connections of this user')
-    this.#connections.set(address, open + 1)
+    return open - silent < connections && open < MOST_OPEN * connections
+  }
+
+  /**
+   * Counts a socket, until it is taken back.
+   * @param silent as of {@link hasRoom}
+   * @throws SocialError `too_many_requests`; then it is not counted
+   */
+  connect(address: Address, silent: number): () => void {
+    if (!this.hasRoom(address, silent)) throw new SocialError('too_many_requests', 'Too many connections of this user')
+    this.#connections.set(address, (this.#connections.get(address) ?? 0) + 1)
     return () => this.#disconnect(address)
   }
 
