@@ -49,7 +49,8 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     metricsToken: config.metricsToken
   })
   await matrix.register(app)
-  await app.register(friendshipRoutes, { friends, sessions, maxPageSize: config.limits.maxListPage })
+  const { maxListPage: maxPageSize, maxAnswerBytes } = config.limits
+  await app.register(friendshipRoutes, { friends, sessions, maxPageSize, maxAnswerBytes })
   await app.register(accountRoutes, { sessions, settings })
   await app.ready()
   return app

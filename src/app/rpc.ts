@@ -49,6 +49,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
   const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
+  const { maxAnswerBytes } = config.limits
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
     limits,
@@ -61,10 +62,11 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updates,
     streamPageSize: config.rpc.friendsPageSize,
     maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
+    maxAnswerBytes,
     report,
     updateSent
   })
-  const v2 = socialService({ ...social, limits, report, updateSent })
+  const v2 = socialService({ ...social, limits, maxAnswerBytes, report, updateSent })
   const users = () => new SocketUsers({ presence, limits, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
     host: config.host,

@@ -72,6 +72,7 @@ function arrange(reading: Reading) {
       /** In characters. */
       maxMessageLength: values.MAX_MESSAGE_LENGTH,
       maxListPage: values.LIST_PAGE_LIMIT,
+      maxAnswerBytes: values.MAX_ANSWER_SIZE,
       actionsPerMinute: values.ACTIONS_PER_MINUTE,
       pairActionsPerMinute: values.PAIR_ACTIONS_PER_MINUTE,
       blocksPerMinute: values.BLOCKS_PER_MINUTE,

@@ -47,6 +47,13 @@ export const LIMITS = {
     default: '2000',
     about: 'Entries of one answer to a REST list.'
   },
+  MAX_ANSWER_SIZE: {
+    // No less than any one request with its message, whatever that may be.
+    kind: size('64kb', '16mb'),
+    default: '96kb',
+    about:
+      'Size of an answer with a list, and of an element of a stream; a longer page ends early. The Unity client breaks on more than 100,000 bytes.'
+  },
   HTTP_BODY_LIMIT: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of the body of an HTTP request.' },
   HTTP_REQUEST_TIMEOUT: {
     kind: duration('10ms', '10m'),
