@@ -28,10 +28,11 @@ interface HttpDeps {
 
 /** The HTTP server with all its routes, not listening yet. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
-  const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = deps
+  const { config, logger, metrics, admission, social, matrix, checks, isServing, graceMs } = deps
   const { friends, settings } = social
   const sessions = matrix.authenticator
   const app = await createHttpServer({
+    admission,
     logger,
     metrics: metrics.http,
     publicUrl: config.publicHttpUrl ?? '/',
@@ -39,6 +40,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     requestTimeoutMs: config.http.requestTimeoutMs,
     silenceMs: SILENCE_MS,
     graceMs,
+    connections: { requests: config.http.maxRequests, takeMs: config.http.answerTimeoutMs },
     corsOrigins: config.http.corsOrigins,
     trustedProxies: config.trustedProxies
   })

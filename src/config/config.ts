@@ -89,6 +89,8 @@ function arrange(reading: Reading) {
     http: {
       bodyLimitBytes: values.HTTP_BODY_LIMIT,
       requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT,
+      answerTimeoutMs: values.HTTP_ANSWER_TIMEOUT,
+      maxRequests: values.MAX_REQUESTS_PER_CONNECTION,
       corsOrigins: values.CORS_ORIGINS,
       maxConnections: values.MAX_HTTP_CONNECTIONS,
       maxConnectionsPerIp: values.MAX_HTTP_CONNECTIONS_PER_IP

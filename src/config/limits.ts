@@ -60,6 +60,16 @@ export const LIMITS = {
     default: '30s',
     about: 'Time in which an HTTP request must have arrived in full.'
   },
+  HTTP_ANSWER_TIMEOUT: {
+    kind: duration('10ms', '10m'),
+    default: '30s',
+    about: 'Time in which a client must have taken an HTTP answer that is written.'
+  },
+  MAX_REQUESTS_PER_CONNECTION: {
+    kind: whole(1, 10_000, 'requests'),
+    default: '16',
+    about: 'Requests of one HTTP connection that wait for their answers.'
+  },
   IPV6_PREFIX: {
     kind: whole(32, 128, 'bits'),
     default: '64',
