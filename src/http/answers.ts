@@ -56,8 +56,8 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`)
 }
 
-function report(logger: Logger, error: unknown, { id, ip, method, url }: FastifyRequest): void {
-  const where = { requestId: id, client: ip, method, url: safeUrl(url) }
+function report(logger: Logger, error: unknown, { id, client, method, url }: FastifyRequest): void {
+  const where = { requestId: id, client: client.ip, method, url: safeUrl(url) }
   // A part that is away is no fault of the code: a line with a stack for each request would only hide real faults.
   if (error instanceof SocialError) logger.warn({ ...where, code: error.code }, error.message)
   else logger.error({ ...where, err: error }, 'A request failed')

@@ -6,6 +6,7 @@ import type { Admission } from '../admission/admission.ts'
 import type { HttpMetrics } from '../observability/http-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
+import { decorateClient } from './client.ts'
 import { closeInTime } from './closing.ts'
 import { type ConnectionLimits, HttpConnections } from './connections.ts'
 import { describeRoutes } from './docs.ts'
@@ -28,7 +29,7 @@ export interface HttpServerOptions {
   readonly connections: ConnectionLimits
   /** Origins of browsers that may call; `*` is all. */
   readonly corsOrigins: readonly string[] | '*'
-  /** Addresses of proxies whose `X-Forwarded-For` is believed. */
+  /** Addresses of proxies whose word is taken on how and under which name they were called. */
   readonly trustedProxies: readonly string[]
 }
 
@@ -79,6 +80,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       refuse(refusalOf(error), request, reply)
     }
   })
+  decorateClient(app, admission.addresses)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   // Fastify takes plain text too, which no route does.

@@ -34,8 +34,8 @@ export interface LoginRequest {
   readonly authChain: AuthChain
   /** The device that logs in; a new one when null. */
   readonly deviceId: string | null
-  /** The IP address from which it comes. */
-  readonly ip: string
+  /** What limits of addresses count as one client: the address that it comes from, or the network that this is in. */
+  readonly addressGroup: string
 }
 
 /** Logs users in and out, as the part of the Matrix client-server API has it that is served with every homeserver. */

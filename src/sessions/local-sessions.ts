@@ -54,7 +54,7 @@ export class LocalSessions implements LoginSessions {
    *   `too_many_requests`
    */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
-    await this.#deps.limit.take(request.ip)
+    await this.#deps.limit.take(request.addressGroup)
     await this.#throttle.next()
     return this.#login(request)
   }

@@ -68,7 +68,8 @@ export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, {
         const { identifier, timestamp, auth_chain, device_id } = request.body
         const user = parseUserId(identifier.user)
         if (!user) throw new MatrixError(403, 'M_FORBIDDEN', 'The user is not an Ethereum address')
-        const login = { user, timestamp, authChain: auth_chain, deviceId: device_id ?? null, ip: request.ip }
+        const { group: addressGroup } = request.client
+        const login = { user, timestamp, authChain: auth_chain, deviceId: device_id ?? null, addressGroup }
         const { token, session } = await sessions.login(login).catch(refuseLogin)
         return {
           user_id: ids.userId(session.address),

@@ -112,7 +112,7 @@ class MatrixProxy {
   async #admit(route: Route, request: FastifyRequest, lifetime: RequestLifetime): Promise<Requester | null> {
     const { auth, readToken } = this.#deps
     if (route.access === 'anyone') {
-      lifetime.whenOver(this.#acquire(request.ip))
+      lifetime.whenOver(this.#acquire(request.client.group))
       return null
     }
     const token = readToken(request)
