@@ -1,8 +1,8 @@
+import type { UserLimits } from '../admission/user-limits.ts'
 import type { Address } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
 import type { Multimap } from '../lib/multimap.ts'
 import type { LocalPresence } from '../presence/local-presence.ts'
-import type { UserLimits } from './user-limits.ts'
 
 /** A client is one user; a few more for one who logs in anew. Who comes after these is served, but not shown online. */
 const MAX_USERS = 8

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { UserLimits } from '../../src/admission/user-limits.ts'
 import type { Address } from '../../src/domain/address.ts'
 import { Multimap } from '../../src/lib/multimap.ts'
 import { LocalPresence } from '../../src/presence/local-presence.ts'
 import { SocketUsers } from '../../src/rpc/socket-users.ts'
-import { UserLimits } from '../../src/rpc/user-limits.ts'
 
 const someone = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}` as Address
 

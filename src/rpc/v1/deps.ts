@@ -1,4 +1,5 @@
 import type { Admission } from '../../admission/admission.ts'
+import type { UserLimits } from '../../admission/user-limits.ts'
 import type { PairAction } from '../../domain/friendship.ts'
 import type { Friendships } from '../../friendships/friendships.ts'
 import type { FriendLocations } from '../../presence/friend-locations.ts'
@@ -7,7 +8,6 @@ import type { Locations } from '../../presence/locations.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
 import type { Updates } from '../../updates/updates.ts'
 import type { ErrorReporter } from '../engine/service.ts'
-import type { UserLimits } from '../user-limits.ts'
 
 export interface V1Deps {
   readonly friends: Friendships

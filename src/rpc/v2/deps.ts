@@ -1,3 +1,4 @@
+import type { UserLimits } from '../../admission/user-limits.ts'
 import type { PairAction } from '../../domain/friendship.ts'
 import type { Blocks } from '../../friendships/blocks.ts'
 import type { Friendships } from '../../friendships/friendships.ts'
@@ -6,7 +7,6 @@ import type { Connectivity } from '../../presence/connectivity.ts'
 import type { Profiles } from '../../profiles/profiles.ts'
 import type { Updates } from '../../updates/updates.ts'
 import type { ErrorReporter } from '../engine/service.ts'
-import type { UserLimits } from '../user-limits.ts'
 
 export interface V2Deps {
   readonly friends: Friendships
