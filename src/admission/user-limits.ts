@@ -1,25 +1,30 @@
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
+import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 
 interface UserLimitsOptions {
   /** Sockets of one user at a time. */
   readonly connections: number
-  /** Calls of one user within a second. */
+  /** Calls and HTTP requests of one user within a second. */
   readonly callsPerSecond: number
+  /** HTTP requests of one user at a time. */
+  readonly requests: number
 }
 
 /** Users whose calls are counted at a time: who has not called for longest is forgotten first. */
 const COUNTED_USERS = 50_000
 
-/** What one user may have and do on this instance, over all of their sockets. */
+/** What one user may have and do on this instance, over all of their sockets and connections. */
 export class UserLimits {
   readonly #options: UserLimitsOptions
+  readonly #requests: ConcurrencyLimit
   readonly #connections = new Map<Address, number>()
   readonly #calls = new LRUCache<Address, { second: number; count: number }>({ max: COUNTED_USERS })
 
   constructor(options: UserLimitsOptions) {
     this.#options = options
+    this.#requests = new ConcurrencyLimit({ total: Number.MAX_SAFE_INTEGER, perKey: options.requests })
   }
 
   /** Counts a socket, until it is taken back. @throws SocialError `too_many_requests`; then it is not counted */
@@ -29,6 +34,13 @@ export class UserLimits {
       throw new SocialError('too_many_requests', 'Too many connections of this user')
     this.#connections.set(address, open + 1)
     return () => this.#disconnect(address)
+  }
+
+  /** Counts an HTTP request, until its answer is taken. @throws SocialError `too_many_requests`; then it is not counted */
+  request(address: Address): () => void {
+    const place = this.#requests.acquire(address)
+    if ('release' in place) return place.release
+    throw new SocialError('too_many_requests', 'Too many requests at a time, try again later', 1000)
   }
 
   /** Counts a call. @throws SocialError `too_many_requests` */

@@ -91,6 +91,7 @@ function arrange(reading: Reading) {
       requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT,
       answerTimeoutMs: values.HTTP_ANSWER_TIMEOUT,
       maxRequests: values.MAX_REQUESTS_PER_CONNECTION,
+      maxRequestsPerUser: values.MAX_REQUESTS_PER_USER,
       corsOrigins: values.CORS_ORIGINS,
       maxConnections: values.MAX_HTTP_CONNECTIONS,
       maxConnectionsPerIp: values.MAX_HTTP_CONNECTIONS_PER_IP

@@ -70,6 +70,11 @@ export const LIMITS = {
     default: '16',
     about: 'Requests of one HTTP connection that wait for their answers.'
   },
+  MAX_REQUESTS_PER_USER: {
+    kind: whole(1, 10_000, 'requests'),
+    default: '32',
+    about: 'HTTP requests of one user that are answered at a time, on one instance; beside those to the homeserver.'
+  },
   IPV6_PREFIX: {
     kind: whole(32, 128, 'bits'),
     default: '64',
@@ -123,7 +128,7 @@ export const RPC_LIMITS = {
   CALLS_PER_SECOND: {
     kind: whole(1, 1_000_000, 'calls'),
     default: '100',
-    about: 'RPC calls of one user on one instance.'
+    about: 'RPC calls and HTTP requests of one user on one instance.'
   },
   MAX_PORTS_PER_CONNECTION: { kind: whole(1, 10_000, 'ports'), default: '16', about: 'RPC ports of one socket.' },
   MAX_STREAMS_PER_CONNECTION: {

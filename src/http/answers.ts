@@ -29,11 +29,24 @@ export function answerFailures(app: FastifyInstance, logger: Logger): void {
 
 /** Sends a refusal in the shape of the part of the API that was called. */
 export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.send(refusalBody(refusal, request, reply))
+}
+
+/** The body of a refusal, for a reply that is made ready for it. */
+export function refusalBody(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): string {
   const isMatrix = (request.routeOptions.url ?? request.url).startsWith('/_matrix/')
   if (refusal.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(refusal.retryAfterMs / 1000))
-  const body = isMatrix ? matrixBody(refusal) : socialBody(refusal)
+  // To read what else comes on the connection would cost as much again.
+  if (refusal.status === 429) reply.header('connection', 'close')
+  reply.code(refusal.status).type('application/json')
   // Past the serializer of the route: an error has the same shape whichever schema the route has.
-  return reply.code(refusal.status).type('application/json').send(JSON.stringify(body))
+  return JSON.stringify(isMatrix ? matrixBody(refusal) : socialBody(refusal))
+}
+
+/** Has something called when the client has taken the answer or is gone; at once, if it is gone already. */
+export function whenOver({ raw }: FastifyReply, call: () => void): void {
+  if (raw.destroyed) call()
+  else raw.once('close', call)
 }
 
 const CLIENT_ERRORS: Record<string, number> = {

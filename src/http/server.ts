@@ -6,6 +6,7 @@ import type { Admission } from '../admission/admission.ts'
 import type { HttpMetrics } from '../observability/http-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
+import { boundAnswers } from './answers-under-way.ts'
 import { decorateClient } from './client.ts'
 import { closeInTime } from './closing.ts'
 import { type ConnectionLimits, HttpConnections } from './connections.ts'
@@ -90,6 +91,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     for (const each of [method].flat()) metrics.declareRoute(each, url)
   })
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  boundAnswers(app, admission)
   answerFailures(app, logger)
   closeInTime(app, graceMs)
 

@@ -5,13 +5,11 @@ import { ADDRESS_LENGTH, type Address, parseUserId } from '../../domain/address.
 import { SocialError } from '../../domain/errors.ts'
 import { fittingBoth, type Page, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
-import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession, socialToken } from '../auth.ts'
+import { requireSession, type SessionDeps, socialToken } from '../auth.ts'
 import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
 
-interface FriendshipRoutesDeps {
+interface FriendshipRoutesDeps extends SessionDeps {
   readonly friends: Friendships
-  readonly sessions: Authenticator
   /** Items of one answer. */
   readonly maxPageSize: number
   /** Bytes of one answer. */
@@ -35,8 +33,8 @@ const REQUESTS = z.object({ incoming: z.array(REQUEST), outgoing: z.array(REQUES
 
 /** `/v1/friendships/…`: who is friends with whom. */
 export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = async (app, deps) => {
-  const { friends, sessions, maxPageSize, maxAnswerBytes } = deps
-  const sessionOf = requireSession(app, sessions, socialToken)
+  const { friends, maxPageSize, maxAnswerBytes } = deps
+  const sessionOf = requireSession(app, deps, socialToken)
   const params = z.object({ userId: USER_ID_PARAM })
   // Every friend takes as many bytes as any other: a page of them never ends before the limit.
   const maxFriends = Math.min(maxPageSize, Math.floor((maxAnswerBytes - LIST_OVERHEAD) / FRIEND_SIZE))
