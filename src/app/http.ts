@@ -32,7 +32,7 @@ interface HttpDeps {
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const { config, logger, metrics, admission, userLimits, social, matrix, checks, isServing, graceMs } = deps
   const { friends, settings } = social
-  const users = { sessions: matrix.authenticator, userLimits }
+  const users = { sessions: matrix.authenticator, admission, userLimits }
   const app = await createHttpServer({
     admission,
     logger,

@@ -61,7 +61,7 @@ export function createMatrix(deps: MatrixDeps, cleanups: Cleanups): Matrix {
 }
 
 /** No homeserver: logins and friendships, and nothing else of Matrix. */
-function standalone({ config, userLimits, social }: MatrixDeps): Matrix {
+function standalone({ config, admission, userLimits, social }: MatrixDeps): Matrix {
   const { sessions, friends } = social
   const ids = new MatrixIds(config.serverName)
   return {
@@ -70,17 +70,17 @@ function standalone({ config, userLimits, social }: MatrixDeps): Matrix {
     register: async app => {
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
-      await app.register(loginRoutes, { sessions, ids, prefixes })
-      await app.register(sessionRoutes, { sessions, userLimits, ids, prefixes })
+      await app.register(loginRoutes, { sessions, admission, ids, prefixes })
+      await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
       const stateEvents = new FriendshipStateEvents(friends, ids)
-      await app.register(friendshipStateRoutes, { stateEvents, sessions, userLimits, ids })
+      await app.register(friendshipStateRoutes, { stateEvents, sessions, admission, userLimits, ids })
     }
   }
 }
 
 /** A homeserver that trusts this service: who logs in here is somebody there. */
 function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
-  const { config, logger, userLimits, db, bus, social } = deps
+  const { config, logger, admission, userLimits, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
   const accounts = createAccounts(deps, matrix, cleanups)
   const sessions = new AppserviceSessions({
@@ -101,8 +101,8 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
     accounts,
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
-      await app.register(loginRoutes, { sessions, ids, prefixes })
-      await app.register(sessionRoutes, { sessions, userLimits, ids, prefixes })
+      await app.register(loginRoutes, { sessions, admission, ids, prefixes })
+      await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
       await app.register(matrixProxy, { ...proxy, auth: sessions, routes: ROUTES })
     }
   }

@@ -1,14 +1,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Admission } from '../admission/admission.ts'
 import type { UserLimits } from '../admission/user-limits.ts'
 import { SocialError } from '../domain/errors.ts'
 import { MatrixError } from '../matrix/client/matrix-error.ts'
+import { authenticateFrom } from '../sessions/admitted.ts'
 import type { Authenticator, SessionHolder } from '../sessions/authenticator.ts'
 import { whenOver } from './answers.ts'
 
 export interface SessionDeps {
   readonly sessions: Authenticator
+  readonly admission: Admission
   readonly userLimits: UserLimits
 }
 
@@ -19,14 +22,14 @@ export interface SessionDeps {
  */
 export function requireSession(
   app: Parameters<FastifyPluginAsyncZod>[0],
-  { sessions, userLimits }: SessionDeps,
+  deps: SessionDeps,
   tokenOf: (request: FastifyRequest) => string
 ): (request: FastifyRequest) => SessionHolder {
   app.decorateRequest('session', null)
   app.addHook('onRequest', async (request, reply) => {
-    const session = await sessions.authenticate(tokenOf(request))
-    userLimits.call(session.address)
-    whenOver(reply, userLimits.request(session.address))
+    const session = await authenticateFrom(request.client.group, tokenOf(request), deps)
+    deps.userLimits.call(session.address)
+    whenOver(reply, deps.userLimits.request(session.address))
     request.setDecorator('session', session)
   })
   return request => request.getDecorator<SessionHolder>('session')

@@ -13,6 +13,8 @@ export interface SessionHolder {
 export interface Authenticator {
   /** @throws SocialError `unauthorized`; `unavailable` when that cannot be found out now */
   authenticate(token: string): Promise<SessionHolder>
+  /** Whether it is known without a look-up whose token it is. */
+  isKnown(token: string): boolean
 }
 
 /** Also knows with which token of the homeserver a request of a user goes on. */

@@ -68,6 +68,10 @@ export class LocalSessions implements LoginSessions {
     return session
   }
 
+  isKnown(token: string): boolean {
+    return this.#tokens.get(hashOfToken(token).toString('hex')) !== undefined
+  }
+
   /** Ends one session, on every instance. */
   async logout(session: SessionHolder): Promise<void> {
     await this.#deps.store.end(session.tokenHash)

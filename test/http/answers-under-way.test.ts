@@ -23,7 +23,8 @@ async function start(budgets: Partial<AdmissionOptions>, requests = 1_000) {
   await app.register(async scope => {
     const holder = { tokenHash: Buffer.alloc(32), address, deviceId: '' }
     const userLimits = new UserLimits({ connections: 1, callsPerSecond: 1_000_000, requests })
-    requireSession(scope, { sessions: { authenticate: async () => holder }, userLimits }, socialToken)
+    const sessions = { authenticate: async () => holder, isKnown: () => true }
+    requireSession(scope, { sessions, admission: admission(), userLimits }, socialToken)
     scope.get('/mine', () => new Promise<string>(resolve => held.push(() => resolve('done'))))
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
