@@ -36,7 +36,7 @@ describe('an address from which too many tokens were not valid', () => {
       const [known, unknown] = [await rest.login(), await rest.login()]
       const tokenOf = ({ rest: { token } }: typeof known): string => token ?? ''
       expect(await attacker.get(tokenOf(known), path)).toBe(200)
-      for (let call = 0; call < 3; call++) expect(await attacker.get(`none ${call}`, path)).toBe(401)
+      for (let call = 0; call < 3; call++) expect(await attacker.get(`none-${call}`, path)).toBe(401)
       const refused = await rest.as('none').get(path, attacker.from())
       expect(refused.status).toBe(429)
       expect(refused.headers.get('retry-after')).toBe('60')

@@ -22,8 +22,8 @@ const users = (kind: number, count: number): string[] => Array.from({ length: co
 const isShort = (id: string): boolean => id.startsWith('0x1')
 
 const PAIRS = `insert into pair (lo, hi, last_action, actor_is_lo, acted_at, version, message, blocked_by_lo, blocked_by_hi)
-  select least($1, other), greatest($1, other), $3, ($1 < other) = $4, n, nextval('pair_event_seq'), $5,
-    case when $3 = 6 and ($1 < other) = $4 then n end, case when $3 = 6 and ($1 < other) <> $4 then n end
+  select least($1, other), greatest($1, other), $3::smallint, ($1 < other) = $4, n, nextval('pair_event_seq'), $5::bytea,
+    case when $3::smallint = 6 and ($1 < other) = $4 then n end, case when $3::smallint = 6 and ($1 < other) <> $4 then n end
   from unnest($2::text[]) with ordinality o (other, n)`
 
 describeWithPostgres('the answers to a user with as much of everything as there can be', () => {
@@ -49,7 +49,7 @@ describeWithPostgres('the answers to a user with as much of everything as there 
     alice = await connectV2(env)
     onV1 = await env.login(alice)
     onRest = await new Rest(env.app.httpUrl).login(alice)
-    alice.socket.on('message', (data: Buffer) => sizes.push(data.length))
+    alice.socket.on('message', (data: ArrayBuffer) => sizes.push(data.byteLength))
     const database = new Client({ connectionString: url })
     await database.connect()
     const fill = (others: string[], action: number, byAlice: boolean, message: string | null = null) =>
