@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../admission/admission.ts'
-import { refusalBody, refuse, whenOver } from './answers.ts'
+import { answerMade, refusalBody, refuse, whenOver } from './answers.ts'
 import type { Refusal } from './errors.ts'
 
 /** What a request costs while it is answered, in bytes, however small its answer is. */
@@ -43,6 +43,7 @@ export function boundAnswers(app: FastifyInstance, { answers, onRefused }: Admis
     return refusal ? refuse(refusal, request, reply) : undefined
   })
   app.addHook('onSend', async (request, reply, payload) => {
+    answerMade(reply)
     const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) - REQUEST_BYTES : 0
     const refusal = bytes > 0 ? admit(request, reply, bytes) : null
     return refusal ? refusalBody(refusal, request, reply) : payload

@@ -43,10 +43,37 @@ export function refusalBody(refusal: Refusal, request: FastifyRequest, reply: Fa
   return JSON.stringify(isMatrix ? matrixBody(refusal) : socialBody(refusal))
 }
 
-/** Has something called when the client has taken the answer or is gone; at once, if it is gone already. */
+/** Longest time for which the work of a request counts whose client is gone, in milliseconds. */
+const WORK_MS = 30_000
+const made = new WeakSet<object>()
+const unmade = new WeakMap<object, (() => void)[]>()
+
+/** Lets {@link whenOver} know that an answer is made. */
+export function answerMade({ raw }: FastifyReply): void {
+  made.add(raw)
+  for (const call of unmade.get(raw) ?? []) call()
+  unmade.delete(raw)
+}
+
+/**
+ * Has something called once, when a request costs nothing any more: its answer is made, and the client has taken it or
+ * is gone. To go away early is no way to have more work done at a time.
+ */
 export function whenOver({ raw }: FastifyReply, call: () => void): void {
-  if (raw.destroyed) call()
-  else raw.once('close', call)
+  const gone = (): void => {
+    if (made.has(raw)) {
+      call()
+      return
+    }
+    const timer = setTimeout(call, WORK_MS).unref()
+    const answered = (): void => {
+      clearTimeout(timer)
+      call()
+    }
+    unmade.set(raw, [...(unmade.get(raw) ?? []), answered])
+  }
+  if (raw.destroyed) gone()
+  else raw.once('close', gone)
 }
 
 const CLIENT_ERRORS: Record<string, number> = {

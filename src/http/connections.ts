@@ -20,6 +20,8 @@ interface Connection {
   /** Answers under way, and by when each was found to be written in full and not taken; 0 while it is not. */
   readonly answers: Map<ServerResponse, number>
   isCut: boolean
+  /** A request of it was answered. */
+  isServed: boolean
 }
 
 /**
@@ -62,7 +64,7 @@ export class HttpConnections {
       return
     }
     if (!httpConnections.accept(socket)) return
-    const connection = { group, answers: new Map(), isCut: false }
+    const connection: Connection = { group, answers: new Map(), isCut: false, isServed: false }
     this.#connections.set(socket, connection)
     socket.once('close', () => {
       this.#connections.delete(socket)
@@ -83,7 +85,10 @@ export class HttpConnections {
       return false
     }
     answers.set(response, 0)
-    response.once('close', () => answers.delete(response))
+    response.once('close', () => {
+      answers.delete(response)
+      connection.isServed ||= response.writableFinished
+    })
     return true
   }
 
@@ -92,8 +97,17 @@ export class HttpConnections {
     const { frames, onRefused } = this.#admission
     if (!connection.isCut) onRefused('frames')
     connection.isCut = true
-    if (connection.group !== null) frames.spend(connection.group)
     socket.destroy()
+    if (connection.group === null) return
+    const wasLevel = frames.isLevel(connection.group)
+    if (frames.spend(connection.group) > 0 && wasLevel) this.#cutNew(connection.group)
+  }
+
+  /** Those that would not be let in any more: each may have as many requests in its first packet. */
+  #cutNew(group: string): void {
+    for (const [socket, connection] of this.#connections) {
+      if (connection.group === group && !connection.isServed) socket.destroy()
+    }
   }
 
   #cutUntaken(): void {

@@ -75,6 +75,23 @@ describe('requests under way', () => {
   })
 })
 
+it('a request counts until its work is done, also when its client is gone', async () => {
+  const { rest, held, answer } = await start({}, 2)
+  const abort = new AbortController()
+  const headers = { authorization: 'Bearer token' }
+  const left = [1, 2].map(() => fetch(`${rest.url}/mine`, { headers, signal: abort.signal }).catch(() => null))
+  await until(() => held.length === 2, 'both have come')
+  abort.abort()
+  await Promise.all(left)
+  for (let call = 0; call < 3; call++) expect((await rest.get('/mine')).status).toBe(429)
+  answer()
+  await until(async () => {
+    const next = rest.get('/mine')
+    const outcome = await Promise.race([next, until(() => held.length > 0, 'it is admitted')])
+    return !outcome
+  }, 'there is room again')
+})
+
 it('the bytes of answers are bounded, and given back with each', async () => {
   const { rest, refusals } = await start({ answerBytes: { total: 1_000_000, perKey: KILOBYTES } })
   for (let call = 0; call < 20; call++) expect((await rest.get('/much')).text).toHaveLength(KILOBYTES)
