@@ -71,7 +71,7 @@ export const LIMITS = {
     about: 'Requests of one HTTP connection that wait for their answers.'
   },
   MAX_REQUESTS_PER_USER: {
-    kind: whole(1, 10_000, 'requests'),
+    kind: whole(1, 1_000_000, 'requests'),
     default: '32',
     about: 'HTTP requests of one user that are answered at a time, on one instance; beside those to the homeserver.'
   },
