@@ -48,6 +48,7 @@ export async function runAttack(attack: Attack, databaseUrl: string, seconds: nu
     FRAMES_PER_SECOND_PER_CONNECTION: '500',
     BYTES_PER_SECOND_PER_CONNECTION: '512kb',
     CALLS_PER_SECOND: '100',
+    MAX_REQUESTS_PER_USER: '32',
     ACTIONS_PER_MINUTE: '240',
     PAIR_ACTIONS_PER_MINUTE: '20',
     LOGINS_PER_MINUTE: '600'

@@ -8,7 +8,7 @@ import { PortConnections } from './port-connections.ts'
 export const BUDGETS = ['http-connections', 'rpc-connections', 'frames', 'bytes', 'answers', 'failed-logins'] as const
 export type Budget = (typeof BUDGETS)[number]
 
-interface AdmissionOptions {
+export interface AdmissionOptions {
   /** Addresses and CIDR ranges of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
   /** Bits of an IPv6 address that tell clients apart. */

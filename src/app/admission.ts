@@ -1,4 +1,5 @@
 import { Admission, BUDGETS } from '../admission/admission.ts'
+import { UserLimits } from '../admission/user-limits.ts'
 import type { Config } from '../config/config.ts'
 import { admissionMetrics } from '../observability/admission-metrics.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -7,6 +8,15 @@ import type { Metrics } from '../observability/metrics.ts'
 const SPARE_CONNECTIONS = 256
 /** Of these one address may have a part alone, so that a health check of another one finds room. */
 const SPARE_CONNECTIONS_PER_IP = 64
+
+/** What one user may have and do, on both ports. */
+export function createUserLimits({ rpc, http }: Config): UserLimits {
+  return new UserLimits({
+    connections: rpc.maxConnectionsPerUser,
+    callsPerSecond: rpc.callsPerSecond,
+    requests: http.maxRequestsPerUser
+  })
+}
 
 interface AdmissionDeps {
   readonly config: Config

@@ -8,7 +8,7 @@ import { BACKLOG } from '../rpc/engine/socket-server.ts'
 import { migrate } from '../storage/db/migrator.ts'
 import { MIGRATIONS } from '../storage/migrations/index.ts'
 import { RESUME_OUTCOMES } from '../updates/updates.ts'
-import { createAdmission } from './admission.ts'
+import { createAdmission, createUserLimits } from './admission.ts'
 import { createBus } from './bus.ts'
 import { Cleanups } from './cleanups.ts'
 import { openDatabase } from './database.ts'
@@ -62,6 +62,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     resumeOutcomes: RESUME_OUTCOMES
   })
   const admission = createAdmission({ config, metrics })
+  const userLimits = createUserLimits(config)
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
   const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
@@ -73,7 +74,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   }, overrides.sweepMs ?? SWEEP_MS)
   cleanups.add('sweeper', sweeper, clearInterval)
 
-  const matrix = createMatrix({ config, logger, db, bus, social }, cleanups)
+  const matrix = createMatrix({ config, logger, admission, userLimits, db, bus, social }, cleanups)
   const { accounts } = matrix
   await startMatrixOutbox({ config, logger, metrics, db, bus, accounts, now }, cleanups)
 
@@ -83,13 +84,14 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     logger,
     metrics,
     admission,
+    userLimits,
     social,
     matrix,
     checks: { database: () => db.ping(), ...checks },
     isServing: () => state.isStarted && !cleanups.isRunning,
     graceMs: () => cleanups.leftMs
   })
-  const rpc = createRpc({ config, logger, metrics, admission, social, matrix, now })
+  const rpc = createRpc({ config, logger, metrics, admission, userLimits, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
   // Before HTTP, which says meanwhile that this instance is not ready.
   cleanups.add('RPC server', rpc, (it, deadline) => it.stop({ graceMs: deadline.leftMs }))

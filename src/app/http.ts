@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Admission } from '../admission/admission.ts'
+import type { UserLimits } from '../admission/user-limits.ts'
 import type { Config } from '../config/config.ts'
 import { type HealthCheck, healthRoutes } from '../http/health.ts'
 import { createHttpServer } from '../http/server.ts'
@@ -18,6 +19,7 @@ interface HttpDeps {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly admission: Admission
+  readonly userLimits: UserLimits
   readonly social: Social
   readonly matrix: Matrix
   readonly checks: Readonly<Record<string, HealthCheck>>
@@ -28,10 +30,11 @@ interface HttpDeps {
 
 /** The HTTP server with all its routes, not listening yet. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
-  const { config, logger, metrics, social, matrix, checks, isServing, graceMs } = deps
+  const { config, logger, metrics, admission, userLimits, social, matrix, checks, isServing, graceMs } = deps
   const { friends, settings } = social
-  const sessions = matrix.authenticator
+  const users = { sessions: matrix.authenticator, admission, userLimits }
   const app = await createHttpServer({
+    admission,
     logger,
     metrics: metrics.http,
     publicUrl: config.publicHttpUrl ?? '/',
@@ -39,6 +42,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     requestTimeoutMs: config.http.requestTimeoutMs,
     silenceMs: SILENCE_MS,
     graceMs,
+    connections: { requests: config.http.maxRequests, takeMs: config.http.answerTimeoutMs },
     corsOrigins: config.http.corsOrigins,
     trustedProxies: config.trustedProxies
   })
@@ -49,8 +53,9 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     metricsToken: config.metricsToken
   })
   await matrix.register(app)
-  await app.register(friendshipRoutes, { friends, sessions, maxPageSize: config.limits.maxListPage })
-  await app.register(accountRoutes, { sessions, settings })
+  const { maxListPage: maxPageSize, maxAnswerBytes } = config.limits
+  await app.register(friendshipRoutes, { ...users, friends, maxPageSize, maxAnswerBytes })
+  await app.register(accountRoutes, { ...users, settings })
   await app.ready()
   return app
 }

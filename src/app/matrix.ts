@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import type { Admission } from '../admission/admission.ts'
+import type { UserLimits } from '../admission/user-limits.ts'
 import { TokenSeal } from '../auth/tokens.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
@@ -29,6 +31,8 @@ import type { Social } from './social.ts'
 interface MatrixDeps {
   readonly config: Config
   readonly logger: Logger
+  readonly admission: Admission
+  readonly userLimits: UserLimits
   readonly db: Database
   readonly bus: Bus
   readonly social: Social
@@ -57,7 +61,7 @@ export function createMatrix(deps: MatrixDeps, cleanups: Cleanups): Matrix {
 }
 
 /** No homeserver: logins and friendships, and nothing else of Matrix. */
-function standalone({ config, social }: MatrixDeps): Matrix {
+function standalone({ config, admission, userLimits, social }: MatrixDeps): Matrix {
   const { sessions, friends } = social
   const ids = new MatrixIds(config.serverName)
   return {
@@ -66,17 +70,17 @@ function standalone({ config, social }: MatrixDeps): Matrix {
     register: async app => {
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
-      await app.register(loginRoutes, { sessions, ids, prefixes })
-      await app.register(sessionRoutes, { sessions, ids, prefixes })
+      await app.register(loginRoutes, { sessions, admission, ids, prefixes })
+      await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
       const stateEvents = new FriendshipStateEvents(friends, ids)
-      await app.register(friendshipStateRoutes, { stateEvents, sessions, ids })
+      await app.register(friendshipStateRoutes, { stateEvents, sessions, admission, userLimits, ids })
     }
   }
 }
 
 /** A homeserver that trusts this service: who logs in here is somebody there. */
 function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Cleanups): Matrix {
-  const { config, logger, db, bus, social } = deps
+  const { config, logger, admission, userLimits, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
   const accounts = createAccounts(deps, matrix, cleanups)
   const sessions = new AppserviceSessions({
@@ -97,8 +101,8 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
     accounts,
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
-      await app.register(loginRoutes, { sessions, ids, prefixes })
-      await app.register(sessionRoutes, { sessions, ids, prefixes })
+      await app.register(loginRoutes, { sessions, admission, ids, prefixes })
+      await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
       await app.register(matrixProxy, { ...proxy, auth: sessions, routes: ROUTES })
     }
   }

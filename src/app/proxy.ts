@@ -1,3 +1,4 @@
+import type { Admission } from '../admission/admission.ts'
 import type { Config } from '../config/config.ts'
 import { matrixToken } from '../http/auth.ts'
 import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
@@ -13,6 +14,7 @@ import type { Cleanups } from './cleanups.ts'
 import type { Social } from './social.ts'
 
 interface CreateProxyDeps {
+  readonly admission: Admission
   readonly config: Config
   readonly matrix: NonNullable<Config['matrix']>
   readonly logger: Logger
@@ -28,7 +30,7 @@ const POLL_GRACE_MS = 45_000
 
 /** What every proxy in front of a homeserver has. */
 export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
-  const { config, matrix, logger, social, pairRooms } = deps
+  const { admission, config, matrix, logger, social, pairRooms } = deps
   const { homeserverUrl: url, timeoutMs } = matrix
   const ids = new MatrixIds(config.serverName)
   const http = cleanups.add('rules', new HomeserverHttp({ url, timeoutMs, connections: CONNECTIONS }), it => it.close())
@@ -51,6 +53,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
       pairRooms,
       friendshipEvents: pairRooms ? new OutboxEventWriter(rooms, ids) : new DirectEventWriter(rooms)
     }),
+    admission,
     publicRules: { media: mediaRule(ids) },
     upstream,
     concurrency: new ConcurrencyLimit({ total: config.proxy.maxRequests, perKey: config.proxy.maxRequestsPerUser }),

@@ -1,5 +1,5 @@
 import type { Admission } from '../admission/admission.ts'
-import { UserLimits } from '../admission/user-limits.ts'
+import type { UserLimits } from '../admission/user-limits.ts'
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -23,6 +23,7 @@ interface RpcDeps {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly admission: Admission
+  readonly userLimits: UserLimits
   readonly social: Social
   readonly matrix: Matrix
   /** Unix milliseconds. */
@@ -44,12 +45,12 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, admission, social, matrix, now } = deps
+  const { config, logger, metrics, admission, userLimits: limits, social, matrix, now } = deps
   const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
-  const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
-  const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
+  const { positionLifetimeMs } = config.rpc
+  const { maxAnswerBytes } = config.limits
   const v1 = friendshipsService({
     limits,
     admission,
@@ -61,10 +62,11 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updates,
     streamPageSize: config.rpc.friendsPageSize,
     maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
+    maxAnswerBytes,
     report,
     updateSent
   })
-  const v2 = socialService({ ...social, limits, report, updateSent })
+  const v2 = socialService({ ...social, limits, maxAnswerBytes, report, updateSent })
   const users = (client: Client, expiresAt: number | null) =>
     new SocketUsers({ presence, limits, client, expiresAt, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({

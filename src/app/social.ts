@@ -52,7 +52,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const { instance, config, logger, db, bus, log, channel, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
-  const lists = new FriendLists(db)
+  const lists = new FriendLists(db, limits.maxAnswerBytes)
   const settings = new SettingsStore(db)
   const verifier = new AuthChainVerifier({
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
@@ -130,7 +130,13 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   cleanups.add('friend index', friendIndex, it => it.close())
   const connectivity = new Connectivity({ friendIndex, presence: online, subscriptions, queueSize, maxFriends })
   cleanups.add('connectivity', connectivity, it => it.close())
-  const friendLocations = new FriendLocations({ friendIndex, presence: online, locations, subscriptions })
+  const friendLocations = new FriendLocations({
+    friendIndex,
+    presence: online,
+    locations,
+    subscriptions,
+    maxMessageBytes: limits.maxAnswerBytes
+  })
   cleanups.add('friend locations', friendLocations, it => it.close())
   return {
     friends,

@@ -72,6 +72,7 @@ function arrange(reading: Reading) {
       /** In characters. */
       maxMessageLength: values.MAX_MESSAGE_LENGTH,
       maxListPage: values.LIST_PAGE_LIMIT,
+      maxAnswerBytes: values.MAX_ANSWER_SIZE,
       actionsPerMinute: values.ACTIONS_PER_MINUTE,
       pairActionsPerMinute: values.PAIR_ACTIONS_PER_MINUTE,
       blocksPerMinute: values.BLOCKS_PER_MINUTE,
@@ -88,6 +89,9 @@ function arrange(reading: Reading) {
     http: {
       bodyLimitBytes: values.HTTP_BODY_LIMIT,
       requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT,
+      answerTimeoutMs: values.HTTP_ANSWER_TIMEOUT,
+      maxRequests: values.MAX_REQUESTS_PER_CONNECTION,
+      maxRequestsPerUser: values.MAX_REQUESTS_PER_USER,
       corsOrigins: values.CORS_ORIGINS,
       maxConnections: values.MAX_HTTP_CONNECTIONS,
       maxConnectionsPerIp: values.MAX_HTTP_CONNECTIONS_PER_IP

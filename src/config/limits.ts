@@ -47,11 +47,33 @@ export const LIMITS = {
     default: '2000',
     about: 'Entries of one answer to a REST list.'
   },
+  MAX_ANSWER_SIZE: {
+    // No less than any one request with its message, whatever that may be.
+    kind: size('64kb', '16mb'),
+    default: '96kb',
+    about:
+      'Size of an answer with a list, and of an element of a stream; a longer page ends early. The Unity client breaks on more than 100,000 bytes.'
+  },
   HTTP_BODY_LIMIT: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of the body of an HTTP request.' },
   HTTP_REQUEST_TIMEOUT: {
     kind: duration('10ms', '10m'),
     default: '30s',
     about: 'Time in which an HTTP request must have arrived in full.'
+  },
+  HTTP_ANSWER_TIMEOUT: {
+    kind: duration('10ms', '10m'),
+    default: '30s',
+    about: 'Time in which a client must have taken an HTTP answer that is written.'
+  },
+  MAX_REQUESTS_PER_CONNECTION: {
+    kind: whole(1, 10_000, 'requests'),
+    default: '16',
+    about: 'Requests of one HTTP connection that wait for their answers.'
+  },
+  MAX_REQUESTS_PER_USER: {
+    kind: whole(1, 1_000_000, 'requests'),
+    default: '32',
+    about: 'HTTP requests of one user that are answered at a time, on one instance; beside those to the homeserver.'
   },
   IPV6_PREFIX: {
     kind: whole(32, 128, 'bits'),
@@ -106,7 +128,7 @@ export const RPC_LIMITS = {
   CALLS_PER_SECOND: {
     kind: whole(1, 1_000_000, 'calls'),
     default: '100',
-    about: 'RPC calls of one user on one instance.'
+    about: 'RPC calls and HTTP requests of one user on one instance.'
   },
   MAX_PORTS_PER_CONNECTION: { kind: whole(1, 10_000, 'ports'), default: '16', about: 'RPC ports of one socket.' },
   MAX_STREAMS_PER_CONNECTION: {

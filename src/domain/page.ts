@@ -28,3 +28,30 @@ export function pageOf(limit: number | undefined, offset: number | undefined, li
     offset: skipped >= 0 ? Math.min(skipped, MAX_OFFSET) : 0
   }
 }
+
+/**
+ * The first items of a list that have no more bytes than these together. At least one, so that a client that asks for
+ * page after page gets on.
+ */
+export function fitting<Item>(items: Iterable<Item>, sizeOf: (item: Item) => number, maxBytes: number): Item[] {
+  const fit: Item[] = []
+  let bytes = 0
+  for (const item of items) {
+    bytes += sizeOf(item)
+    if (bytes > maxBytes && fit.length > 0) break
+    fit.push(item)
+  }
+  return fit
+}
+
+/** As {@link fitting}, of two lists in one answer: each has half of the bytes, and what the other leaves. */
+export function fittingBoth<Item>(
+  lists: readonly [readonly Item[], readonly Item[]],
+  sizeOf: (item: Item) => number,
+  maxBytes: number
+): [Item[], Item[]] {
+  const [first, second] = lists
+  const roomBeside = (other: readonly Item[]): number =>
+    Math.max(maxBytes / 2, maxBytes - other.reduce((bytes, item) => bytes + sizeOf(item), 0))
+  return [fitting(first, sizeOf, roomBeside(second)), fitting(second, sizeOf, roomBeside(first))]
+}

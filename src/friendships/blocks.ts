@@ -3,6 +3,8 @@ import type { Page, Paged } from '../domain/page.ts'
 import type { BlockedUser, BlockLists } from '../storage/blocks.ts'
 import type { Friendships } from './friendships.ts'
 
+export type { BlockedUser }
+
 /** Who blocks whom. A block is a change of the pair like any other, so it goes the way of all changes. */
 export class Blocks {
   readonly #lists: BlockLists
@@ -32,8 +34,8 @@ export class Blocks {
     return this.#lists.blocked(user, page)
   }
 
-  /** Everybody whom this user blocks, and everybody who blocks them. */
-  status(user: Address): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
-    return this.#lists.status(user)
+  /** Whom this user blocks, and who blocks them, latest first; at most `limit` each, and 10,000. */
+  status(user: Address, limit: number): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
+    return this.#lists.status(user, limit)
   }
 }

@@ -29,11 +29,51 @@ export function answerFailures(app: FastifyInstance, logger: Logger): void {
 
 /** Sends a refusal in the shape of the part of the API that was called. */
 export function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.send(refusalBody(refusal, request, reply))
+}
+
+/** The body of a refusal, for a reply that is made ready for it. */
+export function refusalBody(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): string {
   const isMatrix = (request.routeOptions.url ?? request.url).startsWith('/_matrix/')
   if (refusal.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(refusal.retryAfterMs / 1000))
-  const body = isMatrix ? matrixBody(refusal) : socialBody(refusal)
+  // To read what else comes on the connection would cost as much again.
+  if (refusal.status === 429) reply.header('connection', 'close')
+  reply.code(refusal.status).type('application/json')
   // Past the serializer of the route: an error has the same shape whichever schema the route has.
-  return reply.code(refusal.status).type('application/json').send(JSON.stringify(body))
+  return JSON.stringify(isMatrix ? matrixBody(refusal) : socialBody(refusal))
+}
+
+/** Longest time for which the work of a request counts whose client is gone, in milliseconds. */
+const WORK_MS = 30_000
+const made = new WeakSet<object>()
+const unmade = new WeakMap<object, (() => void)[]>()
+
+/** Lets {@link whenOver} know that an answer is made. */
+export function answerMade({ raw }: FastifyReply): void {
+  made.add(raw)
+  for (const call of unmade.get(raw) ?? []) call()
+  unmade.delete(raw)
+}
+
+/**
+ * Has something called once, when a request costs nothing any more: its answer is made, and the client has taken it or
+ * is gone. To go away early is no way to have more work done at a time.
+ */
+export function whenOver({ raw }: FastifyReply, call: () => void): void {
+  const gone = (): void => {
+    if (made.has(raw)) {
+      call()
+      return
+    }
+    const timer = setTimeout(call, WORK_MS).unref()
+    const answered = (): void => {
+      clearTimeout(timer)
+      call()
+    }
+    unmade.set(raw, [...(unmade.get(raw) ?? []), answered])
+  }
+  if (raw.destroyed) gone()
+  else raw.once('close', gone)
 }
 
 const CLIENT_ERRORS: Record<string, number> = {
@@ -56,8 +96,8 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`)
 }
 
-function report(logger: Logger, error: unknown, { id, ip, method, url }: FastifyRequest): void {
-  const where = { requestId: id, client: ip, method, url: safeUrl(url) }
+function report(logger: Logger, error: unknown, { id, client, method, url }: FastifyRequest): void {
+  const where = { requestId: id, client: client.ip, method, url: safeUrl(url) }
   // A part that is away is no fault of the code: a line with a stack for each request would only hide real faults.
   if (error instanceof SocialError) logger.warn({ ...where, code: error.code }, error.message)
   else logger.error({ ...where, err: error }, 'A request failed')

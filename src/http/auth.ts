@@ -1,23 +1,36 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Admission } from '../admission/admission.ts'
+import type { UserLimits } from '../admission/user-limits.ts'
 import { SocialError } from '../domain/errors.ts'
 import { MatrixError } from '../matrix/client/matrix-error.ts'
+import { authenticateFrom } from '../sessions/admitted.ts'
 import type { Authenticator, SessionHolder } from '../sessions/authenticator.ts'
+import { whenOver } from './answers.ts'
+
+export interface SessionDeps {
+  readonly sessions: Authenticator
+  readonly admission: Admission
+  readonly userLimits: UserLimits
+}
 
 /**
  * Asks for a valid token on every route of this scope, before anything else of a request is looked at: a stranger
- * learns nothing about a body or a path, and has none read.
+ * learns nothing about a body or a path, and has none read. Nor has a user who is over a limit.
  * @returns whose request it is, for the handlers
  */
 export function requireSession(
   app: Parameters<FastifyPluginAsyncZod>[0],
-  sessions: Authenticator,
+  deps: SessionDeps,
   tokenOf: (request: FastifyRequest) => string
 ): (request: FastifyRequest) => SessionHolder {
   app.decorateRequest('session', null)
-  app.addHook('onRequest', async request => {
-    request.setDecorator('session', await sessions.authenticate(tokenOf(request)))
+  app.addHook('onRequest', async (request, reply) => {
+    const session = await authenticateFrom(request.client.group, tokenOf(request), deps)
+    deps.userLimits.call(session.address)
+    whenOver(reply, deps.userLimits.request(session.address))
+    request.setDecorator('session', session)
   })
   return request => request.getDecorator<SessionHolder>('session')
 }

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { fixAnswers } from './fixed-answers.ts'
 
 const INFO = {
   title: 'Social Service',
@@ -14,6 +15,25 @@ const TAGS = [
   { name: 'account', description: 'What users decide about themselves' },
   { name: 'operation', description: 'For operators' }
 ]
+
+/** The description, and what the page loads. */
+const FIXED = new Set([
+  '/openapi.json',
+  '/docs',
+  '/docs/',
+  '/docs/json',
+  '/docs/yaml',
+  ...[
+    'index.css',
+    'swagger-ui.css',
+    'swagger-ui-bundle.js',
+    'swagger-ui-standalone-preset.js',
+    'swagger-initializer.js',
+    'favicon-16x16.png',
+    'favicon-32x32.png',
+    'logo.svg'
+  ].map(file => `/docs/static/${file}`)
+])
 
 /** `/openapi.json`, from the schemas that validate, and `/docs`, a page to read it on, with all that it loads. */
 export async function describeRoutes(app: FastifyInstance, url: string): Promise<void> {
@@ -28,13 +48,16 @@ export async function describeRoutes(app: FastifyInstance, url: string): Promise
     transform: jsonSchemaTransform,
     transformObject: document => withoutInputs(jsonSchemaTransformObject(document))
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    theme: { title: INFO.title },
-    uiConfig: { docExpansion: 'list', persistAuthorization: false },
-    staticCSP: contentSecurityPolicy(url)
+  await app.register(async scope => {
+    fixAnswers(scope, FIXED)
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      theme: { title: INFO.title },
+      uiConfig: { docExpansion: 'list', persistAuthorization: false },
+      staticCSP: contentSecurityPolicy(url)
+    })
+    scope.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 }
 
 /** Only what the service itself serves; the routes may be tried out where clients reach them. */

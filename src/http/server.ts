@@ -2,15 +2,20 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
+import type { Admission } from '../admission/admission.ts'
 import type { HttpMetrics } from '../observability/http-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
+import { boundAnswers } from './answers-under-way.ts'
+import { decorateClient } from './client.ts'
 import { closeInTime } from './closing.ts'
+import { type ConnectionLimits, HttpConnections } from './connections.ts'
 import { describeRoutes } from './docs.ts'
 import { refusalOf } from './errors.ts'
 import { validatorCompiler } from './input.ts'
 
 export interface HttpServerOptions {
+  readonly admission: Admission
   readonly logger: Logger
   readonly metrics: HttpMetrics
   readonly publicUrl: string
@@ -22,9 +27,10 @@ export interface HttpServerOptions {
   readonly silenceMs: number
   /** Longest time that a close, when it begins, waits for requests that are being answered, in milliseconds. */
   readonly graceMs: () => number
+  readonly connections: ConnectionLimits
   /** Origins of browsers that may call; `*` is all. */
   readonly corsOrigins: readonly string[] | '*'
-  /** Addresses of proxies whose `X-Forwarded-For` is believed. */
+  /** Addresses of proxies whose word is taken on how and under which name they were called. */
   readonly trustedProxies: readonly string[]
 }
 
@@ -46,14 +52,15 @@ const HEADERS = {
 
 /** The HTTP server without routes: what every route has in common. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { logger, metrics, bodyLimit, requestTimeoutMs, silenceMs, graceMs, corsOrigins, trustedProxies } = options
+  const { admission, logger, metrics, requestTimeoutMs, graceMs, corsOrigins, trustedProxies } = options
+  const connections = new HttpConnections(admission, options.connections)
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id).headers(HEADERS)
     count(metrics, request, reply)
   }
   const app = Fastify({
-    bodyLimit,
-    connectionTimeout: silenceMs,
+    bodyLimit: options.bodyLimit,
+    connectionTimeout: options.silenceMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: requestTimeoutMs,
     http: {
@@ -61,6 +68,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, requestTimeoutMs)
     },
+    serverFactory: (handle, all) => connections.serve(handle, all),
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: () => randomUUID(),
     // What still comes on an open connection while the server closes is answered, and is the last of its connection.
@@ -73,6 +81,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       refuse(refusalOf(error), request, reply)
     }
   })
+  decorateClient(app, admission.addresses)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   // Fastify takes plain text too, which no route does.
@@ -82,6 +91,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     for (const each of [method].flat()) metrics.declareRoute(each, url)
   })
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  boundAnswers(app, admission)
   answerFailures(app, logger)
   closeInTime(app, graceMs)
 

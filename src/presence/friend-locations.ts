@@ -12,6 +12,8 @@ interface FriendLocationsDeps {
   readonly presence: OnlineUsers
   readonly locations: Locations
   readonly subscriptions: OpenSubscriptions
+  /** Bytes of the positions of one message; more wait for the next. */
+  readonly maxMessageBytes: number
 }
 
 /** A client gets no more than one message in so many milliseconds (ADR-246). */
@@ -23,6 +25,8 @@ const MIN_GAP_MS = 1000
 const TURN_MS = 2000
 /** Positions in one message; more wait for the next. */
 const MAX_POSITIONS = 500
+/** Bytes of a position beside its texts, at most. */
+const POSITION_OVERHEAD = 16
 
 /**
  * Where in the world the friends of a user are (ADR-246), and nobody else: first of all who are online, then of those who
@@ -71,6 +75,7 @@ export class FriendLocations {
 class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWatcher {
   readonly waiting = []
   readonly #locations: Locations
+  readonly #maxBytes: number
   readonly #watched: WatchedFriends
   readonly #cleanup = new CleanupStack()
   /** Friends whose position is to be sent. */
@@ -86,10 +91,11 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
 
   constructor(
     subscriber: Subscriber,
-    { friendIndex, locations, subscriptions }: FriendLocationsDeps,
+    { friendIndex, locations, subscriptions, maxMessageBytes }: FriendLocationsDeps,
     turns: TimerWheel<LocationStream>
   ) {
     this.#locations = locations
+    this.#maxBytes = maxMessageBytes
     this.#watched = friendIndex.open(subscriber.address, this)
     this.#cleanup.add(() => this.#watched.remove())
     this.#cleanup.add(turns.join(this))
@@ -158,13 +164,20 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
 
   #take(): WorldPosition[] {
     const positions: WorldPosition[] = []
+    let bytes = 0
     for (const friend of this.#pending) {
       if (positions.length === MAX_POSITIONS) break
-      this.#pending.delete(friend)
       // Who is no friend any more is not shown, also when they moved while they still were one.
       const position = this.#watched.friends.has(friend) ? this.#locations.of(friend) : null
+      if (position) bytes += sizeOf(position)
+      if (bytes > this.#maxBytes) break
+      this.#pending.delete(friend)
       if (position) positions.push(position)
     }
     return positions
   }
+}
+
+function sizeOf({ realm = '', x = '', y = '' }: WorldPosition): number {
+  return Buffer.byteLength(realm) + Buffer.byteLength(x) + Buffer.byteLength(y) + POSITION_OVERHEAD
 }

@@ -4,7 +4,6 @@ import type { SessionsEnded } from '../domain/events.ts'
 import { settledWithin } from '../lib/deadline.ts'
 import type { Multimap } from '../lib/multimap.ts'
 import type { LocalPresence } from '../presence/local-presence.ts'
-
 import { CLOSE } from './engine/close-codes.ts'
 import type { Client } from './engine/service.ts'
 

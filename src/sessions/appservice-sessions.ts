@@ -50,6 +50,10 @@ export class AppserviceSessions implements LoginSessions, UpstreamAuth {
     return this.#deps.sessions.authenticate(token)
   }
 
+  isKnown(token: string): boolean {
+    return this.#deps.sessions.isKnown(token)
+  }
+
   /** As {@link LocalSessions.login}; also succeeds while the homeserver is away. @throws also `invalid_request` */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
     // Its logout would take the memory of what the service has sent with it.

@@ -13,6 +13,8 @@ export interface SessionHolder {
 export interface Authenticator {
   /** @throws SocialError `unauthorized`; `unavailable` when that cannot be found out now */
   authenticate(token: string): Promise<SessionHolder>
+  /** Whether it is known without a look-up whose token it is. */
+  isKnown(token: string): boolean
 }
 
 /** Also knows with which token of the homeserver a request of a user goes on. */
@@ -34,8 +36,8 @@ export interface LoginRequest {
   readonly authChain: AuthChain
   /** The device that logs in; a new one when null. */
   readonly deviceId: string | null
-  /** The IP address from which it comes. */
-  readonly ip: string
+  /** What limits of addresses count as one client: the address that it comes from, or the network that this is in. */
+  readonly addressGroup: string
 }
 
 /** Logs users in and out, as the part of the Matrix client-server API has it that is served with every homeserver. */

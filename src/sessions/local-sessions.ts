@@ -54,7 +54,7 @@ export class LocalSessions implements LoginSessions {
    *   `too_many_requests`
    */
   async login(request: LoginRequest): Promise<{ token: string; session: Session }> {
-    await this.#deps.limit.take(request.ip)
+    await this.#deps.limit.take(request.addressGroup)
     await this.#throttle.next()
     return this.#login(request)
   }
@@ -66,6 +66,10 @@ export class LocalSessions implements LoginSessions {
     const session = await this.#tokens.getOrLoad(tokenHash.toString('hex'), () => store.find(tokenHash, now()))
     if (!session || session.expiresAt <= now()) throw new SocialError('unauthorized', 'Invalid access token')
     return session
+  }
+
+  isKnown(token: string): boolean {
+    return this.#tokens.get(hashOfToken(token).toString('hex')) !== undefined
   }
 
   /** Ends one session, on every instance. */

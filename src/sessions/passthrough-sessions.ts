@@ -39,8 +39,12 @@ export class PassthroughSessions implements UpstreamAuth {
   }
 
   async authenticate(token: string): Promise<SessionHolder> {
-    const tokenHash = createHmac('sha256', this.#key).update(token).digest()
+    const tokenHash = this.#hashOf(token)
     return this.#cache.getOrLoad(tokenHash.toString('hex'), () => this.#load(token, tokenHash))
+  }
+
+  isKnown(token: string): boolean {
+    return this.#cache.get(this.#hashOf(token).toString('hex')) !== undefined
   }
 
   /** Clients have tokens of the homeserver itself. */
@@ -61,6 +65,10 @@ export class PassthroughSessions implements UpstreamAuth {
   /** As {@link announceEnd}, for all sessions of a user. */
   announceEndOfAll(address: Address): void {
     this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
+  }
+
+  #hashOf(token: string): Buffer {
+    return createHmac('sha256', this.#key).update(token).digest()
   }
 
   async #load(token: string, tokenHash: Buffer): Promise<SessionHolder> {

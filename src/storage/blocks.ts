@@ -10,7 +10,7 @@ export interface BlockedUser {
   readonly since: number
 }
 
-/** More than this of one user's blocks no answer holds. */
+/** Of more blocks than this of one user it is not looked for the latest. */
 const STATUS_CAP = 10_000
 
 /** The column `other`: whom a user blocks. */
@@ -25,23 +25,30 @@ export const blockersOf = (user: string): string => `
   union all
   select lo from pair where hi = ${user} and blocked_by_lo is not null`
 
+const BLOCKED_SINCE = `
+  select hi as other, blocked_by_lo as since from pair where lo = $1 and blocked_by_lo is not null
+  union all
+  select lo, blocked_by_hi from pair where hi = $1 and blocked_by_hi is not null`
+
+const BLOCKERS_SINCE = `
+  select hi as other, blocked_by_hi as since from pair where lo = $1 and blocked_by_hi is not null
+  union all
+  select lo, blocked_by_lo from pair where hi = $1 and blocked_by_lo is not null`
+
 const BLOCKED = {
   name: 'blocked',
-  text: `with mine as (
-      select hi as other, blocked_by_lo as since from pair where lo = $1 and blocked_by_lo is not null
-      union all
-      select lo, blocked_by_hi from pair where hi = $1 and blocked_by_hi is not null
-    ), page as (
+  text: `with mine as (${BLOCKED_SINCE}), page as (
       select other, since from mine order by since desc, other limit $2 offset $3
     )
     select n, other, since from (select count(*) as n from mine) total left join page on true
     order by since desc, other`
 }
 
-const joined = (users: string): string => `(select string_agg(other, '') from (${users} limit ${STATUS_CAP}) capped)`
+const latest = (users: string): string => `(select string_agg(other, '' order by since desc, other) from (
+  select other, since from (${users} limit ${STATUS_CAP}) capped order by since desc, other limit $2) page)`
 const STATUS = {
   name: 'blocking-status',
-  text: `select ${joined(blockedBy('$1'))}, ${joined(blockersOf('$1'))}`
+  text: `select ${latest(BLOCKED_SINCE)}, ${latest(BLOCKERS_SINCE)}`
 }
 
 /** Who blocks whom, as the rows of the pairs say. */
@@ -60,10 +67,10 @@ export class BlockLists {
     return { items, total: rows[0]?.[0] ?? 0 }
   }
 
-  /** Everybody whom this user blocks, and everybody who blocks them; at most 10,000 each. */
-  async status(user: Address): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
+  /** Whom this user blocks, and who blocks them, latest first; at most `limit` each, and 10,000. */
+  async status(user: Address, limit: number): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
     type Row = [blocked: string | null, blockedBy: string | null]
-    const [row] = await this.#db.retryableRows<Row>(STATUS, [user])
+    const [row] = await this.#db.retryableRows<Row>(STATUS, [user, limit])
     return { blocked: splitAddresses(row?.[0]), blockedBy: splitAddresses(row?.[1]) }
   }
 }

@@ -66,15 +66,21 @@ const CLOSENESS = {
     ${isBlocked('$1', '$2')}`
 }
 
+// The length of a message is known without reading it: what is above the bytes of a page stays where it is.
 const REQUESTER = 'case when actor_is_lo then lo else hi end'
 const REQUESTED = 'case when actor_is_lo then hi else lo end'
 const requests = (name: string, mine: string, other: string): Statement => ({
   name: `requests-${name}`,
   text: `with total as (
       select count(*) as n from (select 1 from pair where ${mine} = $1 and last_action = 1 limit ${TOTAL_CAP}) r
-    ), page as (
+    ), candidate as (
       select ${other} as other, version, acted_at, message from pair
       where ${mine} = $1 and last_action = 1 order by version desc limit $2 offset $3
+    ), page as (
+      select other, version, acted_at, message from (
+        select *, sum(octet_length(message)) over (order by version desc rows between unbounded preceding and 1 preceding)
+          as bytes_before from candidate
+      ) measured where coalesce(bytes_before, 0) < $4
     )
     select n, other, version, acted_at, message from total left join page on true order by version desc`
 })
@@ -86,9 +92,12 @@ const REQUESTS: Record<RequestDirection, Statement> = {
 /** Lists of friends and requests: one statement each, index scans whose cost follows the page. */
 export class FriendLists {
   readonly #db: Database
+  readonly #maxPageBytes: number
 
-  constructor(db: Database) {
+  /** @param maxPageBytes of the messages of requests; a page ends with the message that reaches them */
+  constructor(db: Database, maxPageBytes = 98_304) {
     this.#db = db
+    this.#maxPageBytes = maxPageBytes
   }
 
   /** Friends in the order of their addresses. */
@@ -121,10 +130,10 @@ export class FriendLists {
     return blocked ? null : { friends, friendsOfFriends }
   }
 
-  /** Requests that wait for an answer, newest first. The total is exact up to 100,000. */
+  /** Requests that wait for an answer, newest first; fewer than the page when their messages are long. The total is exact up to 100,000. */
   async requests(user: Address, direction: RequestDirection, page: Page): Promise<Paged<PendingRequest>> {
     type Row = [total: number, address: Address | null, seq: number, at: number, message: Buffer | null]
-    const values = [user, page.limit, page.offset]
+    const values = [user, page.limit, page.offset, this.#maxPageBytes]
     const rows = await this.#db.retryableRows<Row>(REQUESTS[direction], values)
     const items = rows.flatMap(([, address, seq, at, message]) =>
       address === null ? [] : [{ address, seq, at, message: fromBytes(message) }]

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
+import { Admission, type AdmissionOptions, type Budget } from '../../src/admission/admission.ts'
 import type { Overrides } from '../../src/app/app.ts'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts'
 import { httpMetrics } from '../../src/observability/http-metrics.ts'
@@ -16,16 +17,34 @@ export async function startService(settings: Record<string, string> = {}, overri
   return Env.start({ ...database, ...settings }, overrides)
 }
 
+/** Budgets of addresses as a test has them: without limits, but for those that it is about. */
+export function admission(options: Partial<AdmissionOptions> = {}, onRefused = (_: Budget): void => {}): Admission {
+  const unlimited = { total: Number.MAX_SAFE_INTEGER, perKey: Number.MAX_SAFE_INTEGER }
+  const all = {
+    trustedProxies: [],
+    ipv6Prefix: 64,
+    failedLoginsPerMinute: 1_000_000,
+    framesPerSecond: 1_000_000,
+    bytesPerSecond: 1_000_000_000,
+    httpConnections: unlimited,
+    rpcConnections: unlimited,
+    answerBytes: unlimited
+  }
+  return new Admission({ ...all, ...options }, onRefused)
+}
+
 /** The HTTP server alone, for routes of a test. */
 export function startHttpServer(options: Partial<HttpServerOptions> = {}): ReturnType<typeof createHttpServer> {
   return createHttpServer({
     logger: silent,
+    admission: admission(),
     metrics: httpMetrics(new MetricRegistry()),
     publicUrl: '/',
     bodyLimit: 1024,
     requestTimeoutMs: 60_000,
     silenceMs: 60_000,
     graceMs: () => 0,
+    connections: { requests: 16, takeMs: 60_000 },
     corsOrigins: '*',
     trustedProxies: [],
     ...options

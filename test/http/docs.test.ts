@@ -125,6 +125,39 @@ function expectSchema({ $ref, type, properties, items, anyOf }: Schema): void {
   if (type === 'array') expectSchema(items ?? {})
 }
 
+describe('what is the same for everybody', () => {
+  const paths = ['/openapi.json', '/docs', '/docs/', '/docs/json', '/docs/yaml', '/docs/static/swagger-ui.css']
+
+  it.each(paths)('is made once, and not sent again to who has it: %s', async path => {
+    const app = await startHttpServer()
+    const first = await app.inject(path)
+    const again = await app.inject(`${path}?other`)
+    expect([first.statusCode, again.statusCode]).toEqual([200, 200])
+    expect(again.body).toBe(first.body)
+    for (const name of ['etag', 'content-type', 'content-length', 'content-security-policy', 'cache-control']) {
+      expect([name, again.headers[name]]).toEqual([name, first.headers[name]])
+    }
+    const etag = String(first.headers['etag'])
+    const known = await app.inject({ url: path, headers: { 'if-none-match': `"other", ${etag}` } })
+    expect([known.statusCode, known.body]).toEqual([304, ''])
+    expect((await app.inject({ url: path, headers: { 'if-none-match': '"other"' } })).statusCode).toBe(200)
+    const head = await app.inject({ url: path, method: 'HEAD' })
+    expect([head.statusCode, head.body, head.headers['content-length']]).toEqual([
+      200,
+      '',
+      first.headers['content-length']
+    ])
+    await app.close()
+  })
+
+  it('does not depend on the query of who asked first', async () => {
+    const app = await startHttpServer()
+    const first = await app.inject('/docs/?x')
+    expect(first.body).toBe((await (await startHttpServer()).inject('/docs/')).body)
+    await app.close()
+  })
+})
+
 describe('the page to read it on', () => {
   it.each(['/docs', '/docs/'])('needs nothing from anywhere else: %s', async path => {
     const { status, headers, text } = await rest.get(path)

@@ -46,7 +46,13 @@ class World {
       bus
     })
     this.#locations = locations
-    this.#friendLocations = new FriendLocations({ friendIndex, presence, locations, subscriptions })
+    this.#friendLocations = new FriendLocations({
+      friendIndex,
+      presence,
+      locations,
+      subscriptions,
+      maxMessageBytes: 98_304
+    })
   }
 
   move(user: Address, realm: string): void {
@@ -151,6 +157,17 @@ describe('the positions of friends', () => {
     await pass(9000)
     expect(messages.map(({ realms }) => realms.length)).toEqual([500, 500, 200])
     expect(new Set(messages.flatMap(({ realms }) => realms)).size).toBe(1200)
+  })
+
+  it('come in messages of a bounded size, however long they are', async () => {
+    const crowd = Array.from({ length: 300 }, (_, n) => userOf(1000 + n))
+    const world = new World(...crowd)
+    for (const user of crowd) world.move(user, `${Number(user)}`.padEnd(256, '界'))
+    const { messages } = world.watch()
+    await pass(9000)
+    expect(messages).toHaveLength(3)
+    for (const { realms } of messages) expect(Buffer.byteLength(realms.join(''))).toBeLessThanOrEqual(98_304)
+    expect(new Set(messages.flatMap(({ realms }) => realms)).size).toBe(300)
   })
 })
 

@@ -16,7 +16,7 @@ afterEach(() => {
 
 function start() {
   const presence = new LocalPresence(0)
-  const limits = new UserLimits({ connections: 2, callsPerSecond: 1 })
+  const limits = new UserLimits({ connections: 2, callsPerSecond: 1, requests: 1 })
   const sockets = new Multimap<Address, SocketUsers>()
   const client = { ask: async () => true, close: () => undefined }
   const open = () => new SocketUsers({ presence, limits, client, expiresAt: null, heartbeatMs: 120_000, sockets })

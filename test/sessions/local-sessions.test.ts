@@ -35,7 +35,7 @@ test('refuses a login that was used for as long as it is current anywhere, howev
   const wallet = await createWallet()
   const signedAt = Date.now()
   const { timestamp, auth_chain: authChain } = loginBody(wallet, signedAt)
-  const login = { user: wallet.address, timestamp, authChain, deviceId: null, ip: '127.0.0.1' }
+  const login = { user: wallet.address, timestamp, authChain, deviceId: null, addressGroup: '127.0.0.1' }
   const [slow, fast] = [instance(() => signedAt + WINDOW), instance(() => signedAt + WINDOW + 10_000)]
   await slow.login(login)
   await slow.sweep()

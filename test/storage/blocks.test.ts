@@ -36,7 +36,7 @@ describeEachDatabase('blocks', kind => {
     await stores.act(alice, 'block', both)
     await stores.act(both, 'block', alice)
     const sorted = async (user: Address) => {
-      const status = await blocks.status(user)
+      const status = await blocks.status(user, 1000)
       return { blocked: status.blocked.sort(), blockedBy: status.blockedBy.sort() }
     }
     expect(await sorted(alice)).toEqual({ blocked: [blocked, both].sort(), blockedBy: [blocker, both].sort() })
@@ -44,6 +44,16 @@ describeEachDatabase('blocks', kind => {
     expect(await sorted(newUser())).toEqual({ blocked: [], blockedBy: [] })
     await stores.act(alice, 'unblock', both)
     expect(await sorted(both)).toEqual({ blocked: [alice], blockedBy: [] })
+  })
+
+  it('of both ways are latest first, when not all of them are wanted', async () => {
+    const [alice, blocked, blockers] = [newUser(), newUsers(5), newUsers(5)]
+    for (const [place, other] of blocked.entries()) await stores.act(alice, 'block', other, { at: 1000 + place })
+    for (const [place, other] of blockers.entries()) await stores.act(other, 'block', alice, { at: 1000 + place })
+    expect(await blocks.status(alice, 3)).toEqual({
+      blocked: blocked.toReversed().slice(0, 3),
+      blockedBy: blockers.toReversed().slice(0, 3)
+    })
   })
 
   describe('hide', () => {

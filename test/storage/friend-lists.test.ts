@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { pageOf } from '../../src/domain/page.ts'
+import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { describeEachDatabase } from '../env/databases.ts'
 import { newUser, newUsers, Stores } from './stores.ts'
 
@@ -110,6 +111,22 @@ describeEachDatabase('The lists', kind => {
     expect(outgoing.items.map(({ address }) => address)).toEqual([others[8], others[7]])
     expect(outgoing.total).toBe(6)
     expect(await lists.requests(alice, 'outgoing', { limit: 2, offset: 6 })).toEqual({ items: [], total: 6 })
+  })
+
+  test('of requests end with the message that reaches the size of a page', async () => {
+    const [alice, ...others] = newUsers(6) as [Address, ...Address[]]
+    for (const [i, other] of others.entries()) {
+      await stores.act(other, 'request', alice, { message: `${i}`.repeat(1000) })
+    }
+    const read = async (maxBytes: number, offset = 0): Promise<unknown> => {
+      const lists = new FriendLists(stores.db, maxBytes)
+      const { items, total } = await lists.requests(alice, 'incoming', { limit: 4, offset })
+      return [items.map(({ message }) => message?.[0]).join(''), total]
+    }
+    expect(await read(10_000)).toEqual(['4321', 5])
+    expect(await read(2_500)).toEqual(['432', 5])
+    expect(await read(2_500, 3)).toEqual(['10', 5])
+    expect(await read(1)).toEqual(['4', 5])
   })
 
   test('say how near two users are', async () => {

@@ -91,7 +91,7 @@ export async function calls(): Promise<Call[]> {
   await lists.requests(alice, 'outgoing', page)
   const blocks = new BlockLists(db)
   await blocks.blocked(alice, page)
-  await blocks.status(alice)
+  await blocks.status(alice, 2000)
   const settings = new SettingsStore(db)
   await settings.read(alice)
   await settings.messageSettings(alice, [bob, userOf(7_000), userOf(100)])

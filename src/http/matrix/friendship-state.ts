@@ -4,14 +4,12 @@ import type { Address } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
 import { FRIENDSHIP_CONTENT, FRIENDSHIP_TYPE, type FriendshipStateEvents } from '../../friendships/state-event.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
-import type { Authenticator } from '../../sessions/authenticator.ts'
-import { matrixToken, requireSession } from '../auth.ts'
+import { matrixToken, requireSession, type SessionDeps } from '../auth.ts'
 import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers, WITH_TOKEN } from '../schemas.ts'
 
-interface FriendshipStateDeps {
+interface FriendshipStateDeps extends SessionDeps {
   readonly stateEvents: FriendshipStateEvents
-  readonly sessions: Authenticator
   readonly ids: MatrixIds
 }
 
@@ -26,9 +24,9 @@ const DONE = z.object({ event_id: z.string() })
  * the pair's room. Without a homeserver there are no rooms; then the alias that the room would have stands for it.
  */
 export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateDeps> = async (app, deps) => {
-  const { stateEvents, sessions, ids } = deps
+  const { stateEvents, ids } = deps
   readAnyBodyAsJson(app)
-  const sessionOf = requireSession(app, sessions, matrixToken)
+  const sessionOf = requireSession(app, deps, matrixToken)
   const response = matrixAnswers(
     'The id of the event: the same again when the event is sent again after a lost answer',
     DONE

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import type { Admission } from '../../admission/admission.ts'
 import { authChainSchema } from '../../auth/auth-chain.ts'
 import { parseUserId } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
@@ -10,6 +11,7 @@ import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers } from '../schemas.ts'
 
 interface LoginRoutesDeps {
+  readonly admission: Admission
   readonly sessions: LoginSessions
   readonly ids: MatrixIds
   /** Of the client-server API, such as `v3`. */
@@ -45,7 +47,8 @@ const LOGGED_IN = z.object({
 const FLOWS = z.object({ flows: z.array(z.object({ type: z.string() })) })
 
 /** Logging in, in the shape of the Matrix client-server API, with or without a homeserver behind. */
-export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, { sessions, ids, prefixes }) => {
+export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, deps) => {
+  const { sessions, admission, ids, prefixes } = deps
   readAnyBodyAsJson(app)
   const describe = (summary: string) => ({ summary, tags: ['session'] })
 
@@ -68,8 +71,10 @@ export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, {
         const { identifier, timestamp, auth_chain, device_id } = request.body
         const user = parseUserId(identifier.user)
         if (!user) throw new MatrixError(403, 'M_FORBIDDEN', 'The user is not an Ethereum address')
-        const login = { user, timestamp, authChain: auth_chain, deviceId: device_id ?? null, ip: request.ip }
-        const { token, session } = await sessions.login(login).catch(refuseLogin)
+        const { group: addressGroup } = request.client
+        const login = { user, timestamp, authChain: auth_chain, deviceId: device_id ?? null, addressGroup }
+        const verify = () => sessions.login(login)
+        const { token, session } = await admission.authenticate(addressGroup, verify).catch(refuseLogin)
         return {
           user_id: ids.userId(session.address),
           social_user_id: session.address,

@@ -2,11 +2,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
 import type { LoginSessions } from '../../sessions/authenticator.ts'
-import { matrixToken, requireSession } from '../auth.ts'
+import { matrixToken, requireSession, type SessionDeps } from '../auth.ts'
 import { readAnyBodyAsJson } from '../input.ts'
 import { matrixAnswers, NOTHING, WITH_TOKEN } from '../schemas.ts'
 
-interface SessionRoutesDeps {
+interface SessionRoutesDeps extends SessionDeps {
   readonly sessions: LoginSessions
   readonly ids: MatrixIds
   /** Of the client-server API, such as `v3`. */
@@ -16,9 +16,10 @@ interface SessionRoutesDeps {
 const WHO_AM_I = z.object({ user_id: z.string(), device_id: z.string() })
 
 /** The session of a token, and its end, in the shape of the Matrix client-server API. */
-export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (app, { sessions, ids, prefixes }) => {
+export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (app, deps) => {
+  const { sessions, ids, prefixes } = deps
   readAnyBodyAsJson(app)
-  const sessionOf = requireSession(app, sessions, matrixToken)
+  const sessionOf = requireSession(app, deps, matrixToken)
   const describe = (summary: string) => ({ summary, tags: ['session'], ...WITH_TOKEN })
 
   for (const prefix of prefixes) {

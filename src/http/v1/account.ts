@@ -3,12 +3,10 @@ import { z } from 'zod'
 import { EXPOSURES } from '../../domain/policy.ts'
 import type { UserSettings } from '../../domain/settings.ts'
 import type { Settings } from '../../friendships/settings.ts'
-import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession, socialToken } from '../auth.ts'
+import { requireSession, type SessionDeps, socialToken } from '../auth.ts'
 import { answers, WITH_TOKEN } from '../schemas.ts'
 
-interface AccountRoutesDeps {
-  readonly sessions: Authenticator
+interface AccountRoutesDeps extends SessionDeps {
   readonly settings: Settings
 }
 
@@ -16,8 +14,9 @@ const EXPOSURE = z.enum(EXPOSURES)
 const CONFIG = z.object({ config: z.object({ friends: EXPOSURE, friendsCount: EXPOSURE }) })
 
 /** `/v1/account/config`: to whom a user shows their friends. */
-export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesDeps> = async (app, { sessions, settings }) => {
-  const sessionOf = requireSession(app, sessions, socialToken)
+export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesDeps> = async (app, deps) => {
+  const { settings } = deps
+  const sessionOf = requireSession(app, deps, socialToken)
   const describe = (summary: string) => ({ summary, tags: ['account'], ...WITH_TOKEN })
   const response = answers('To whom your friends, and their number, are shown', CONFIG)
 

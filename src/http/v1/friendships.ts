@@ -1,22 +1,28 @@
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { type Address, parseUserId } from '../../domain/address.ts'
+import { ADDRESS_LENGTH, type Address, parseUserId } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
-import { type Page, pageOf } from '../../domain/page.ts'
+import { fittingBoth, type Page, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
-import type { Authenticator } from '../../sessions/authenticator.ts'
-import { requireSession, socialToken } from '../auth.ts'
+import { requireSession, type SessionDeps, socialToken } from '../auth.ts'
 import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
 
-interface FriendshipRoutesDeps {
+interface FriendshipRoutesDeps extends SessionDeps {
   readonly friends: Friendships
-  readonly sessions: Authenticator
   /** Items of one answer. */
   readonly maxPageSize: number
+  /** Bytes of one answer. */
+  readonly maxAnswerBytes: number
 }
 
 const FRIENDSHIPS = z.object({ friendships: z.array(z.object({ address: z.string() })) })
+/** Bytes of a friend in their JSON, with the comma after it. */
+const FRIEND_SIZE = '{"address":""},'.length + ADDRESS_LENGTH
+/** Bytes of a request in its JSON beside its message, at most. */
+const REQUEST_SIZE = '{"address":"","createdAt":,"message":},'.length + ADDRESS_LENGTH + 16
+/** Bytes of the JSON around the items of any list, or two. */
+const LIST_OVERHEAD = 32
 const COUNT = z.object({ count: z.int() })
 const REQUEST = z.object({
   address: z.string().describe('The other user'),
@@ -27,13 +33,14 @@ const REQUESTS = z.object({ incoming: z.array(REQUEST), outgoing: z.array(REQUES
 
 /** `/v1/friendships/…`: who is friends with whom. */
 export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = async (app, deps) => {
-  const { friends, sessions, maxPageSize } = deps
-  const sessionOf = requireSession(app, sessions, socialToken)
+  const { friends, maxPageSize, maxAnswerBytes } = deps
+  const sessionOf = requireSession(app, deps, socialToken)
   const params = z.object({ userId: USER_ID_PARAM })
-  const querystring = pageQuery(maxPageSize)
+  // Every friend takes as many bytes as any other: a page of them never ends before the limit.
+  const maxFriends = Math.min(maxPageSize, Math.floor((maxAnswerBytes - LIST_OVERHEAD) / FRIEND_SIZE))
   const describe = (summary: string) => ({ summary, tags: ['friendships'], ...WITH_TOKEN })
-  const requestedPage = (query: z.infer<typeof querystring>): Page =>
-    pageOf(query.limit, query.offset, { defaultLimit: maxPageSize, maxLimit: maxPageSize })
+  const requestedPage = (query: z.infer<ReturnType<typeof pageQuery>>, maxLimit: number): Page =>
+    pageOf(query.limit, query.offset, { defaultLimit: maxLimit, maxLimit })
   const usersOf = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {
     const { address: viewer } = sessionOf(request)
     const owner = userId === 'me' ? viewer : parseUserId(userId)
@@ -44,10 +51,10 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
 
   app.get(
     '/v1/friendships/:userId',
-    { schema: { ...describe('Friends of a user'), params, querystring, response: userList } },
+    { schema: { ...describe('Friends of a user'), params, querystring: pageQuery(maxFriends), response: userList } },
     async request => {
       const { viewer, owner } = usersOf(request, request.params.userId)
-      return toFriendships((await friends.list(viewer, owner, requestedPage(request.query))).items)
+      return toFriendships((await friends.list(viewer, owner, requestedPage(request.query, maxFriends))).items)
     }
   )
 
@@ -57,13 +64,14 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
       schema: {
         ...describe('Friends that you and another user have in common'),
         params,
-        querystring,
+        querystring: pageQuery(maxFriends),
         response: userList
       }
     },
     async request => {
       const { viewer, owner } = usersOf(request, request.params.userId)
-      return toFriendships((await friends.exposedMutual(viewer, owner, requestedPage(request.query))).items)
+      const page = requestedPage(request.query, maxFriends)
+      return toFriendships((await friends.exposedMutual(viewer, owner, page)).items)
     }
   )
 
@@ -82,18 +90,21 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
       schema: {
         ...describe('Your own requests that wait for an answer'),
         params,
-        querystring,
-        response: answers('Both lists newest first', REQUESTS)
+        querystring: pageQuery(maxPageSize),
+        response: answers('Both lists newest first; a list of long messages ends before its limit', REQUESTS)
       }
     },
     async request => {
       const { viewer, owner } = usersOf(request, request.params.userId)
       if (viewer !== owner) throw new SocialError('forbidden', 'Requests are shown to nobody else')
+      const page = requestedPage(request.query, maxPageSize)
       const [incoming, outgoing] = await Promise.all([
-        friends.requests(owner, 'incoming', requestedPage(request.query)),
-        friends.requests(owner, 'outgoing', requestedPage(request.query))
+        friends.requests(owner, 'incoming', page),
+        friends.requests(owner, 'outgoing', page)
       ])
-      return { incoming: incoming.items.map(toRequest), outgoing: outgoing.items.map(toRequest) }
+      const lists = [incoming.items, outgoing.items] as const
+      const [first, second] = fittingBoth(lists, requestSize, maxAnswerBytes - LIST_OVERHEAD)
+      return { incoming: first.map(toRequest), outgoing: second.map(toRequest) }
     }
   )
 }
@@ -104,4 +115,9 @@ function toFriendships(addresses: readonly Address[]): z.infer<typeof FRIENDSHIP
 
 function toRequest({ address, at, message }: PendingRequest): z.infer<typeof REQUEST> {
   return { address, createdAt: Math.floor(at / 1000), ...(message === null ? {} : { message }) }
+}
+
+/** Of a request in its JSON, which has a control character in six bytes. */
+function requestSize({ message }: PendingRequest): number {
+  return REQUEST_SIZE + (message === null ? 0 : Buffer.byteLength(JSON.stringify(message)))
 }

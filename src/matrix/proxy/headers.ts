@@ -34,7 +34,7 @@ export function requestHeaders(request: FastifyRequest, token: string | null): R
     ...(token !== null && { authorization: `Bearer ${token}` }),
     'user-agent': request.headers['user-agent'] ?? '',
     // As it is believed here: what a client says of itself in this place was weighed already.
-    'x-forwarded-for': request.ip,
+    'x-forwarded-for': request.client.ip,
     'x-forwarded-proto': request.protocol
   }
 }

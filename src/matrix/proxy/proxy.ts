@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Admission } from '../../admission/admission.ts'
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
+import { authenticateFrom } from '../../sessions/admitted.ts'
 import type { UpstreamAuth } from '../../sessions/authenticator.ts'
 import { HomeserverError, type HomeserverErrorKind } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
@@ -20,6 +22,7 @@ export interface ProxyDeps {
   /** Of requests of anyone. */
   readonly publicRules: Readonly<Partial<Record<RuleName, PublicRule>>>
   readonly auth: UpstreamAuth
+  readonly admission: Admission
   readonly upstream: Upstream
   readonly concurrency: ConcurrencyLimit
   readonly limits: ProxyLimits
@@ -110,13 +113,13 @@ class MatrixProxy {
 
   /** Finds out who sent a request, and counts it. */
   async #admit(route: Route, request: FastifyRequest, lifetime: RequestLifetime): Promise<Requester | null> {
-    const { auth, readToken } = this.#deps
+    const { auth, admission, readToken } = this.#deps
     if (route.access === 'anyone') {
-      lifetime.whenOver(this.#acquire(request.ip))
+      lifetime.whenOver(this.#acquire(request.client.group))
       return null
     }
     const token = readToken(request)
-    const holder = await auth.authenticate(token)
+    const holder = await authenticateFrom(request.client.group, token, { sessions: auth, admission })
     lifetime.whenOver(this.#acquire(holder.address))
     return { holder, token: await auth.tokenOf(holder, token) }
   }

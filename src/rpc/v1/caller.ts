@@ -24,12 +24,13 @@ export async function authenticate(
   const { context, addressGroup } = call.connection
   const find = async (): Promise<SessionHolder> => sessions.authenticate(tokenOf(token))
   // Who is known already is not refused because of others at the same address.
-  const session = context.users.isEmpty
-    ? await admission.authenticate(addressGroup, find)
-    : await find().catch(error => {
-        admission.countFailure(addressGroup, error)
-        throw error
-      })
+  const session =
+    context.users.isEmpty && !(token?.synapseToken && sessions.isKnown(token.synapseToken))
+      ? await admission.authenticate(addressGroup, find)
+      : await find().catch(error => {
+          admission.countFailure(addressGroup, error)
+          throw error
+        })
   if (!context.users.has(session.address)) await context.users.makeRoom(session.address)
   showUser(session, call)
   limits.call(session.address)

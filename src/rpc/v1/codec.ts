@@ -11,7 +11,7 @@ import type { Address } from '../../domain/address.ts'
 import { visibleAction } from '../../domain/block-view.ts'
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { PairEvent } from '../../domain/events.ts'
-import type { Paged } from '../../domain/page.ts'
+import { fittingBoth, type Paged } from '../../domain/page.ts'
 import type { PendingRequest } from '../../friendships/friendships.ts'
 import { userCase } from '../fields.ts'
 
@@ -72,16 +72,31 @@ export function* encodePages(users: readonly Address[], pageSize: number): Gener
   }
 }
 
-/** The requests that wait for an answer, both ways. */
+/** The requests that wait for an answer, both ways, as far as they fit into an answer of so many bytes. */
 export function encodeRequests(
   incoming: Paged<PendingRequest>,
-  outgoing: Paged<PendingRequest>
+  outgoing: Paged<PendingRequest>,
+  maxBytes: number
 ): RequestEventsResponse {
-  const events = { incoming: encodeRequestList(incoming), outgoing: encodeRequestList(outgoing) }
+  const room = maxBytes - REQUESTS_OVERHEAD
+  const [incomingItems, outgoingItems] = fittingBoth([incoming.items, outgoing.items], sizeOfRequest, room)
+  const events = {
+    incoming: encodeRequestList(incomingItems, incoming.total),
+    outgoing: encodeRequestList(outgoingItems, outgoing.total)
+  }
   return { response: { $case: 'events', events } }
 }
 
-function encodeRequestList({ items, total }: Paged<PendingRequest>): Requests {
+/** Bytes of an answer beside the requests in it, at most. */
+const REQUESTS_OVERHEAD = 32
+/** Bytes of a request beside its message, at most: the address and the time, with what protobuf puts before each part. */
+const REQUEST_OVERHEAD = 66
+
+function sizeOfRequest({ message }: PendingRequest): number {
+  return REQUEST_OVERHEAD + Buffer.byteLength(message ?? '')
+}
+
+function encodeRequestList(items: readonly PendingRequest[], total: number): Requests {
   return { total, items: items.map(item => requestResponse(item.address, item)) }
 }
 

@@ -22,6 +22,8 @@ export interface V1Deps {
   readonly streamPageSize: number
   /** Users, or requests each way, of one answer. */
   readonly maxListSize: number
+  /** Bytes of one answer. */
+  readonly maxAnswerBytes: number
   readonly report: ErrorReporter
   /** Called with every update that is handed to a client. */
   readonly updateSent: (action: PairAction) => void

@@ -17,7 +17,7 @@ import { presenceProcedures } from './presence-procedures.ts'
 
 /** `FriendshipsService` of protocol v1 (ADR-189): every call carries its access token (ADR-203). */
 export function friendshipsService(deps: V1Deps): Service<V1Context> {
-  const { friends, updates, streamPageSize } = deps
+  const { friends, updates, streamPageSize, maxAnswerBytes } = deps
   const boundary = new Boundary<V1Context>(deps.report)
   const wholeList: Page = { limit: deps.maxListSize, offset: 0 }
 
@@ -49,7 +49,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
           friends.requests(address, 'incoming', wholeList),
           friends.requests(address, 'outgoing', wholeList)
         ])
-        return encodeRequests(incoming, outgoing)
+        return encodeRequests(incoming, outgoing, maxAnswerBytes)
       }
     }),
 

@@ -16,6 +16,8 @@ export interface V2Deps {
   readonly profiles: Profiles
   readonly updates: Updates
   readonly limits: UserLimits
+  /** Bytes of one answer. */
+  readonly maxAnswerBytes: number
   readonly report: ErrorReporter
   /** Called with every update that is handed to a client. */
   readonly updateSent: (action: PairAction) => void

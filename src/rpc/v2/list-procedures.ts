@@ -1,25 +1,31 @@
 import type { Address } from '../../domain/address.ts'
-import type { Page, Paged } from '../../domain/page.ts'
-import type { RequestDirection } from '../../friendships/friendships.ts'
+import { fittingBoth, type Page, type Paged } from '../../domain/page.ts'
+import type { BlockedUser } from '../../friendships/blocks.ts'
+import type { PendingRequest, RequestDirection } from '../../friendships/friendships.ts'
 import type { Call, Procedure } from '../engine/service.ts'
 import { addressOf } from '../fields.ts'
 import { caller, type V2Boundary, type V2Context } from './caller.ts'
 import * as codec from './codec.ts'
 import type { V2Deps } from './deps.ts'
+import { BLOCKED_SIZE, encodeListing, requestSize } from './listing.ts'
 
 const { METHODS } = codec
+
+/** Bytes of an address in a list of them. */
+const ADDRESS_SIZE = 44
 
 type PageField = Parameters<typeof codec.pageOfField>[0]
 
 /** Lists of users, in pages, each user with their profile. */
 export function listProcedures(
-  { friends, blocks, profiles }: V2Deps,
+  { friends, blocks, profiles, maxAnswerBytes: maxBytes }: V2Deps,
   boundary: V2Boundary
 ): readonly Procedure<V2Context>[] {
   const friendsPage = async (page: Page, { items, total }: Paged<Address>) => {
     const profileOf = await profiles.lookUp(items)
+    const listing = { items, profileOf, besideOf: () => 0, maxBytes }
     return {
-      friends: items.map(friend => codec.encodeProfile(profileOf(friend))),
+      friends: encodeListing(listing, (_, profile) => codec.encodeProfile(profile)),
       paginationData: codec.encodePage(page, total)
     }
   }
@@ -29,10 +35,14 @@ export function listProcedures(
     async ({ pagination }: { readonly pagination?: PageField }, call: Call<V2Context>) => {
       const page = codec.pageOfField(pagination, codec.REQUESTS_PAGE)
       const { items, total } = await friends.requests(caller(call), direction, page)
-      const profileOf = await profiles.lookUp(items.map(({ address }) => address))
-      const encoded = items.map(request => codec.encodeRequest(request, profileOf(request.address)))
+      const profile = await profiles.lookUp(items.map(({ address }) => address))
+      const profileOf = ({ address }: PendingRequest) => profile(address)
+      const listing = { items, profileOf, besideOf: requestSize, maxBytes }
       return {
-        response: { $case: 'requests' as const, requests: { requests: encoded } },
+        response: {
+          $case: 'requests' as const,
+          requests: { requests: encodeListing(listing, codec.encodeRequest) }
+        },
         paginationData: codec.encodePage(page, total)
       }
     }
@@ -70,9 +80,11 @@ export function listProcedures(
       handle: async ({ pagination }, call) => {
         const page = codec.pageOfField(pagination, codec.BLOCKED_PAGE)
         const { items, total } = await blocks.blocked(caller(call), page)
-        const profileOf = await profiles.lookUp(items.map(({ address }) => address))
+        const profile = await profiles.lookUp(items.map(({ address }) => address))
+        const profileOf = ({ address }: BlockedUser) => profile(address)
+        const listing = { items, profileOf, besideOf: () => BLOCKED_SIZE, maxBytes }
         return {
-          profiles: items.map(({ address, since }) => codec.encodeBlocked(profileOf(address), since)),
+          profiles: encodeListing(listing, ({ since }, shown) => codec.encodeBlocked(shown, since)),
           paginationData: codec.encodePage(page, total)
         }
       }
@@ -81,8 +93,9 @@ export function listProcedures(
       method: METHODS.getBlockingStatus,
       refuse: codec.rethrow,
       handle: async (_, call) => {
-        const { blocked, blockedBy } = await blocks.status(caller(call))
-        return { blockedUsers: blocked, blockedByUsers: blockedBy }
+        const { blocked, blockedBy } = await blocks.status(caller(call), Math.floor(maxBytes / ADDRESS_SIZE))
+        const [blockedUsers, blockedByUsers] = fittingBoth([blocked, blockedBy], () => ADDRESS_SIZE, maxBytes)
+        return { blockedUsers, blockedByUsers }
       }
     })
   ]

@@ -49,3 +49,19 @@ it.each<[string, Record<string, string>, number]>([
   })
   expect(answer.status).toBe(settings['TRUSTED_PROXIES']?.startsWith('127') ? 200 : 429)
 })
+
+it.each<[string, (login: number) => string, Record<string, string>]>([
+  ['an IPv6 network', login => `2001:db8::${login + 1}`, {}],
+  ['an IPv6 network of another size', login => `2001:db8:0:${login}::1`, { IPV6_PREFIX: '48' }],
+  ['one address with the ports of a proxy', login => `203.0.113.9:${50_000 + login}`, {}],
+  ['one address with a port and brackets', login => `[2001:db8::1]:${50_000 + login}`, {}],
+  ['one address with and without zone', login => (login % 2 === 0 ? 'fe80::1%eth0' : 'fe80::1%1'), {}],
+  ['one address within IPv6 and without', login => (login % 2 === 0 ? '::ffff:203.0.113.9' : '203.0.113.9'), {}],
+  ['one address in its spellings', login => (login % 2 === 0 ? '2001:DB8:0::7' : '2001:db8:0:0:0:0:0:7'), {}],
+  ['a proxy that names no address', login => `unknown${login}`, {}]
+])('logins from %s count as those of one client', async (_, addressOf, settings) => {
+  const limits = { LOGINS_PER_MINUTE: String(LIMIT), TRUSTED_PROXIES: '127.0.0.0/8' }
+  await using env = await startService({ ...limits, ...settings })
+  const rest = new Rest(env.app.httpUrl)
+  expect((await exceed(rest, login => ({ 'x-forwarded-for': addressOf(login) }))).status).toBe(429)
+})

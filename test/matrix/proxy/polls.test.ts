@@ -4,7 +4,7 @@ import { matrixProxy } from '../../../src/matrix/proxy/proxy.ts'
 import { ROUTES } from '../../../src/matrix/proxy/routes.ts'
 import { Upstream } from '../../../src/matrix/proxy/upstream.ts'
 import { FakeHomeserver } from '../../env/fake-homeserver.ts'
-import { startHttpServer } from '../../env/rest.ts'
+import { admission, startHttpServer } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
 import { newAddress } from '../homeserver.ts'
 
@@ -26,9 +26,11 @@ beforeAll(async () => {
     publicRules: {},
     auth: {
       authenticate: async () => holder,
+      isKnown: () => true,
       tokenOf: async () => 'token',
       renewToken: async () => null
     },
+    admission: admission(),
     upstream,
     concurrency: new ConcurrencyLimit({ total: 10, perKey: 10 }),
     limits: { bodyBytes: { read: 1_000, json: 1_000, media: 1_000 }, timeoutMs: 100, pollGraceMs: GRACE_MS },
