@@ -30,10 +30,22 @@ export function databaseUrl(reading: Reading): string | null {
     return values.DATABASE_URL
   }
   const part = DATABASE_PARTS.find(name => sources[name])
-  if (!part) return null
+  if (!part) {
+    askForEmbedded(reading)
+    return null
+  }
   const host = needed(reading, 'DB_HOST', `${sources[part]} is set`)
   const password = values.DB_PASSWORD === null ? '' : `:${encodeURIComponent(values.DB_PASSWORD)}`
   return `postgres://${encodeURIComponent(values.DB_USER)}${password}@${host}/${values.DB_NAME}`
+}
+
+/** In a real world an empty database beside the real one is most likely a setting that was lost on the way. */
+function askForEmbedded({ values, issues }: Reading): void {
+  const { ENVIRONMENT, ALLOW_EMBEDDED_DATABASE, DATA_DIR } = values
+  if (ENVIRONMENT === 'local' || ALLOW_EMBEDDED_DATABASE) return
+  const reason = `because ENVIRONMENT is ${ENVIRONMENT}, but is not set`
+  const otherwise = `for an embedded database in ${DATA_DIR} set ALLOW_EMBEDDED_DATABASE=true`
+  issues.push(`DATABASE_URL must be ${SETTINGS.DATABASE_URL.kind.allowed}, ${reason}; ${otherwise}`)
 }
 
 /** REDIS_URL, or what the host makes; null without Redis. */

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
-import dotenv from 'dotenv'
 import { databaseUrl, matrix, redisUrl } from './combined.ts'
+import { EnvFileError, readEnvFile } from './env-file.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
+import { misspelled } from './spelling.ts'
 
 /** All settings of the service, frozen. Times are in milliseconds, sizes in bytes; what is absent is null. */
 export type Config = DeepReadonly<ReturnType<typeof arrange>>
@@ -23,13 +23,27 @@ export class ConfigError extends Error {
  * @throws ConfigError
  */
 export function loadConfig(file = '.env'): Config {
-  return readConfig({ ...readEnvFile(file), ...setVariables(process.env) })
+  const { ofFile, ofProcess } = readVariables(file)
+  return readConfig({ ...ofFile, ...ofProcess })
+}
+
+/**
+ * What is set, and where: in the file, and in the environment of the process, which wins.
+ * @throws ConfigError
+ */
+export function readVariables(file: string): { readonly ofFile: Env; readonly ofProcess: Env } {
+  try {
+    return { ofFile: readEnvFile(file), ofProcess: setVariables(process.env) }
+  } catch (error) {
+    throw error instanceof EnvFileError ? new ConfigError([error.message]) : error
+  }
 }
 
 /** @throws ConfigError */
 export function readConfig(env: Env): Config {
   const reading = readSettings(env)
   const config = arrange(reading)
+  reading.issues.push(...misspelled(env))
   if (reading.issues.length > 0) throw new ConfigError(reading.issues)
   return deepFreeze(config)
 }
@@ -120,16 +134,6 @@ function arrange(reading: Reading) {
 /** Null while the port is still to be chosen. */
 function localUrl(scheme: 'http' | 'ws', port: number): string | null {
   return port === 0 ? null : `${scheme}://localhost:${port}`
-}
-
-function readEnvFile(file: string): Env {
-  try {
-    return dotenv.parse(readFileSync(file))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return {}
-    throw new ConfigError([`${file} must be a file that can be read, but reading it failed with ${code}`])
-  }
 }
 
 /** A variable that is set to nothing is unset: it does not hide the one in the file. */

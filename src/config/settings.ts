@@ -1,5 +1,5 @@
 import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
-import { addressRanges, baseUrl, choice, duration, origins, text, url, whole } from './kinds.ts'
+import { addressRanges, baseUrl, choice, duration, flag, origins, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 
@@ -82,7 +82,12 @@ const DATABASE = {
   },
   DATABASE_STATEMENT_TIMEOUT: { kind: duration('10ms', '10m'), default: '10s', about: 'Longest run of one statement.' },
   REDIS_URL: { kind: url('redis', 'rediss'), secret: true, about: 'Redis, through which instances tell one another.' },
-  REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' }
+  REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' },
+  ALLOW_EMBEDDED_DATABASE: {
+    kind: flag,
+    default: 'false',
+    about: 'Whether `zone` and `org` may be served from the embedded database, where `DATABASE_URL` is not set.'
+  }
 } satisfies Definitions
 
 const OBSERVABILITY = {
