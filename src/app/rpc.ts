@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -18,6 +19,8 @@ import type { Matrix } from './matrix.ts'
 import type { Social } from './social.ts'
 
 interface RpcDeps {
+  /** The HTTP server whose port is that of RPC too; null for a port of its own. */
+  readonly sharedWith: Server | null
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -42,7 +45,7 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, social, matrix, now } = deps
+  const { sharedWith, config, logger, metrics, social, matrix, now } = deps
   const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
@@ -64,6 +67,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const v2 = socialService({ ...social, limits, report, updateSent })
   const users = () => new SocketUsers({ presence, limits, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
+    sharedWith,
     host: config.host,
     port: config.rpcPort,
     trustedProxies: config.trustedProxies,

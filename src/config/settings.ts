@@ -38,7 +38,11 @@ const SERVICE = {
     about: 'The address to listen on; `127.0.0.1` keeps the service to this machine.'
   },
   HTTP_PORT: { kind: port, default: '5000', about: 'Port of REST, Matrix, health and metrics; 0 takes a free one.' },
-  RPC_PORT: { kind: port, default: '8085', about: 'Port of the WebSocket RPC; 0 takes a free one.' },
+  RPC_PORT: {
+    kind: port,
+    default: '8085',
+    about: 'Port of the WebSocket RPC; 0 takes a free one. It may be `HTTP_PORT`.'
+  },
   TRUSTED_PROXIES: {
     kind: addressRanges,
     about: 'Proxies whose word on the address of a client (`X-Forwarded-For`) is taken.'

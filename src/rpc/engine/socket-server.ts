@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
+import { type AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import proxyAddr from '@fastify/proxy-addr'
@@ -15,6 +15,8 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
   readonly port: number
   /** Addresses of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
+  /** A server that listens by itself, and answers everything but upgrades at `/`; null for one of its own. */
+  readonly sharedWith?: Server | null
 }
 
 /**
@@ -36,6 +38,7 @@ const STAGGER_MS = 10
 export class SocketServer<Plain, Signed> {
   readonly #options: SocketServerOptions<Plain, Signed>
   readonly #http: Server
+  readonly #isShared: boolean
   readonly #upgrades: WebSocketServer
   /** Every open socket, also those that are being closed because the server is full. */
   readonly #sessions = new Set<SocketSession<Plain, Signed>>()
@@ -56,12 +59,13 @@ export class SocketServer<Plain, Signed> {
       maxPayload: frameBytes
     })
     const timeouts = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: CHECK_MS }
-    this.#http = createServer(timeouts, answer)
-    this.#http.maxConnections = connections + SPARE_CONNECTIONS
+    this.#isShared = Boolean(options.sharedWith)
+    this.#http = options.sharedWith ?? createServer(timeouts, answer)
+    if (!this.#isShared) this.#http.maxConnections = connections + SPARE_CONNECTIONS
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
-  /** @returns the port that is listened on */
+  /** Not for a shared server. @returns the port that is listened on */
   async listen(): Promise<number> {
     this.#http.listen(this.#options.port, this.#options.host, BACKLOG)
     await once(this.#http, 'listening')
@@ -80,7 +84,9 @@ export class SocketServer<Plain, Signed> {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = request.url?.split('?', 1)[0]
-    if (path !== '/') refuseUpgrade(socket, 404)
+    const isSocket = path === '/' && request.headers.upgrade?.toLowerCase() === 'websocket'
+    if (this.#isShared && !isSocket) answerUnupgraded(this.#http, request, socket)
+    else if (path !== '/') refuseUpgrade(socket, 404)
     else if (this.#stopping !== undefined) refuseUpgrade(socket, 503)
     else this.#upgrades.handleUpgrade(request, socket, head, ws => this.#accept(ws, request))
   }
@@ -119,7 +125,7 @@ export class SocketServer<Plain, Signed> {
 
   async #stop(graceMs: number): Promise<void> {
     const sessions = [...this.#sessions]
-    const released = new Promise(resolve => this.#http.close(resolve))
+    const released = this.#isShared ? null : new Promise(resolve => this.#http.close(resolve))
     const closeLate = setTimeout(() => {
       for (const session of sessions) session.close(CLOSE.goingAway)
     }, graceMs * 0.75)
@@ -130,7 +136,7 @@ export class SocketServer<Plain, Signed> {
     stopped.abort()
     clearTimeout(closeLate)
     for (const session of sessions) session.terminate()
-    this.#http.closeAllConnections()
+    if (!this.#isShared) this.#http.closeAllConnections()
     await Promise.all([released, ...sessions.map(session => session.gone)])
   }
 
@@ -153,6 +159,22 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   } else {
     response.writeHead(404).end()
   }
+}
+
+/** A client may offer another protocol with any request (as those of Java offer h2c): it is answered in HTTP/1.1. */
+function answerUnupgraded(server: Server, request: IncomingMessage, socket: Duplex): void {
+  // Whatever came after the head is not read any more.
+  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  if (hasBody || !(socket instanceof Socket)) {
+    refuseUpgrade(socket, 400)
+    return
+  }
+  socket.on('error', () => socket.destroy())
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket)
+  response.once('finish', () => socket.end())
+  server.emit('request', request, response)
 }
 
 function refuseUpgrade(socket: Duplex, status: number): void {
