@@ -1,5 +1,5 @@
 import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
-import { addressRanges, baseUrl, choice, duration, flag, origins, text, url, whole } from './kinds.ts'
+import { addressRanges, baseUrl, choice, duration, flag, origins, postgresUrl, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 
@@ -62,7 +62,7 @@ const SERVICE = {
 
 const DATABASE = {
   DATABASE_URL: {
-    kind: url('postgres', 'postgresql'),
+    kind: postgresUrl,
     secret: true,
     about: 'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used.'
   },
