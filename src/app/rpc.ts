@@ -78,8 +78,9 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
       const context = { users: users() }
       return { services: [v1], context, dispose: () => context.users.dispose() }
     },
-    handshake: async headers => {
-      const { address, signer } = await verifySignedFetch(headers, HANDSHAKE, verifier, now())
+    handshake: async (headers, { ip }) => {
+      const request = { ...HANDSHAKE, client: ip }
+      const { address, signer } = await verifySignedFetch(headers, request, verifier, now())
       const user = users()
       return {
         services: [v2],

@@ -52,6 +52,12 @@ export const LIMITS = {
     kind: duration('10ms', '10m'),
     default: '30s',
     about: 'Time in which an HTTP request must have arrived in full.'
+  },
+  CONTRACT_WALLETS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'checks'),
+    default: '60',
+    about:
+      'Logins and handshakes of contract wallets from one IP address in a minute, each of which asks the Ethereum node.'
   }
 } satisfies Definitions
 
