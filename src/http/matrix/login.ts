@@ -31,7 +31,9 @@ const LOGIN = z.object({
   auth_chain: authChainSchema,
   device_id: z
     .string()
-    .regex(/^[^\0]{1,255}$/)
+    .max(255)
+    // A name, and so no NUL, and no half of a surrogate pair, which would become another one on its way.
+    .regex(/^[^\0\ud800-\udfff]+$/u)
     .optional()
     .describe('The device that logs in, whose session is replaced; a new one by default')
 })
