@@ -18,7 +18,7 @@ interface LoginRoutesDeps {
 
 const LOGIN_TYPE = 'm.login.decentraland'
 
-const LOGIN = z.object({
+export const LOGIN = z.object({
   type: z.literal(LOGIN_TYPE),
   identifier: z.object({
     type: z.literal('m.id.user'),
