@@ -25,12 +25,14 @@ interface AdmissionDeps {
 
 /** The budgets of addresses, which both ports share. */
 export function createAdmission({ config, metrics }: AdmissionDeps): Admission {
-  const { trustedProxies, admission, http, rpc } = config
+  const { trustedProxies, admission, http, rpc, isOnePort } = config
+  // Sockets are connections of the HTTP port too, when there is one port for both.
+  const sockets = isOnePort ? { all: rpc.maxConnections, ofIp: rpc.maxConnectionsPerIp } : { all: 0, ofIp: 0 }
   return new Admission(
     {
       trustedProxies,
       ...admission,
-      httpConnections: connections(http.maxConnections, http.maxConnectionsPerIp),
+      httpConnections: connections(http.maxConnections + sockets.all, http.maxConnectionsPerIp + sockets.ofIp),
       rpcConnections: connections(rpc.maxConnections, rpc.maxConnectionsPerIp)
     },
     admissionMetrics(metrics.registry, BUDGETS).refused

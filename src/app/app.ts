@@ -91,11 +91,12 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     isServing: () => state.isStarted && !cleanups.isRunning,
     graceMs: () => cleanups.leftMs
   })
-  const rpc = createRpc({ config, logger, metrics, admission, userLimits, social, matrix, now })
+  const sharedWith = config.isOnePort ? http.server : null
+  const rpc = createRpc({ sharedWith, config, logger, metrics, admission, userLimits, social, matrix, now })
   cleanups.add('HTTP server', http, it => it.close())
   // Before HTTP, which says meanwhile that this instance is not ready.
   cleanups.add('RPC server', rpc, (it, deadline) => it.stop({ graceMs: deadline.leftMs }))
-  const rpcPort = await rpc.listen()
+  const rpcPort = config.isOnePort ? config.rpcPort : await rpc.listen()
   await http.listen({ host: config.host, port: config.httpPort, backlog: BACKLOG })
   const httpPort = (http.server.address() as AddressInfo).port
   state.isStarted = true

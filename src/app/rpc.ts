@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import type { Admission } from '../admission/admission.ts'
 import type { UserLimits } from '../admission/user-limits.ts'
 import { verifySignedFetch } from '../auth/signed-fetch.ts'
@@ -19,6 +20,8 @@ import type { Matrix } from './matrix.ts'
 import type { Social } from './social.ts'
 
 interface RpcDeps {
+  /** The HTTP server whose port is that of RPC too; null for a port of its own. */
+  readonly sharedWith: Server | null
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
@@ -45,7 +48,7 @@ const BUFFERED_FRAMES = 16
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
-  const { config, logger, metrics, admission, userLimits: limits, social, matrix, now } = deps
+  const { sharedWith, config, logger, metrics, admission, userLimits: limits, social, matrix, now } = deps
   const { friends, online, locations, friendLocations, presence, sockets, updates, verifier } = social
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
@@ -70,6 +73,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const users = (client: Client, expiresAt: number | null) =>
     new SocketUsers({ presence, limits, client, expiresAt, heartbeatMs: positionLifetimeMs, sockets })
   return new SocketServer({
+    sharedWith,
     host: config.host,
     port: config.rpcPort,
     admission,
@@ -83,8 +87,10 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
       return { services: [v1], context, dispose: () => context.users.dispose() }
     },
     handshake: async (headers, client) => {
-      const verify = () => verifySignedFetch(headers, HANDSHAKE, verifier, now())
-      const { address, signer, expiresAt } = await admission.authenticate(client.peer.addressGroup, verify)
+      const { addressGroup } = client.peer
+      const request = { ...HANDSHAKE, client: addressGroup }
+      const verify = () => verifySignedFetch(headers, request, verifier, now())
+      const { address, signer, expiresAt } = await admission.authenticate(addressGroup, verify)
       const user = users(client, expiresAt)
       await user.makeRoom(address)
       return {

@@ -1,4 +1,5 @@
 import { AuthChainVerifier } from '../auth/auth-chain.ts'
+import { CHECK_OUTCOMES } from '../auth/contract-wallet.ts'
 import type { Channel } from '../cluster/channel.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
@@ -8,6 +9,7 @@ import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { contractWalletMetrics } from '../observability/profile-metrics.ts'
 import { observeStreams } from '../observability/stream-metrics.ts'
 import { Connectivity } from '../presence/connectivity.ts'
 import { FriendIndex } from '../presence/friend-index.ts'
@@ -56,7 +58,9 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const settings = new SettingsStore(db)
   const verifier = new AuthChainVerifier({
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
-    timeoutMs: ethereum?.timeoutMs ?? 0
+    timeoutMs: ethereum?.timeoutMs ?? 0,
+    checksPerMinute: limits.contractWalletsPerMinute,
+    onCheck: contractWalletMetrics(metrics.registry, CHECK_OUTCOMES).checked
   })
   const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
   const friends = new Friendships({

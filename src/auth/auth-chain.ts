@@ -49,15 +49,16 @@ export class AuthChainVerifier {
   /**
    * @param finalAuthority what the last link must sign, to the letter
    * @param now unix milliseconds; a delegation that ends at it is over
-   * @throws SocialError `unauthorized`; `unavailable` when a contract wallet could not be called
+   * @param client on whose budget contract wallets are called: an address, or a network
+   * @throws SocialError `unauthorized`; `unavailable` or `too_many_requests` when a contract wallet could not be called
    */
-  async verify(chain: AuthChain, finalAuthority: string, now: number): Promise<VerifiedChain> {
+  async verify(chain: AuthChain, finalAuthority: string, now: number, client = ''): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
     // What costs nothing was checked first, signatures come next, and the network is called last.
     const signer = steps.map(step => (step.byContract ? contractSigner(step) : keySigner(step))).at(-1)
     if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
-    if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now))) throw refused()
+    if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now, client))) throw refused()
     const ends = steps.flatMap(({ expiresAt }) => expiresAt ?? [])
     return { owner, signer, expiresAt: ends.length === 0 ? null : Math.min(...ends) }
   }

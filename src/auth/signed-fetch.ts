@@ -17,6 +17,14 @@ const WINDOW_MS = 5 * 60_000
 /** How an explorer signs what a scene asks for, and not its user. */
 const SCENE_SIGNER = 'decentraland-kernel-scene'
 
+/** What is signed, and by whom it was sent. */
+interface SignedRequest {
+  readonly method: string
+  readonly path: string
+  /** See {@link AuthChainVerifier.verify}. */
+  readonly client?: string
+}
+
 /** Who made a signed request. */
 export interface SignedFetch {
   readonly address: Address
@@ -31,11 +39,11 @@ export interface SignedFetch {
  * @param headers of an HTTP request, or the JSON object that opens a v2 socket; names in any letter case
  * @param now unix milliseconds
  * @throws SocialError `invalid_request` (malformed), `unauthorized` (stale, by a scene, or not signed so),
- *   `unavailable` (see {@link AuthChainVerifier})
+ *   `unavailable`, `too_many_requests` (see {@link AuthChainVerifier})
  */
 export async function verifySignedFetch(
   headers: Readonly<Record<string, unknown>>,
-  { method, path }: { readonly method: string; readonly path: string },
+  { method, path, client }: SignedRequest,
   verifier: AuthChainVerifier,
   now: number
 ): Promise<SignedFetch> {
@@ -50,7 +58,7 @@ export async function verifySignedFetch(
   if (isOfScene(rawMetadata, metadata)) throw new SocialError('unauthorized', 'Scenes cannot sign in')
 
   const payload = [method, path, timestamp, rawMetadata].join(':').toLowerCase()
-  const { owner, signer, expiresAt } = await verifier.verify(chain, payload, now)
+  const { owner, signer, expiresAt } = await verifier.verify(chain, payload, now, client)
   return { address: owner, signer, expiresAt }
 }
 

@@ -1,3 +1,4 @@
+import { check } from './check.ts'
 import { matrixRegistration, PRINT } from './matrix-registration.ts'
 import { outbox, RETRY } from './outbox.ts'
 import { serve } from './serve.ts'
@@ -13,6 +14,7 @@ interface Command {
 /** The commands of the program, by their names on the command line. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { summary: 'Runs the service until it is told to stop (the default)', run: serve },
+  check: { summary: 'Prints the configuration, and tries every service that it names', run: check },
   outbox: {
     summary: `Lists what the homeserver could not be made to follow; with ${RETRY}, lets it be tried again`,
     options: [RETRY],

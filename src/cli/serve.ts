@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import { type App, createApp } from '../app/app.ts'
 import { type Config, loadConfig } from '../config/config.ts'
 import { createLogger } from '../observability/logger.ts'
+import { checkDatabase } from './database-check.ts'
+import { descriptorWarning } from './descriptors.ts'
 import { reportUserError } from './user-error.ts'
 
 /**
@@ -20,7 +22,9 @@ export async function serve(): Promise<number> {
 async function start(): Promise<App> {
   const config = loadConfig()
   const logger = createLogger(config.log)
-  for (const warning of config.warnings) logger.warn(warning)
+  const descriptors = descriptorWarning(config)
+  for (const warning of [...config.warnings, ...(descriptors ? [descriptors] : [])]) logger.warn(warning)
+  await checkDatabase(config)
   const app = await createApp(config, { logger })
   console.log(banner(config, app))
   return app

@@ -1,7 +1,8 @@
 import { ConfigError } from '../config/config.ts'
 import { SocialError } from '../domain/errors.ts'
-import { DataInUseError } from '../storage/db/data-lock.ts'
+import { DataDirError, DataInUseError } from '../storage/db/data-lock.ts'
 import { SchemaError } from '../storage/db/migrator.ts'
+import { databaseReason, listenReason } from './reasons.ts'
 
 /** What went wrong, in words that say what to do to the person who gave the command. */
 export class UserError extends Error {
@@ -24,12 +25,14 @@ export async function reportUserError<Result>(work: () => Promise<Result>): Prom
   }
 }
 
+/** SQLSTATEs of a server that cannot be used as it is: no right, no schema, read-only, no room. */
+const UNUSABLE = new Set(['42501', '3F000', '25006', '53100'])
+
 function userMessageOf(error: unknown): string | null {
-  for (const kind of [UserError, ConfigError, DataInUseError, SchemaError]) {
+  for (const kind of [UserError, ConfigError, DataInUseError, DataDirError, SchemaError]) {
     if (error instanceof kind) return error.message
   }
-  if (error instanceof SocialError) return 'The database cannot be reached: is it running, and is DATABASE_URL right?'
-  const { code, port } = error as { code?: unknown; port?: unknown }
-  if (code === 'EADDRINUSE') return `Port ${port} is in use: stop what listens there, or set HTTP_PORT or RPC_PORT.`
-  return null
+  const { code } = error as { code?: unknown }
+  if (error instanceof SocialError || UNUSABLE.has(String(code))) return databaseReason(error)
+  return listenReason(error)
 }

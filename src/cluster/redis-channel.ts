@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Logger } from '../observability/logger.ts'
 import { type Channel, type ChannelListener, type ChannelMessage, MAX_MESSAGE_LENGTH } from './channel.ts'
 import { channelMessage } from './messages.ts'
-import { connectRedis } from './redis.ts'
+import { connectRedis, redisReason } from './redis.ts'
 
 interface RedisChannelOptions {
   /** The id of this instance, which no other one has or had. */
@@ -12,12 +12,16 @@ interface RedisChannelOptions {
   /** The name under which the instances of one service find each other. */
   readonly topic: string
   readonly logger: Logger
+  /** How often a warning is repeated at most, in milliseconds. */
+  readonly remindMs?: number
 }
 
 /** How often an instance sends itself a message, to see that messages flow; in milliseconds. */
 const PROBE_MS = 1000
 /** Without any message for so long the connection is taken for dead, though it looks alive; in milliseconds. */
 const SILENCE_MS = 3000
+/** What goes on being wrong is said again after so long, in milliseconds. */
+const REMIND_MS = 60_000
 
 const probe = z.object({ kind: z.literal('probe') })
 const envelope = z.object({ from: z.string().max(100), message: probe.or(channelMessage) })
@@ -37,12 +41,16 @@ export class RedisChannel implements Channel {
   #lastMessageAt = 0
   #isSubscribed = false
   #wasSubscribed = false
+  /** When each warning was last written. */
+  readonly #warnedAt = new Map<string, number>()
+  #saidAway = false
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
     this.#ownPrefix = `{"from":"${options.instance}","message":`
-    this.#publisher = connectRedis(options.url, options.logger)
-    this.#subscriber = connectRedis(options.url, options.logger)
+    const onFailure = (error: unknown): void => this.#failed(error)
+    this.#publisher = connectRedis(options.url, options.logger, onFailure)
+    this.#subscriber = connectRedis(options.url, options.logger, onFailure)
     this.#subscriber.on('ready', () => this.#subscribe())
     this.#subscriber.on('close', () => this.#connectionLost())
     this.#subscriber.on('message', (_, text: string) => this.#receive(text))
@@ -79,40 +87,65 @@ export class RedisChannel implements Channel {
   #publish(message: ChannelMessage | { readonly kind: 'probe' }): void {
     if (this.#publisher.status !== 'ready') return
     const text = `${this.#ownPrefix}${JSON.stringify(message)}}`
-    this.#publisher.publish(this.#options.topic, text).catch(() => undefined) // the probe notices
+    this.#publisher.publish(this.#options.topic, text).catch(error => this.#refused(error)) // of the rest the probe takes notice
   }
 
   #subscribe(): void {
     this.#subscriber.subscribe(this.#options.topic).then(
       () => this.#connected(),
-      () => this.#subscriber.disconnect(true)
+      error => {
+        this.#refused(error)
+        this.#subscriber.disconnect(true)
+      }
     )
   }
 
   #connected(): void {
     this.#isSubscribed = true
     this.#lastMessageAt = performance.now()
-    if (this.#wasSubscribed) this.#options.logger.info('Redis is connected again')
+    if (this.#saidAway) this.#options.logger.info('Redis is connected again')
+    this.#saidAway = false
     this.#wasSubscribed = true
     // The first time too: what others sent since this instance was started was not received.
     this.#notify({ kind: 'messages-lost' })
   }
 
   #connectionLost(): void {
-    if (this.#isSubscribed)
-      this.#options.logger.warn('Redis is away: other instances are followed through the log only')
+    if (this.#isSubscribed && this.#warn('Redis is away: other instances are followed through the log only')) {
+      this.#saidAway = true
+    }
     this.#isSubscribed = false
   }
 
   #probe(): void {
     if (this.#isSubscribed && performance.now() - this.#lastMessageAt > SILENCE_MS) {
-      this.#options.logger.warn('Redis delivers nothing: connecting anew')
+      this.#warn('Redis delivers nothing: connecting anew')
       this.#connectionLost()
       this.#subscriber.disconnect(true)
       this.#publisher.disconnect(true)
     } else {
       this.#publish({ kind: 'probe' })
     }
+  }
+
+  /** A connection that cannot be had, or is not let in. */
+  #failed(error: unknown): void {
+    this.#warn('Redis cannot be used', { reason: redisReason(error) })
+  }
+
+  /** An answer of Redis to one command; without any answer the connection has failed, which is said elsewhere. */
+  #refused(error: unknown): void {
+    if ((error as Error).name === 'ReplyError') this.#failed(error)
+  }
+
+  /** Says what is wrong, and says it again no sooner than after a while. @returns whether it did */
+  #warn(message: string, fields: Readonly<Record<string, unknown>> = {}): boolean {
+    const now = performance.now()
+    const lastAt = this.#warnedAt.get(message) ?? Number.NEGATIVE_INFINITY
+    if (now - lastAt < (this.#options.remindMs ?? REMIND_MS)) return false
+    this.#warnedAt.set(message, now)
+    this.#options.logger.warn(fields, message)
+    return true
   }
 
   #receive(text: string): void {

@@ -1,23 +1,80 @@
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from '../observability/logger.ts'
 
 /** Longest wait before a connection is tried again, in milliseconds. */
 const MAX_RETRY_MS = 1000
 /** Longest wait for an answer, in milliseconds: nothing that a client waits for may wait longer for Redis. */
 const COMMAND_MS = 250
+const CONNECT_MS = 2000
+
+const COMMON = {
+  connectTimeout: CONNECT_MS,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResubscribe: false
+} satisfies RedisOptions
 
 /** A connection that comes back by itself, and on which nothing ever waits: what cannot be sent now fails now. */
-export function connectRedis(url: string, logger: Logger): Redis {
+export function connectRedis(url: string, logger: Logger, onFailure?: (error: unknown) => void): Redis {
   const redis = new Redis(url, {
-    connectTimeout: 2000,
+    ...COMMON,
     commandTimeout: COMMAND_MS,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResubscribe: false,
     keepAlive: 10_000,
     retryStrategy: attempt => Math.min(attempt * 50, MAX_RETRY_MS)
   })
   // Every command fails by itself; without a listener the process would end.
-  redis.on('error', error => logger.debug({ err: error }, 'A Redis connection failed'))
+  redis.on('error', error => {
+    logger.debug({ err: error }, 'A Redis connection failed')
+    onFailure?.(error)
+  })
   return redis
+}
+
+/**
+ * Does once what the service does with Redis: logs in, counts, publishes and subscribes.
+ * @throws Error, see {@link redisReason}
+ */
+export async function tryRedis(url: string, topic: string): Promise<void> {
+  const redis = new Redis(url, { ...COMMON, commandTimeout: CONNECT_MS, lazyConnect: true, retryStrategy: () => null })
+  let failure: unknown = null
+  redis.on('error', error => {
+    failure ??= error
+  })
+  try {
+    await redis.connect()
+    await redis.eval('return redis.call("pttl", KEYS[1])', 1, `${topic}:limit:check`)
+    await redis.publish(topic, '{}')
+    await redis.subscribe(topic)
+  } catch (error) {
+    // What comes of it says less: that the connection is closed.
+    throw failure ?? error
+  } finally {
+    redis.disconnect()
+  }
+}
+
+const NO_TLS = /wrong version number|ERR_SSL_WRONG_VERSION|packet length too long|record layer failure/i
+const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/WRONGPASS|invalid password/, 'Redis refuses the user or the password: correct REDIS_URL'],
+  [/NOAUTH/, 'Redis asks for a password: set it in REDIS_URL'],
+  [/NOPERM/, 'Redis does not let this user: allow it all commands, and the keys and channels social-service:*'],
+  [/MOVED|CLUSTERDOWN|cluster support/, 'REDIS_URL leads to a cluster: one server is needed'],
+  [/READONLY/, 'REDIS_URL leads to a replica: it must be the primary'],
+  [/CERT|SIGNATURE|ISSUER|certificate/i, 'the certificate of Redis is not trusted: set NODE_EXTRA_CA_CERTS'],
+  [NO_TLS, 'Redis does not speak TLS on this port: use redis://, or its other port'],
+  [/ENOTFOUND|EAI_/, 'the host of REDIS_URL is unknown'],
+  [/Connection is closed|ECONNRESET/, 'Redis closes the connection: does it want TLS (rediss://)'],
+  // A Redis without TLS waits for more of what it was greeted with.
+  [
+    /ETIMEDOUT|timed out/,
+    'Redis does not answer in time: is it there, and does it speak TLS if REDIS_URL says rediss://'
+  ]
+]
+
+/** What keeps Redis from being used, in words, with what to do where that is known. */
+export function redisReason(error: unknown): string {
+  const { code, message, command } = error as { code?: unknown; message?: unknown; command?: { name?: string } }
+  const detail = [code, message].filter(part => typeof part === 'string' && part !== '').join(': ')
+  const [, known = 'Redis cannot be reached'] = REASONS.find(([pattern]) => pattern.test(detail)) ?? []
+  return `${known} (${command?.name ? `${command.name}: ` : ''}${detail})`
 }

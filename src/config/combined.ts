@@ -27,13 +27,34 @@ export function databaseUrl(reading: Reading): string | null {
   const { values, sources } = reading
   if (sources.DATABASE_URL) {
     ignore(reading, DATABASE_PARTS, 'DATABASE_URL is set')
-    return values.DATABASE_URL
+    return values.DATABASE_URL && withStrictTls(values.DATABASE_URL)
   }
   const part = DATABASE_PARTS.find(name => sources[name])
-  if (!part) return null
+  if (!part) {
+    askForEmbedded(reading)
+    return null
+  }
   const host = needed(reading, 'DB_HOST', `${sources[part]} is set`)
   const password = values.DB_PASSWORD === null ? '' : `:${encodeURIComponent(values.DB_PASSWORD)}`
   return `postgres://${encodeURIComponent(values.DB_USER)}${password}@${host}/${values.DB_NAME}`
+}
+
+/**
+ * node-postgres takes these modes for the strictest one, as long as nobody asks for those of libpq, and prints that this will
+ * change: here it will not.
+ */
+function withStrictTls(url: string): string {
+  if (/[?&]uselibpqcompat=true\b/.test(url)) return url
+  return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=[&#]|$)/g, '$1verify-full')
+}
+
+/** In a real world an empty database beside the real one is most likely a setting that was lost on the way. */
+function askForEmbedded({ values, issues }: Reading): void {
+  const { ENVIRONMENT, ALLOW_EMBEDDED_DATABASE, DATA_DIR } = values
+  if (ENVIRONMENT === 'local' || ALLOW_EMBEDDED_DATABASE) return
+  const reason = `because ENVIRONMENT is ${ENVIRONMENT}, but is not set`
+  const otherwise = `for an embedded database in ${DATA_DIR} set ALLOW_EMBEDDED_DATABASE=true`
+  issues.push(`DATABASE_URL must be ${SETTINGS.DATABASE_URL.kind.allowed}, ${reason}; ${otherwise}`)
 }
 
 /** REDIS_URL, or what the host makes; null without Redis. */

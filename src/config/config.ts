@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
-import dotenv from 'dotenv'
 import { databaseUrl, matrix, redisUrl } from './combined.ts'
+import { EnvFileError, readEnvFile } from './env-file.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
+import { misspelled } from './spelling.ts'
 
 /** All settings of the service, frozen. Times are in milliseconds, sizes in bytes; what is absent is null. */
 export type Config = DeepReadonly<ReturnType<typeof arrange>>
@@ -23,13 +23,27 @@ export class ConfigError extends Error {
  * @throws ConfigError
  */
 export function loadConfig(file = '.env'): Config {
-  return readConfig({ ...readEnvFile(file), ...setVariables(process.env) })
+  const { ofFile, ofProcess } = readVariables(file)
+  return readConfig({ ...ofFile, ...ofProcess })
+}
+
+/**
+ * What is set, and where: in the file, and in the environment of the process, which wins.
+ * @throws ConfigError
+ */
+export function readVariables(file: string): { readonly ofFile: Env; readonly ofProcess: Env } {
+  try {
+    return { ofFile: readEnvFile(file), ofProcess: setVariables(process.env) }
+  } catch (error) {
+    throw error instanceof EnvFileError ? new ConfigError([error.message]) : error
+  }
 }
 
 /** @throws ConfigError */
 export function readConfig(env: Env): Config {
   const reading = readSettings(env)
   const config = arrange(reading)
+  reading.issues.push(...misspelled(env))
   if (reading.issues.length > 0) throw new ConfigError(reading.issues)
   return deepFreeze(config)
 }
@@ -46,6 +60,8 @@ function arrange(reading: Reading) {
     host: values.HOST,
     httpPort: values.HTTP_PORT,
     rpcPort: values.RPC_PORT,
+    /** Whether HTTP and RPC are served on the same port. */
+    isOnePort: values.HTTP_PORT !== 0 && values.HTTP_PORT === values.RPC_PORT,
     trustedProxies: values.TRUSTED_PROXIES ?? [],
     dataDir: values.DATA_DIR,
     shutdownGraceMs: values.SHUTDOWN_GRACE,
@@ -76,7 +92,8 @@ function arrange(reading: Reading) {
       actionsPerMinute: values.ACTIONS_PER_MINUTE,
       pairActionsPerMinute: values.PAIR_ACTIONS_PER_MINUTE,
       blocksPerMinute: values.BLOCKS_PER_MINUTE,
-      loginsPerMinute: values.LOGINS_PER_MINUTE
+      loginsPerMinute: values.LOGINS_PER_MINUTE,
+      contractWalletsPerMinute: values.CONTRACT_WALLETS_PER_MINUTE
     },
     /** What an address may take, on both ports. */
     admission: {
@@ -137,16 +154,6 @@ function arrange(reading: Reading) {
 /** Null while the port is still to be chosen. */
 function localUrl(scheme: 'http' | 'ws', port: number): string | null {
   return port === 0 ? null : `${scheme}://localhost:${port}`
-}
-
-function readEnvFile(file: string): Env {
-  try {
-    return dotenv.parse(readFileSync(file))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return {}
-    throw new ConfigError([`${file} must be a file that can be read, but reading it failed with ${code}`])
-  }
 }
 
 /** A variable that is set to nothing is unset: it does not hide the one in the file. */

@@ -104,6 +104,12 @@ export const LIMITS = {
     kind: size('64kb', '4096mb'),
     default: '8mb',
     about: 'The same, of one IP address.'
+  },
+  CONTRACT_WALLETS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'checks'),
+    default: '60',
+    about:
+      'Logins and handshakes of contract wallets from one IP address in a minute, each of which asks the Ethereum node.'
   }
 } satisfies Definitions
 

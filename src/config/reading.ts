@@ -43,8 +43,12 @@ function defaultOf(definition: Definition, environment: Environment): unknown {
 }
 
 /** What a variable holds, cut short, and without what nobody may see: who logs in by a URL or host, and its query. */
-function shown(text: string, { secret }: Definition): string {
+export function shownText(text: string, { secret }: Definition): string {
   if (secret) return '(hidden)'
   const harmless = text.replace(/^([a-z]+:\/\/)?.*@/is, '$1(hidden)@').replace(/[?#].*/s, '?(hidden)')
-  return JSON.stringify(harmless.slice(0, 100))
+  return harmless.slice(0, 100)
+}
+
+function shown(text: string, definition: Definition): string {
+  return definition.secret ? '(hidden)' : JSON.stringify(shownText(text, definition))
 }

@@ -1,5 +1,5 @@
 import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
-import { addressRanges, baseUrl, choice, duration, origins, text, url, whole } from './kinds.ts'
+import { addressRanges, baseUrl, choice, duration, flag, origins, postgresUrl, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 
@@ -38,7 +38,11 @@ const SERVICE = {
     about: 'The address to listen on; `127.0.0.1` keeps the service to this machine.'
   },
   HTTP_PORT: { kind: port, default: '5000', about: 'Port of REST, Matrix, health and metrics; 0 takes a free one.' },
-  RPC_PORT: { kind: port, default: '8085', about: 'Port of the WebSocket RPC; 0 takes a free one.' },
+  RPC_PORT: {
+    kind: port,
+    default: '8085',
+    about: 'Port of the WebSocket RPC; 0 takes a free one. It may be `HTTP_PORT`.'
+  },
   TRUSTED_PROXIES: {
     kind: addressRanges,
     about: 'Proxies whose word on the address of a client (`X-Forwarded-For`) is taken.'
@@ -58,7 +62,7 @@ const SERVICE = {
 
 const DATABASE = {
   DATABASE_URL: {
-    kind: url('postgres', 'postgresql'),
+    kind: postgresUrl,
     secret: true,
     about: 'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used.'
   },
@@ -82,7 +86,12 @@ const DATABASE = {
   },
   DATABASE_STATEMENT_TIMEOUT: { kind: duration('10ms', '10m'), default: '10s', about: 'Longest run of one statement.' },
   REDIS_URL: { kind: url('redis', 'rediss'), secret: true, about: 'Redis, through which instances tell one another.' },
-  REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' }
+  REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' },
+  ALLOW_EMBEDDED_DATABASE: {
+    kind: flag,
+    default: 'false',
+    about: 'Whether `zone` and `org` may be served from the embedded database, where `DATABASE_URL` is not set.'
+  }
 } satisfies Definitions
 
 const OBSERVABILITY = {

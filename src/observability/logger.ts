@@ -2,7 +2,7 @@ import { type DestinationStream, destination as openDestination, pino, stdTimeFu
 import { prettyFactory } from 'pino-pretty'
 import { safeFields, withoutSecrets } from './redaction.ts'
 
-export { safeUrl } from './redaction.ts'
+export { safeUrl, withoutSecrets } from './redaction.ts'
 
 /** Writes a line: what happened, in plain words, and the values that belong to it. An error goes in as `{ err }`. */
 interface Log {

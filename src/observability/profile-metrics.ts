@@ -24,3 +24,13 @@ export function profileMetrics(registry: MetricRegistry, outcomes: readonly stri
     callEnded: (outcome: string, durationMs: number): void => calls.observe({ outcome }, durationMs / 1000)
   }
 }
+
+/** Counts checks of contract wallets. @param outcomes how one can end */
+export function contractWalletMetrics(registry: MetricRegistry, outcomes: readonly string[]) {
+  const checks = registry.counter({
+    name: 'social_contract_wallet_checks_total',
+    help: 'Signatures of contract wallets that the Ethereum node was asked about, or was not, by the outcome',
+    labels: { outcome: outcomes }
+  })
+  return { checked: (outcome: string): void => checks.inc({ outcome }) }
+}

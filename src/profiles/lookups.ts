@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
+import { CircuitBreaker } from '../lib/circuit-breaker.ts'
 import type { Logger } from '../observability/logger.ts'
-import { CircuitBreaker } from './circuit-breaker.ts'
 import type { Profile } from './profile.ts'
 
 /** Addresses in one call. */

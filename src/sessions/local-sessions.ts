@@ -100,12 +100,18 @@ export class LocalSessions implements LoginSessions {
     return this.#deps.store.sweep(this.#deps.now())
   }
 
-  async #login({ user, timestamp, authChain, deviceId }: LoginRequest): Promise<{ token: string; session: Session }> {
+  async #login({
+    user,
+    timestamp,
+    authChain,
+    deviceId,
+    addressGroup
+  }: LoginRequest): Promise<{ token: string; session: Session }> {
     const { store, verifier, tokenLifetimeMs } = this.#deps
     const now = this.#deps.now()
     const signedAt = Number(timestamp)
     if (Math.abs(now - signedAt) > LOGIN_WINDOW_MS) throw new SocialError('forbidden', 'The timestamp is not current')
-    const { owner, signer, expiresAt } = await verifier.verify(authChain, timestamp, now)
+    const { owner, signer, expiresAt } = await verifier.verify(authChain, timestamp, now, addressGroup)
     if (owner !== user) throw new SocialError('forbidden', 'The auth chain is not of this user')
 
     const { token, tokenHash } = createToken()

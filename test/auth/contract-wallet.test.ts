@@ -157,24 +157,63 @@ describe('a contract wallet', () => {
     expect(elapsed).toBeLessThan(paced(3_000))
   })
 
-  it('waits with at most 63 others', async () => {
+  it('waits with at most 63 others, of whom one address has 16', async () => {
     const held: (() => void)[] = []
     onCall = (_, response) => {
       held.push(() => response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: MAGIC })))
       return null
     }
     const verifier = new AuthChainVerifier({ ethereumRpcUrl: node.url, timeoutMs: paced(20_000) })
-    const waiting = Array.from({ length: 64 }, () => verifier.verify(simple, PAYLOAD, now))
-    await expect(verifier.verify(simple, PAYLOAD, now)).rejects.toMatchObject({
-      code: 'unavailable',
-      retryAfterMs: 1_000
-    })
+    const tooMany = { code: 'unavailable', retryAfterMs: 1_000 }
+    const waiting = Array.from({ length: 16 }, () => verifier.verify(simple, PAYLOAD, now, 'one'))
+    await expect(verifier.verify(simple, PAYLOAD, now, 'one')).rejects.toMatchObject(tooMany)
+    for (let at = 16; at < 64; at++) waiting.push(verifier.verify(simple, PAYLOAD, now, `other-${at}`))
+    await expect(verifier.verify(simple, PAYLOAD, now, 'another')).rejects.toMatchObject(tooMany)
 
     await until(() => held.length === 64, 'the node is asked by all')
     for (const release of held) release()
     await Promise.all(waiting)
     onCall = () => ({ result: MAGIC })
     await verifier.verify(simple, PAYLOAD, now)
+  })
+
+  it('is asked about within the budget of its address, and in time again', async () => {
+    onCall = confirms(rawHash(PAYLOAD))
+    const outcomes: string[] = []
+    const options = { ethereumRpcUrl: node.url, timeoutMs: paced(30_000), checksPerMinute: 3 }
+    const verifier = new AuthChainVerifier({ ...options, onCheck: outcome => outcomes.push(outcome) })
+    for (let count = 0; count < 3; count++) await verifier.verify(simple, PAYLOAD, now, 'one')
+    // What was spent within a second or two is not back yet.
+    const attempts = Array.from({ length: 3 }, () => verifier.verify(simple, PAYLOAD, now, 'one'))
+    const settled = await Promise.allSettled(attempts)
+    const refused = settled.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
+    expect(refused.length).toBeGreaterThanOrEqual(2)
+    for (const error of refused) {
+      expect(error).toMatchObject({ code: 'too_many_requests' })
+      expect(error.retryAfterMs).toBeGreaterThan(0)
+      expect(error.retryAfterMs).toBeLessThanOrEqual(20_000)
+    }
+    await verifier.verify(simple, PAYLOAD, now, 'other')
+    expect(outcomes.filter(outcome => outcome === 'limited')).toHaveLength(refused.length)
+  })
+
+  it('is refused at once while the node keeps failing, which plain accounts do not notice', async () => {
+    onCall = writes(response => response.destroy())
+    const outcomes: string[] = []
+    const options = { ethereumRpcUrl: node.url, timeoutMs: paced(30_000) }
+    const verifier = new AuthChainVerifier({ ...options, onCheck: outcome => outcomes.push(outcome) })
+    for (let count = 0; count < 5; count++) {
+      await expect(verifier.verify(simple, PAYLOAD, now)).rejects.toMatchObject({ code: 'unavailable' })
+    }
+    const calls = node.calls.length
+    await expect(verifier.verify(simple, PAYLOAD, now)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(node.calls.length).toBe(calls)
+    expect(outcomes).toEqual([...Array(5).fill('failed'), 'open'])
+    const plain: AuthChain = [
+      { type: 'SIGNER', payload: key.address },
+      { type: 'ECDSA_SIGNED_ENTITY', payload: PAYLOAD, signature: Authenticator.createSignature(key, PAYLOAD) }
+    ]
+    expect(await verifier.verify(plain, PAYLOAD, now)).toMatchObject({ owner: key.address.toLowerCase() })
   })
 
   it('cannot log in where no Ethereum RPC is configured', async () => {

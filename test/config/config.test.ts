@@ -33,7 +33,7 @@ describe('environments', () => {
     ['zone', 'sepolia'],
     ['org', 'mainnet']
   ])('%s brings its whole world', (environment, network) => {
-    expect(readConfig({ ENVIRONMENT: environment })).toMatchObject({
+    expect(readConfig({ ENVIRONMENT: environment, DATABASE_URL: 'postgres://db/social' })).toMatchObject({
       environment,
       serverName: `decentraland.${environment}`,
       publicHttpUrl: `https://social.decentraland.${environment}`,
@@ -46,6 +46,7 @@ describe('environments', () => {
   test('each value of an environment can be overridden', () => {
     const config = readConfig({
       ENVIRONMENT: 'org',
+      ALLOW_EMBEDDED_DATABASE: 'true',
       SERVER_NAME: 'example.org:8448',
       PUBLIC_HTTP_URL: 'https://example.org/social/',
       PUBLIC_RPC_URL: 'wss://rpc.example.org',

@@ -1,7 +1,9 @@
+import { pgbouncerProgram } from './pgbouncer.ts'
 import { postgresPrograms } from './postgres.ts'
 import { redisProgram } from './redis.ts'
 
 /** The packages, by their names in Debian, whose absence makes tests be skipped. */
 export function missingServers(): string[] {
-  return [...(postgresPrograms() ? [] : ['postgresql']), ...(redisProgram() ? [] : ['redis-server'])]
+  const programs = { postgresql: postgresPrograms(), pgbouncer: pgbouncerProgram(), 'redis-server': redisProgram() }
+  return Object.entries(programs).flatMap(([name, program]) => (program ? [] : name))
 }

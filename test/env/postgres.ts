@@ -45,7 +45,7 @@ export class PostgresServer extends TestServer implements AsyncDisposable {
     await run(join(programs, 'initdb'), [...settings, '--pgdata', data], { ...owner, cwd: folder })
 
     const port = await freePort()
-    const options = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', '-N', '200']
+    const options = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', folder, '-N', '200']
     const command = [join(programs, 'postgres'), ...options, ...(durable ? [] : CARELESS)]
     const server = new ServerProcess(command, () => isReady(urlOf(port, 'postgres')), { ...owner, cwd: folder })
     await server.start()
@@ -54,6 +54,11 @@ export class PostgresServer extends TestServer implements AsyncDisposable {
 
   get url(): string {
     return urlOf(this.#port, 'postgres')
+  }
+
+  /** As {@link url}, over a unix socket. */
+  get socketUrl(): string {
+    return `postgres://postgres@/postgres?host=${this.#folder}&port=${this.#port}`
   }
 
   /** Ends it as a crash would (`immediate`: nothing is flushed), or in good order but without waiting (`fast`). */
@@ -106,7 +111,7 @@ function urlOf(port: number, database: string): string {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that its package has made. */
-function unprivileged(): { uid: number; gid: number } | undefined {
+export function unprivileged(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const id = (kind: '-u' | '-g'): number => Number(execFileSync('id', [kind, 'postgres'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }

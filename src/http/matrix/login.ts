@@ -20,7 +20,7 @@ interface LoginRoutesDeps {
 
 const LOGIN_TYPE = 'm.login.decentraland'
 
-const LOGIN = z.object({
+export const LOGIN = z.object({
   type: z.literal(LOGIN_TYPE),
   identifier: z.object({
     type: z.literal('m.id.user'),
@@ -33,7 +33,9 @@ const LOGIN = z.object({
   auth_chain: authChainSchema,
   device_id: z
     .string()
-    .regex(/^[^\0]{1,255}$/)
+    .max(255)
+    // A name, and so no NUL, and no half of a surrogate pair, which would become another one on its way.
+    .regex(/^[^\0\ud800-\udfff]+$/u)
     .optional()
     .describe('The device that logs in, whose session is replaced; a new one by default')
 })

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { parseJson } from '../../lib/json.ts'
 import type { JsonObject } from '../client/http.ts'
 import { MatrixError } from '../client/matrix-error.ts'
 
@@ -23,8 +24,8 @@ export async function readBody(message: IncomingMessage, limit: number): Promise
  * @throws MatrixError `M_TOO_LARGE`, `M_NOT_JSON`, `M_BAD_JSON`
  */
 export async function readJson(message: IncomingMessage, limit: number): Promise<JsonObject> {
-  const text = (await readBody(message, limit)).toString()
-  const value = text === '' ? {} : parsed(text)
+  const body = await readBody(message, limit)
+  const value = body.length === 0 ? {} : parsed(body)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MatrixError(400, 'M_BAD_JSON', 'The body must be an object')
   }
@@ -40,9 +41,9 @@ async function* bounded(message: IncomingMessage, limit: number): AsyncGenerator
   }
 }
 
-function parsed(text: string): unknown {
+function parsed(body: Buffer): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(body)
   } catch {
     throw new MatrixError(400, 'M_NOT_JSON', 'The body is not JSON')
   }

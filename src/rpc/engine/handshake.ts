@@ -1,14 +1,23 @@
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
+import { parseJson } from '../../lib/json.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
 
 /** The signed-fetch headers with which a v2 client opens its socket, as they came: nothing about them is known yet. */
 export type HandshakeHeaders = Readonly<Record<string, unknown>>
 
 const OPENING_BRACE = 0x7b
+/** Space, tab and line feed. Not the fourth blank of JSON: a carriage return is the first byte of most RPC frames. */
+const BLANKS: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a])
 
-/** Whether a client's first message opens a v2 session. A frame of the RPC protocol never starts so. */
+/**
+ * Whether a client's first message opens a v2 session, which may have a byte order mark and blanks before its brace. A frame of
+ * the RPC protocol never starts so.
+ */
 export function isHandshake(message: Uint8Array): boolean {
-  return message[0] === OPENING_BRACE
+  const hasMark = message[0] === 0xef && message[1] === 0xbb && message[2] === 0xbf
+  let at = hasMark ? 3 : 0
+  while (BLANKS.has(message[at])) at++
+  return message[at] === OPENING_BRACE
 }
 
 /**
@@ -18,7 +27,7 @@ export function isHandshake(message: Uint8Array): boolean {
 export function parseHandshake(message: Uint8Array): HandshakeHeaders {
   try {
     // It starts with a brace, so what can be parsed is an object.
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(message)) as HandshakeHeaders
+    return parseJson(message) as HandshakeHeaders
   } catch {
     throw new SocialError('invalid_request', 'The handshake is not a JSON object')
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -14,6 +14,8 @@ interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed
   readonly host: string
   /** 0 for any that is free. */
   readonly port: number
+  /** A server that listens by itself, and answers everything but upgrades at `/`; null for one of its own. */
+  readonly sharedWith?: Server | null
 }
 
 /**
@@ -41,6 +43,7 @@ const STAGGER_MS = 10
 export class SocketServer<Plain, Signed> {
   readonly #options: SocketServerOptions<Plain, Signed>
   readonly #http: Server
+  readonly #isShared: boolean
   readonly #upgrades: WebSocketServer
   /** Every open socket, also those that are being closed because the server is full. */
   readonly #sessions = new Set<SocketSession<Plain, Signed>>()
@@ -63,12 +66,13 @@ export class SocketServer<Plain, Signed> {
       maxBufferedChunks: MAX_PARTS
     })
     const timeouts = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: CHECK_MS }
-    this.#http = createServer(timeouts, (request, response) => this.#answer(request, response))
-    this.#http.on('connection', socket => this.#admission.rpcConnections.accept(socket))
+    this.#isShared = Boolean(options.sharedWith)
+    this.#http = options.sharedWith ?? createServer(timeouts, (request, response) => this.#answer(request, response))
+    if (!this.#isShared) this.#http.on('connection', socket => this.#admission.rpcConnections.accept(socket))
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
   }
 
-  /** @returns the port that is listened on */
+  /** Not for a shared server. @returns the port that is listened on */
   async listen(): Promise<number> {
     this.#http.listen(this.#options.port, this.#options.host, BACKLOG)
     await once(this.#http, 'listening')
@@ -86,6 +90,10 @@ export class SocketServer<Plain, Signed> {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (this.#isShared && !isSocketRequest(request)) {
+      answerUnupgraded(this.#http, request, socket)
+      return
+    }
     const address = this.#addressOf(request)
     const status = this.#refusalOf(request, socket, address)
     if (status !== null) refuseUpgrade(socket, status)
@@ -148,7 +156,7 @@ export class SocketServer<Plain, Signed> {
 
   async #stop(graceMs: number): Promise<void> {
     const sessions = [...this.#sessions]
-    const released = new Promise(resolve => this.#http.close(resolve))
+    const released = this.#isShared ? null : new Promise(resolve => this.#http.close(resolve))
     const closeLate = setTimeout(() => {
       for (const session of sessions) session.close(CLOSE.goingAway)
     }, graceMs * 0.75)
@@ -159,7 +167,7 @@ export class SocketServer<Plain, Signed> {
     stopped.abort()
     clearTimeout(closeLate)
     for (const session of sessions) session.terminate()
-    this.#http.closeAllConnections()
+    if (!this.#isShared) this.#http.closeAllConnections()
     await Promise.all([released, ...sessions.map(session => session.gone)])
   }
 
@@ -172,6 +180,26 @@ export class SocketServer<Plain, Signed> {
     }
     await Promise.all(drained)
   }
+}
+
+function isSocketRequest({ url, headers }: IncomingMessage): boolean {
+  return url?.split('?', 1)[0] === '/' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** A client may offer another protocol with any request (as those of Java offer h2c): it is answered in HTTP/1.1. */
+function answerUnupgraded(server: Server, request: IncomingMessage, socket: Socket): void {
+  // Whatever came after the head is not read any more.
+  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  if (hasBody) {
+    refuseUpgrade(socket, 400)
+    return
+  }
+  socket.on('error', () => socket.destroy())
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket)
+  response.once('finish', () => socket.end())
+  server.emit('request', request, response)
 }
 
 function refuseUpgrade(socket: Socket, status: number): void {

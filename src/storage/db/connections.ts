@@ -66,7 +66,7 @@ export class Connections {
     } catch (error) {
       if (!this.#isAway) this.#logger.warn({ err: error }, 'No database connection could be had')
       this.#isAway = true
-      throw unavailable()
+      throw unavailable(error)
     }
   }
 
@@ -92,8 +92,9 @@ export class Connections {
   }
 }
 
-export function unavailable(): SocialError {
-  return new SocialError('unavailable', 'The database is not available, try again')
+/** @param cause for operators, and never shown to clients */
+export function unavailable(cause?: unknown): SocialError {
+  return Object.assign(new SocialError('unavailable', 'The database is not available, try again'), { cause })
 }
 
 function common({ connectTimeoutMs, statementTimeoutMs }: ConnectionOptions): PoolConfig {

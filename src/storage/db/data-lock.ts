@@ -16,6 +16,11 @@ export class DataInUseError extends Error {
   }
 }
 
+/** The folder, or what is in it, cannot be used. The message says why, and what can be done. */
+export class DataDirError extends Error {
+  override readonly name = 'DataDirError'
+}
+
 export interface DataLock {
   release(): Promise<void>
 }
@@ -34,10 +39,12 @@ const LONGEST_FOLDER = 70
  * A dead lock cannot be replaced without a moment in which a second starter replaces the first one's: so locks are
  * numbered, the one with the highest number counts, a higher one is only made over a dead one, and the highest is never
  * removed. Making one is atomic, since a hard link never replaces a file.
- * @throws DataInUseError
+ * @throws DataInUseError, DataDirError
  */
 export async function lockDataDir(dataDir: string): Promise<DataLock> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch(error => {
+    throw unusable(dataDir, error)
+  })
   const folder = await shortPath(dataDir)
   const name = `candidate-${process.pid}-${Math.random().toString(36).slice(2, 8)}`
   const server = await listen(join(folder.path, name), dataDir)
@@ -116,13 +123,18 @@ async function listen(path: string, dataDir: string): Promise<Server> {
     await once(server, 'listening')
     return server
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`The data folder ${resolve(dataDir)} cannot be locked, set DATA_DIR to another one: ${reason}`)
+    throw unusable(dataDir, error)
   }
 }
 
 function close(server: Server): Promise<void> {
   return new Promise(closed => server.close(() => closed()))
+}
+
+function unusable(dataDir: string, error: unknown): DataDirError {
+  const reason = error instanceof Error ? error.message : String(error)
+  const remedy = 'set DATA_DIR to a folder that this user may write to, or set DATABASE_URL'
+  return new DataDirError(`The data folder ${resolve(dataDir)} cannot be used (${reason}): ${remedy}.`)
 }
 
 /** The folder under a path that sockets can have, for as long as the path is needed. */

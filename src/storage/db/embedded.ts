@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Logger } from '../../observability/logger.ts'
-import { type DataLock, lockDataDir } from './data-lock.ts'
+import { DataDirError, type DataLock, lockDataDir } from './data-lock.ts'
 
 // Plain JavaScript, so that it runs from the sources too: Node 20 cannot start a worker from TypeScript.
 const WORKER = new URL('./embedded-worker.js', import.meta.url)
@@ -34,7 +34,7 @@ export class EmbeddedEngine {
   /**
    * Opens the database in a folder, which it makes when there is none.
    * @param vacuumMs how often what was deleted is cleared away, in milliseconds; everything else waits meanwhile
-   * @throws DataInUseError when another process has the folder; Error when it cannot be opened
+   * @throws DataInUseError when another process has the folder; DataDirError when it cannot be opened
    */
   static async start(dataDir: string, logger: Logger, vacuumMs: number): Promise<EmbeddedEngine> {
     const lock = await lockDataDir(dataDir)
@@ -46,7 +46,8 @@ export class EmbeddedEngine {
       await worker.terminate()
       await lock.release()
       const reason = error instanceof Error ? error.message : String(error)
-      throw new Error(`The embedded database in ${dataDir} could not be opened: ${reason}`)
+      const remedy = 'bring back a backup, or set DATA_DIR to another folder'
+      throw new DataDirError(`The embedded database in ${dataDir} could not be opened: ${remedy} (${reason})`)
     }
   }
 

@@ -80,6 +80,16 @@ describe('a login', () => {
     }
   })
 
+  it('may begin with a byte order mark and blanks', async () => {
+    const answer = await rest.send('POST', LOGIN, { text: `\uFEFF \r\n${JSON.stringify(fresh())}` })
+    expect(answer.status).toBe(200)
+  })
+
+  it('may name its device by any character', async () => {
+    const answer = await rest.post(LOGIN, { ...fresh(), device_id: '🙂 \u0001\u202e' })
+    expect(answer).toMatchObject({ status: 200, body: { device_id: '🙂 \u0001\u202e' } })
+  })
+
   it('may hold more than is needed', async () => {
     const answer = await rest.post(LOGIN, { ...fresh(), initial_device_display_name: 'Explorer', refresh_token: true })
     expect(answer.status).toBe(200)
@@ -109,6 +119,7 @@ describe('a login is refused', () => {
     ['with 1,000 links', having({ auth_chain: Array(1000).fill({}) }), 400, 'M_(BAD_JSON|MISSING_PARAM)', /auth_chain/],
     ['with an empty device', having({ device_id: '' }), 400, 'M_BAD_JSON', /^`device_id`/],
     ['with a NUL in the device', having({ device_id: 'a\0b' }), 400, 'M_BAD_JSON', /^`device_id`/],
+    ['with half a pair in the device', having({ device_id: 'a\ud800b' }), 400, 'M_BAD_JSON', /^`device_id`/],
     ['with a long device', having({ device_id: 'd'.repeat(256) }), 400, 'M_BAD_JSON', /^`device_id`/],
     ['of a list', () => [], 400, 'M_BAD_JSON', /^The body/],
     ['of nothing', () => null, 400, 'M_NOT_JSON', /^The body/],

@@ -59,7 +59,9 @@ async function expectAnswers(client: RawClient): Promise<void> {
 describe('a socket is opened', () => {
   it.each([
     ['text', (headers: string) => headers],
-    ['binary', (headers: string) => Buffer.from(headers)]
+    ['binary', (headers: string) => Buffer.from(headers)],
+    ['marked', (headers: string) => `\uFEFF${headers}`],
+    ['indented', (headers: string) => Buffer.from(`\uFEFF \t\n${headers}`)]
   ])('by %s headers, with the first frames close behind', async (_, form) => {
     using client = await RawClient.open(env.app.rpcUrl)
     client.send(form(JSON.stringify(handshakeOf(wallet))))

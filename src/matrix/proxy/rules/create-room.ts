@@ -29,7 +29,7 @@ const MAX_INVITES = 50
  * What can be said of a new room. Anything else is refused by its name: a state event to begin with, powers or a version
  * could make of a room what its kind must not be.
  */
-const NEW_ROOM = z.strictObject({
+export const NEW_ROOM = z.strictObject({
   preset: z.enum(['public_chat', 'private_chat', 'trusted_private_chat']).optional(),
   visibility: z.enum(['public', 'private']).optional(),
   room_alias_name: z.string().min(1).max(200).optional(),

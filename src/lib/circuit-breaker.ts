@@ -13,7 +13,7 @@ export class CircuitBreaker {
   #failures = 0
   #openUntil = 0
 
-  /** @param now unix milliseconds */
+  /** @param now in milliseconds */
   constructor(now: () => number) {
     this.#now = now
   }

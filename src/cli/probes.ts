@@ -1,0 +1,106 @@
+import { resolve } from 'node:path'
+import { EthereumProvider } from '../auth/ethereum-provider.ts'
+import { redisReason, tryRedis } from '../cluster/redis.ts'
+import type { Config } from '../config/config.ts'
+import { parseAddress } from '../domain/address.ts'
+import { HomeserverClient } from '../matrix/client/client.ts'
+import { Catalyst } from '../profiles/catalyst.ts'
+import { checkDatabase } from './database-check.ts'
+import { failureOf } from './reasons.ts'
+
+/** Tries a service that the configuration names. */
+interface Probe {
+  readonly name: string
+  /**
+   * @returns what was found, or null when the service is not configured
+   * @throws Error that says what is wrong in one line
+   */
+  readonly run: (config: Config) => Promise<string | null>
+}
+
+export const PROBES: readonly Probe[] = [
+  { name: 'Database', run: database },
+  { name: 'Redis', run: redis },
+  { name: 'Homeserver', run: homeserver },
+  { name: 'Catalyst', run: catalyst },
+  { name: 'Ethereum', run: ethereum }
+]
+
+/** The networks on which each world has its wallets. */
+const CHAINS: Readonly<Record<Config['environment'], number | null>> = { local: null, zone: 11_155_111, org: 1 }
+
+async function database(config: Config): Promise<string> {
+  const facts = await checkDatabase(config)
+  if (facts === null) return `embedded in ${resolve(config.dataDir)}`
+  return `PostgreSQL ${facts.version}, database ${facts.database}`
+}
+
+async function redis({ redisUrl, serverName }: Config): Promise<string | null> {
+  if (redisUrl === null) return null
+  try {
+    await tryRedis(redisUrl, `social-service:${serverName}`)
+    return 'counts, publishes and subscribes'
+  } catch (error) {
+    throw new Error(redisReason(error))
+  }
+}
+
+async function homeserver({ matrix, serverName }: Config): Promise<string | null> {
+  if (matrix === null) return null
+  const { homeserverUrl: url, timeoutMs } = matrix
+  const versions = await fetch(`${url}/_matrix/client/versions`, { signal: AbortSignal.timeout(timeoutMs) }).catch(
+    error => unreachable('The homeserver', 'MATRIX_HOMESERVER_URL', error)
+  )
+  if (!versions.ok) throw new Error(`No homeserver is at MATRIX_HOMESERVER_URL: it answers ${versions.status}`)
+  await versions.body?.cancel()
+  if (matrix.mode !== 'appservice') return 'answers'
+  const client = new HomeserverClient({ url, timeoutMs, connections: 1, serverName, asToken: matrix.asToken })
+  try {
+    const { userId } = await client.whoami(matrix.asToken)
+    const name = userId.slice(userId.indexOf(':') + 1)
+    if (name !== serverName) throw new Error(`SERVER_NAME is ${serverName}, but the homeserver is ${name}`)
+    return `answers, and knows this service as ${userId}`
+  } catch (error) {
+    const isUnknown = (error as { kind?: unknown }).kind === 'unauthorized'
+    throw isUnknown ? new Error('The homeserver does not know MATRIX_AS_TOKEN: is the registration in place?') : error
+  } finally {
+    await client.close()
+  }
+}
+
+async function catalyst({ catalyst: options }: Config): Promise<string | null> {
+  if (options === null) return null
+  const client = new Catalyst(options)
+  const nobody = parseAddress(`0x${'0'.repeat(40)}`)
+  try {
+    await client.profiles(nobody ? [nobody] : [])
+    return 'answers'
+  } catch (error) {
+    return unreachable('The Catalyst', 'CATALYST_URL', error)
+  } finally {
+    await client.close()
+  }
+}
+
+async function ethereum({ ethereum: options, environment }: Config): Promise<string | null> {
+  if (options === null) return null
+  const provider = new EthereumProvider(options.rpcUrl, options.timeoutMs)
+  const answer = await new Promise<{ result?: unknown }>((done, fail) => {
+    provider.sendAsync({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }, (error, it) => {
+      if (error) fail(error)
+      else done(it as { result?: unknown })
+    })
+  }).catch(error => unreachable('The Ethereum node', 'ETHEREUM_RPC_URL', error))
+  const chain = Number(answer.result)
+  if (!Number.isInteger(chain)) throw new Error('What ETHEREUM_RPC_URL leads to does not know its chain')
+  const wanted = CHAINS[environment]
+  if (wanted !== null && chain !== wanted) {
+    throw new Error(`ETHEREUM_RPC_URL is of chain ${chain}, but ENVIRONMENT ${environment} needs chain ${wanted}`)
+  }
+  return `answers, of chain ${chain}`
+}
+
+function unreachable(what: string, setting: string, error: unknown): never {
+  const { code, message } = failureOf(error)
+  throw new Error(`${what} does not answer as one: is ${setting} right? (${code === '' ? message : code})`)
+}
