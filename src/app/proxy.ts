@@ -45,6 +45,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
       rooms,
       friends: social.friends,
       settings: social.settings,
+      relations: social.relations,
       limits: social.limits,
       channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
       allowPrivateRooms: matrix.allowPrivateRooms,

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
 import { Blocks } from '../friendships/blocks.ts'
 import { Friendships } from '../friendships/friendships.ts'
+import { RelationCache } from '../friendships/relations.ts'
 import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -53,6 +54,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db)
+  const blockLists = new BlockLists(db)
   const settings = new SettingsStore(db)
   const verifier = new AuthChainVerifier({
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
@@ -136,7 +138,8 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     limits: rates.actions,
     sessions,
     settings: new Settings(settings),
-    blocks: new Blocks(new BlockLists(db), friends),
+    blocks: new Blocks(blockLists, friends),
+    relations: new RelationCache({ lists, blocks: blockLists, bus, maxFriends }),
     connectivity,
     friendLocations,
     presence: presence.local,

@@ -14,15 +14,12 @@ const SYNC = ['filter', 'since', 'full_state', 'set_presence', 'timeout', 'use_s
 export const DELAYS = ['org.matrix.msc4140.delay', 'org.matrix.msc4140.parent_delay_id', 'delay']
 
 // Why a call needs no rule. What a user of the other's reads or writes with it decides.
-const OF_MEMBERS = 'The homeserver shows a room to its members alone, and nobody comes into one past the rules'
 const PUBLIC = 'Shows what channels say of themselves to everybody'
 const NAMES_ONLY = 'Says which room a name stands for, and nothing of the room'
 const OWN = 'Is read by its user alone: the homeserver lets nobody else at it'
 const OF_EVERYBODY = 'What users say of themselves to everybody, to be found by; it reaches only who asks for it'
 const OF_SERVER = 'About the homeserver, the same for every user'
 const UPLOAD = 'Nobody finds what was uploaded before its id was sent to them'
-const LEAVING = 'Leaving is always possible'
-const SIGNAL = 'Reaches only the members of the room'
 const OF_SESSION = 'About the session of the token that asks'
 
 const room = (rest: string): string => `rooms/{roomId}/${rest}`
@@ -32,7 +29,7 @@ const ROOMS = [
   ...withTxn('join/{roomIdOrAlias}', { rule: 'join', body: 'read' }),
   ...withTxn(room('join'), { rule: 'join', body: 'read' }),
   ...withTxn(room('invite'), { rule: 'invite', body: 'read' }),
-  ...withTxn(room('leave'), { reason: LEAVING }),
+  ...withTxn(room('leave'), { rule: 'leave', body: 'read' }),
   ...withTxn(room('send/{eventType}'), { rule: 'message', query: DELAYS }),
   route('PUT', room('state/{eventType}'), { rule: 'state', body: 'read', query: DELAYS }),
   route('PUT', room('state/{eventType}/{stateKey}'), { rule: 'state', body: 'read', query: DELAYS }),
@@ -44,26 +41,26 @@ const ROOMS = [
   route('GET', 'publicRooms', { reason: PUBLIC, query: ['limit', 'since'] }),
   route('POST', 'publicRooms', { reason: PUBLIC }),
   route('GET', 'joined_rooms', { reason: OWN }),
-  route('GET', room('state'), { reason: OF_MEMBERS }),
-  route('GET', room('state/{eventType}'), { reason: OF_MEMBERS, query: ['format'] }),
-  route('GET', room('state/{eventType}/{stateKey}'), { reason: OF_MEMBERS, query: ['format'] }),
-  route('GET', room('members'), { reason: OF_MEMBERS, query: ['at', 'membership', 'not_membership'] }),
-  route('GET', room('joined_members'), { reason: OF_MEMBERS }),
-  route('GET', room('aliases'), { reason: OF_MEMBERS }),
-  route('GET', room('messages'), { reason: OF_MEMBERS, query: PAGE }),
-  route('GET', room('context/{eventId}'), { reason: OF_MEMBERS, query: ['limit', 'filter'] }),
-  route('GET', room('event/{eventId}'), { reason: OF_MEMBERS }),
-  route('GET', room('relations/{eventId}'), { reason: OF_MEMBERS, query: RELATIONS }),
-  route('GET', room('relations/{eventId}/{relationType}'), { reason: OF_MEMBERS, query: RELATIONS }),
-  route('GET', room('relations/{eventId}/{relationType}/{eventType}'), { reason: OF_MEMBERS, query: RELATIONS }),
-  route('GET', room('threads'), { reason: OF_MEMBERS, query: ['from', 'limit', 'include'] }),
-  route('PUT', room('typing/{userId}'), { reason: SIGNAL }),
-  route('POST', room('receipt/{receiptType}/{eventId}'), { reason: SIGNAL }),
-  route('POST', room('read_markers'), { reason: SIGNAL })
+  route('GET', room('state'), { rule: 'readEvent' }),
+  route('GET', room('state/{eventType}'), { rule: 'readEvent', query: ['format'] }),
+  route('GET', room('state/{eventType}/{stateKey}'), { rule: 'readEvent', query: ['format'] }),
+  route('GET', room('members'), { rule: 'readEvents', query: ['at', 'membership', 'not_membership'] }),
+  route('GET', room('joined_members'), { rule: 'readEvents' }),
+  route('GET', room('aliases'), { reason: NAMES_ONLY }),
+  route('GET', room('messages'), { rule: 'readEvents', query: PAGE }),
+  route('GET', room('context/{eventId}'), { rule: 'readEvents', query: ['limit', 'filter'] }),
+  route('GET', room('event/{eventId}'), { rule: 'readEvent' }),
+  route('GET', room('relations/{eventId}'), { rule: 'readEvents', query: RELATIONS }),
+  route('GET', room('relations/{eventId}/{relationType}'), { rule: 'readEvents', query: RELATIONS }),
+  route('GET', room('relations/{eventId}/{relationType}/{eventType}'), { rule: 'readEvents', query: RELATIONS }),
+  route('GET', room('threads'), { rule: 'readEvents', query: ['from', 'limit', 'include'] }),
+  route('PUT', room('typing/{userId}'), { rule: 'typing', body: 'read' }),
+  route('POST', room('receipt/{receiptType}/{eventId}'), { rule: 'receipt' }),
+  route('POST', room('read_markers'), { rule: 'readMarkers', body: 'read' })
 ]
 
 const USERS = [
-  route('GET', 'sync', { reason: OWN, answer: 'poll', query: SYNC }),
+  route('GET', 'sync', { rule: 'sync', answer: 'poll', query: SYNC }),
   route('POST', 'user/{userId}/filter', { reason: OWN }),
   route('GET', 'user/{userId}/filter/{filterId}', { reason: OWN }),
   route('GET', 'user/{userId}/account_data/{dataType}', { reason: OWN }),
