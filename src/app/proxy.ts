@@ -47,6 +47,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
       settings: social.settings,
       relations: social.relations,
       limits: social.limits,
+      channelCreations: social.channelCreations,
       channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
       allowPrivateRooms: matrix.allowPrivateRooms,
       pairRooms,

@@ -136,6 +136,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   return {
     friends,
     limits: rates.actions,
+    channelCreations: rates.channels,
     sessions,
     settings: new Settings(settings),
     blocks: new Blocks(blockLists, friends),

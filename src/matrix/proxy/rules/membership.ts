@@ -65,7 +65,9 @@ export class MembershipRules {
     const invited = ids.addressOf(userId)
     if (room.kind === 'pair' && invited !== room.other) throw forbidden('This room is for two')
     if (invited === null) return userId
-    if (invited !== call.actor) await policy.checkContact(call.actor, invited)
+    // Into the room of two a friendship request invites too, which needs no friends.
+    if (room.kind === 'pair') await policy.checkContact(call.actor, room.other)
+    else if (invited !== call.actor) await policy.checkInvite(call.actor, invited)
     return ids.userId(invited)
   }
 

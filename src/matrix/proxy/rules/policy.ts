@@ -27,6 +27,15 @@ export class Policy {
     }
   }
 
+  /**
+   * As {@link checkMessage}, for an invite: a room with a name of the inviter's choice appears in front of the invited.
+   * @throws MatrixError
+   */
+  async checkInvite(actor: Address, other: Address): Promise<void> {
+    const pair = await this.#unblocked(actor, other)
+    if (!(await this.#takesMessages(pair, other))) throw forbidden('This user takes invites of friends only')
+  }
+
   /** Whether {@link checkMessage} would let a message through. */
   async mayMessage(actor: Address, other: Address): Promise<boolean> {
     const pair = await this.#friends.between(actor, other)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { RateLimit } from '../../../cluster/rate-limit.ts'
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
 import type { Friendships } from '../../../friendships/friendships.ts'
 import type { RelationCache } from '../../../friendships/relations.ts'
@@ -28,6 +29,8 @@ interface RulesDeps {
   readonly relations: RelationCache
   readonly limits: ActionLimits
   readonly channelLimits: ChannelLimits
+  /** How often a user makes a channel. */
+  readonly channelCreations: RateLimit
   /** Whether there may be private rooms that are not the room of a pair. */
   readonly allowPrivateRooms: boolean
   /** Null where clients create the rooms of pairs themselves. */
@@ -48,7 +51,7 @@ export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule
   const { ids, rooms, friends } = deps
   const policy = new Policy(friends, deps.settings)
   const access = new RoomAccess(rooms, policy, deps.allowPrivateRooms)
-  const channels = new Channels(rooms, ids, deps.channelLimits)
+  const channels = new Channels({ rooms, ids, creations: deps.channelCreations }, deps.channelLimits)
   const membership = new MembershipRules({ ids, rooms, access, policy, channels })
   const reading = new ReadingRules({ ids, rooms, relations: deps.relations })
   const signals = new SignalRules(access)
