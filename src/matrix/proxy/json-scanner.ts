@@ -28,6 +28,9 @@ const CLOSE_OBJECT = 0x7d
 /** A bracket with this bit is a brace. */
 const BRACE_BIT = 0x20
 
+/** So many bytes of a text are looked at one by one, which for a short text is faster than to search. */
+const NEAR = 64
+
 /** What comes next. */
 type Place = 'value' | 'object' | 'key' | 'colon' | 'array' | 'passing' | 'filtering' | 'end'
 
@@ -188,8 +191,12 @@ export class JsonScanner {
       let byte = chunk[at] as number
       if (isInText && !isEscaped) {
         // Most of a document is text, and most of a text is nothing else.
-        while (byte !== QUOTE && byte !== BACKSLASH && ++at < length) byte = chunk[at] as number
-        if (at >= length) break
+        const near = Math.min(length, at + NEAR)
+        while (byte !== QUOTE && byte !== BACKSLASH && ++at < near) byte = chunk[at] as number
+        if (at >= near) {
+          at = endOfPlainText(chunk, at)
+          continue
+        }
       }
       at += 1
       if (isEscaped) isEscaped = false
@@ -239,4 +246,12 @@ export class JsonScanner {
   #pass(end: number): void {
     if (this.#passesFrom >= 0 && this.#passesFrom < end) this.#pieces.push(this.#chunk.subarray(this.#passesFrom, end))
   }
+}
+
+/** Where the next quote or backslash is, or the end of the chunk. */
+function endOfPlainText(chunk: Buffer, from: number): number {
+  const quote = chunk.indexOf(QUOTE, from)
+  const text = chunk.subarray(from, quote < 0 ? chunk.length : quote)
+  const backslash = text.indexOf(BACKSLASH)
+  return from + (backslash < 0 ? text.length : backslash)
 }
