@@ -48,6 +48,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   })
   await app.register(healthRoutes, {
     checks,
+    warnings: matrix.warnings,
     isServing,
     metrics: metrics.registry,
     metricsToken: config.metricsToken

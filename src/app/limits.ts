@@ -8,7 +8,7 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Cleanups } from './cleanups.ts'
 
-const LIMITS = ['user-actions', 'pair-actions', 'blocks', 'logins'] as const
+const LIMITS = ['user-actions', 'pair-actions', 'blocks', 'logins', 'channels'] as const
 
 interface LimitsDeps {
   readonly config: Config
@@ -18,18 +18,20 @@ interface LimitsDeps {
 
 /** What users may do how often: counted over Redis by all instances together, where there is one. */
 export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: Cleanups) {
-  const { limits, redisUrl, serverName } = config
+  const { limits, proxy, redisUrl, serverName } = config
   const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
   if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())
-  const onLocal = limitMetrics(metrics.registry, LIMITS).countedLocally
+  const { countedLocally, reached } = limitMetrics(metrics.registry, LIMITS)
+  const shared = { scope: serverName, redis, onLocal: countedLocally, onReached: reached }
   const limit = (name: (typeof LIMITS)[number], perMinute: number): RateLimit =>
-    new RateLimit({ name, scope: serverName, perMinute, redis, onLocal })
+    new RateLimit({ ...shared, name, perMinute })
   return {
     actions: new ActionLimits({
       ofUser: limit('user-actions', limits.actionsPerMinute),
       ofPair: limit('pair-actions', limits.pairActionsPerMinute),
       blocks: limit('blocks', limits.blocksPerMinute)
     }),
-    logins: limit('logins', limits.loginsPerMinute)
+    logins: limit('logins', limits.loginsPerMinute),
+    channels: new RateLimit({ ...shared, name: 'channels', perDay: proxy.maxChannelsCreatedPerDay })
   }
 }

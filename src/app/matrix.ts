@@ -11,6 +11,7 @@ import { sessionRoutes } from '../http/matrix/session.ts'
 import { versionRoutes } from '../http/matrix/versions.ts'
 import { Accounts } from '../matrix/client/accounts.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
+import { HomeserverCheck, type HomeserverCheckDeps } from '../matrix/client/homeserver-check.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'
 import { matrixProxy } from '../matrix/proxy/proxy.ts'
 import { ROUTES, SESSION_ROUTES } from '../matrix/proxy/routes.ts'
@@ -44,6 +45,8 @@ export interface Matrix {
   readonly authenticator: Authenticator
   /** Of users on the homeserver; null where this service cannot create any. */
   readonly accounts: Accounts | null
+  /** What is wrong with the homeserver, for who asks whether the service is ready. */
+  readonly warnings: Readonly<Record<string, () => string | null>>
   /** Adds the routes under `/_matrix`. */
   register(app: FastifyInstance): Promise<void>
 }
@@ -67,6 +70,7 @@ function standalone({ config, admission, userLimits, social }: MatrixDeps): Matr
   return {
     authenticator: sessions,
     accounts: null,
+    warnings: {},
     register: async app => {
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
@@ -83,6 +87,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
   const { config, logger, admission, userLimits, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
   const accounts = createAccounts(deps, matrix, cleanups)
+  const check = startCheck({ homeserver, asToken: matrix.asToken, logger }, cleanups)
   const sessions = new AppserviceSessions({
     sessions: social.sessions,
     store: new MatrixSessionStore(db),
@@ -99,6 +104,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
   return {
     authenticator: sessions,
     accounts,
+    warnings: { homeserver: () => check.problem },
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, admission, ids, prefixes })
@@ -110,20 +116,23 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
 
 /** A homeserver that checks logins itself. */
 function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cleanups): Matrix {
-  const { config, bus, social } = deps
+  const { config, logger, bus, social } = deps
   const homeserver = createClient(config, null, matrix, cleanups)
+  const check = startCheck({ homeserver, asToken: null, logger }, cleanups)
   const sessions = new PassthroughSessions({
     homeserver,
     bus,
     tokenKey: matrix.tokenKey,
     cacheSize: config.tokens.cacheSize,
-    activeSessions: social.liveSessions
+    activeSessions: social.liveSessions,
+    onForeignUser: userId => check.foundServer(userId)
   })
   const proxy = createProxy({ ...deps, matrix, pairRooms: null }, cleanups)
   const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
   return {
     authenticator: sessions,
     accounts: null,
+    warnings: { homeserver: () => check.problem },
     register: async app => {
       await app.register(matrixProxy, {
         ...proxy,
@@ -134,6 +143,12 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
       })
     }
   }
+}
+
+function startCheck(deps: HomeserverCheckDeps, cleanups: Cleanups): HomeserverCheck {
+  const check = cleanups.add('check of the homeserver', new HomeserverCheck(deps), it => it.stop())
+  check.start()
+  return check
 }
 
 /** With connections of their own, and calls that are over before a lease of the outbox is. */

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
 import { Blocks } from '../friendships/blocks.ts'
 import { Friendships } from '../friendships/friendships.ts'
+import { RelationCache } from '../friendships/relations.ts'
 import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -55,6 +56,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db, limits.maxAnswerBytes)
+  const blockLists = new BlockLists(db)
   const settings = new SettingsStore(db)
   const verifier = new AuthChainVerifier({
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
@@ -145,9 +147,11 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   return {
     friends,
     limits: rates.actions,
+    channelCreations: rates.channels,
     sessions,
     settings: new Settings(settings),
-    blocks: new Blocks(new BlockLists(db), friends),
+    blocks: new Blocks(blockLists, friends),
+    relations: new RelationCache({ lists, blocks: blockLists, bus, maxFriends }),
     connectivity,
     friendLocations,
     presence: presence.local,

@@ -2,27 +2,35 @@ import type { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { SocialError } from '../domain/errors.ts'
 
-interface RateLimitOptions {
+/** So often within a minute, or within a day. */
+export type Rate = { readonly perMinute: number } | { readonly perDay: number }
+
+type RateLimitOptions = Rate & {
   /** What is limited, as the keys in Redis and the metrics call it. */
   readonly name: string
   /** Whose instances count together: several services may share a Redis. */
   readonly scope: string
-  /** So often within a minute. */
-  readonly perMinute: number
   /** Where the instances count together; null when each counts for itself. */
   readonly redis: Redis | null
   /** Called for every take that was counted here alone because Redis did not answer. */
   readonly onLocal: (name: string) => void
+  /** Called for every take that was refused. */
+  readonly onReached?: (name: string) => void
 }
 
 const MINUTE_S = 60
+const DAY_S = 24 * 60 * MINUTE_S
 
 /** How often somebody may do something. When Redis is away each instance counts for itself: a limit never stops work. */
 export class RateLimit {
   readonly #limiter: RateLimiterAbstract
+  readonly #onReached: () => void
 
-  constructor({ name, scope, perMinute, redis, onLocal }: RateLimitOptions) {
-    const options = { keyPrefix: `social-service:${scope}:limit:${name}`, points: perMinute, duration: MINUTE_S }
+  constructor({ name, scope, redis, onLocal, onReached, ...rate }: RateLimitOptions) {
+    const window =
+      'perDay' in rate ? { points: rate.perDay, duration: DAY_S } : { points: rate.perMinute, duration: MINUTE_S }
+    const options = { keyPrefix: `social-service:${scope}:limit:${name}`, ...window }
+    this.#onReached = () => onReached?.(name)
     const local = new FallbackLimiter(options, () => onLocal(name))
     this.#limiter = redis
       ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: local })
@@ -35,6 +43,7 @@ export class RateLimit {
       await this.#limiter.consume(key)
     } catch (rejection) {
       if (!(rejection instanceof RateLimiterRes)) throw rejection
+      this.#onReached()
       throw new SocialError('too_many_requests', 'Too many requests, try again later', rejection.msBeforeNext)
     }
   }

@@ -144,7 +144,8 @@ function arrange(reading: Reading) {
       bodyLimitBytes: values.MATRIX_BODY_LIMIT,
       mediaLimitBytes: values.MATRIX_MEDIA_LIMIT,
       maxRequests: values.MATRIX_MAX_REQUESTS,
-      maxRequestsPerUser: values.MATRIX_MAX_REQUESTS_PER_USER
+      maxRequestsPerUser: values.MATRIX_MAX_REQUESTS_PER_USER,
+      maxChannelsCreatedPerDay: values.CHANNELS_CREATED_PER_DAY
     },
     /** What was set and has no effect, a sentence each. */
     warnings

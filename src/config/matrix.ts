@@ -65,5 +65,10 @@ export const MATRIX_LIMITS = {
     kind: whole(1, 10_000, 'requests'),
     default: '50',
     about: 'The same, of one user.'
+  },
+  CHANNELS_CREATED_PER_DAY: {
+    kind: whole(0, 100_000, 'channels'),
+    default: '50',
+    about: 'Channels that one user makes in a day, whether they stay in them or not.'
   }
 } satisfies Definitions

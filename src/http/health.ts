@@ -12,6 +12,8 @@ export type HealthCheck = () => Promise<unknown>
 interface HealthRoutesDeps {
   /** By the name of the part. */
   readonly checks: Readonly<Record<string, HealthCheck>>
+  /** What is wrong with a part without which requests are served all the same; null when nothing is. */
+  readonly warnings: Readonly<Record<string, () => string | null>>
   /** Whether everything is started, and nothing is being stopped. */
   readonly isServing: () => boolean
   readonly metrics: MetricRegistry
@@ -23,7 +25,8 @@ interface HealthRoutesDeps {
 const HEALTH = 'application/health+json'
 const STATUS = z.enum(['pass', 'fail'])
 const STARTED = z.object({ status: STATUS })
-const READY = z.object({ details: z.record(z.string(), STARTED), status: STATUS })
+const DETAIL = z.object({ status: z.enum(['pass', 'warn', 'fail']), output: z.string().optional() })
+const READY = z.object({ details: z.record(z.string(), DETAIL), status: STATUS })
 
 /** What operators ask: is it alive, is it ready, how is it doing. */
 export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesDeps> = async (app, deps) => {
@@ -58,7 +61,8 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesDeps> = async (app,
       const results = await Promise.all(checks.map(async ([name, check]) => [name, await check()] as const))
       const ready = isServing() && results.every(([, passes]) => passes)
       const details = results.map(([name, passes]) => [name, { status: statusOf(passes) }])
-      const body = { details: Object.fromEntries(details), status: statusOf(ready) }
+      const warnings = Object.entries(deps.warnings).map(([name, warning]) => [name, warningOf(warning())])
+      const body = { details: Object.fromEntries([...details, ...warnings]), status: statusOf(ready) }
       return reply
         .code(ready ? 200 : 503)
         .type(HEALTH)
@@ -89,6 +93,10 @@ function sharedCheck(check: HealthCheck): () => Promise<boolean> {
       () => false
     )
   )
+}
+
+function warningOf(output: string | null): z.infer<typeof DETAIL> {
+  return output === null ? { status: 'pass' } : { status: 'warn', output }
 }
 
 function statusOf(passes: boolean): z.infer<typeof STATUS> {

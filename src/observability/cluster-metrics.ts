@@ -15,7 +15,15 @@ export function limitMetrics(registry: MetricRegistry, limits: readonly string[]
     help: 'Uses of a shared limit that one instance counted for itself because Redis did not answer',
     labels: { limit: limits }
   })
-  return { countedLocally: (limit: string): void => local.inc({ limit }) }
+  const reached = registry.counter({
+    name: 'social_limits_reached_total',
+    help: 'What was refused because a user, a pair or an address had reached a limit',
+    labels: { limit: limits }
+  })
+  return {
+    countedLocally: (limit: string): void => local.inc({ limit }),
+    reached: (limit: string): void => reached.inc({ limit })
+  }
 }
 
 /** Counts messages between instances about who is online where. */

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Bus } from '../cluster/bus.ts'
-import type { Address } from '../domain/address.ts'
+import { type Address, parseUserId } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { SessionsEnded } from '../domain/events.ts'
 import { TokenCache } from '../lib/token-cache.ts'
@@ -15,6 +15,8 @@ interface PassthroughSessionsDeps {
   readonly tokenKey: string | null
   /** Sessions held in memory. */
   readonly cacheSize: number
+  /** Called for a user of the homeserver whose id is an address, and names another server than the configured one. */
+  readonly onForeignUser: (userId: string) => void
   /** The sessions by which streams are open here, and users are online. */
   readonly activeSessions: () => readonly { readonly address: Address; readonly tokenHash: string }[]
 }
@@ -74,6 +76,7 @@ export class PassthroughSessions implements UpstreamAuth {
   async #load(token: string, tokenHash: Buffer): Promise<SessionHolder> {
     const { userId, deviceId } = await this.#deps.homeserver.whoami(token).catch(asSocialError)
     const address = this.#deps.homeserver.ids.addressOf(userId)
+    if (address === null && parseUserId(userId) !== null) this.#deps.onForeignUser(userId)
     if (address === null) throw new SocialError('forbidden', 'This user has no Ethereum address')
     return { tokenHash, address, deviceId: deviceId ?? '' }
   }

@@ -11,6 +11,9 @@ export interface Received {
   readonly body: Buffer
 }
 
+/** With what the service asks whether the homeserver is the one that is configured. */
+const CHECKS: ReadonlySet<string | undefined> = new Set(['Bearer as-secret', 'Bearer social-service'])
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
 const TOKENS = /^\/_matrix\/client\/v3\/(register|login|logout)\b/
@@ -52,6 +55,15 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request
+    if (url.endsWith('/account/whoami') && CHECKS.has(headers.authorization)) {
+      const isService = headers.authorization === `Bearer ${this.asToken}`
+      const unknown = { errcode: 'M_UNKNOWN_TOKEN', error: '' }
+      return sendJson(
+        response,
+        isService ? 200 : 401,
+        isService ? { user_id: `@social-service:${this.serverName}` } : unknown
+      )
+    }
     if (headers.authorization === `Bearer ${this.asToken}`) {
       if (this.isSilent) {
         this.unanswered += 1

@@ -102,7 +102,7 @@ describe('metrics', () => {
 async function listen(checks: Record<string, HealthCheck>, silenceMs = 60_000) {
   const metrics = new MetricRegistry()
   const app = await startHttpServer({ metrics: httpMetrics(metrics), silenceMs })
-  await app.register(healthRoutes, { checks, isServing: () => true, metrics, metricsToken: null })
+  await app.register(healthRoutes, { checks, warnings: {}, isServing: () => true, metrics, metricsToken: null })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { rest: new Rest(url), metrics, [Symbol.asyncDispose]: () => app.close() }
 }

@@ -30,7 +30,8 @@ function instances(count: number) {
     }
   }
   const activeSessions = (): { address: Address; tokenHash: string }[] => []
-  const deps = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, activeSessions }
+  const onForeignUser = (): void => {}
+  const deps = { homeserver, bus, tokenKey: 'k'.repeat(32), cacheSize: 100, activeSessions, onForeignUser }
   const sessions = Array.from({ length: count }, () => new PassthroughSessions(deps))
   return { sessions, users, lookups, bus }
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { SocialError } from '../../domain/errors.ts'
 import type { SessionHolder, UpstreamAuth } from '../../sessions/authenticator.ts'
@@ -5,6 +6,7 @@ import { CONTENT } from '../client/answers.ts'
 import type { JsonObject } from '../client/http.ts'
 import { passingBody, readBody } from './body.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
+import { filterJson, type JsonFilter } from './json-filter.ts'
 import { formatPath } from './path.ts'
 import type { RequestLifetime } from './request-lifetime.ts'
 import type { Match, Route } from './route.ts'
@@ -36,7 +38,7 @@ export type ForwardPlan = Omit<Extract<RuleResult, { kind: 'forward' }>, 'body'>
 export interface ForwardResult {
   readonly status: number
   readonly headers: Record<string, string>
-  readonly body: UpstreamAnswer['body'] | JsonObject
+  readonly body: Readable | JsonObject
 }
 
 export interface ForwarderDeps {
@@ -84,10 +86,11 @@ export class Forwarder {
       }
       status = answer.status
       if (route.answer === 'poll') lifetime.limit(LARGE_MS)
-      const { transformResponse } = plan
+      const { transformResponse, responseFilter } = plan
       if (transformResponse && status === 200) {
         return { status, headers: {}, body: transformResponse(await readAnswer(answer)) }
       }
+      if (responseFilter && status === 200) return await filtered(answer, responseFilter)
       return { status, headers: answerHeaders(answer.headers), body: answer.body }
     } finally {
       plan.onResponse?.(status)
@@ -105,7 +108,7 @@ export class Forwarder {
         ...requestHeaders(request, requester?.token ?? null),
         ...headers,
         // What is to be read here must not come compressed.
-        ...(plan.transformResponse && { 'accept-encoding': 'identity' })
+        ...((plan.transformResponse || plan.responseFilter) && { 'accept-encoding': 'identity' })
       },
       body,
       signal: lifetime.signal
@@ -159,6 +162,26 @@ function boundPoll(query: URLSearchParams): number {
 function isFromHomeserver({ status, headers }: UpstreamAnswer, { answer }: Route): boolean {
   if (status === 304 || (answer === 'media' && status >= 200 && status < 300)) return true
   return /^application\/json\b/i.test(String(headers['content-type']))
+}
+
+/** The answer, as the filter leaves it. @throws SocialError when the filter, or the answer, cannot be had */
+async function filtered(
+  answer: UpstreamAnswer,
+  responseFilter: () => JsonFilter | Promise<JsonFilter>
+): Promise<ForwardResult> {
+  try {
+    const { 'content-length': _, etag: __, ...headers } = answerHeaders(answer.headers)
+    if (headers['content-encoding'] !== undefined) throw unavailable()
+    const filter = await responseFilter()
+    return {
+      status: answer.status,
+      headers,
+      body: Readable.from(filterJson(answer.body, filter), { objectMode: false })
+    }
+  } catch (error) {
+    await discard(answer)
+    throw error
+  }
 }
 
 /** The JSON of an answer that is to be transformed. */

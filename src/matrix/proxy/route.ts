@@ -28,12 +28,19 @@ export type RuleName =
   | 'createAlias'
   | 'join'
   | 'invite'
+  | 'leave'
+  | 'typing'
+  | 'receipt'
+  | 'readMarkers'
   | 'message'
   | 'state'
   | 'upgrade'
   | 'knock'
   | 'setPresence'
   | 'seePresence'
+  | 'sync'
+  | 'readEvents'
+  | 'readEvent'
   | 'media'
   | 'login'
   | 'logout'
@@ -46,6 +53,8 @@ export interface Route {
   readonly prefixes: readonly string[]
   readonly segments: readonly (string | { readonly param: ParamName })[]
   readonly rule: RuleName | null
+  /** Why it needs no rule; null where it has one. A route with neither fails a test. */
+  readonly reason: string | null
   /** `anyone` needs no token; `user` does. */
   readonly access: 'user' | 'anyone'
   /**
@@ -59,7 +68,7 @@ export interface Route {
   readonly query: readonly string[]
 }
 
-export type RouteOptions = Partial<Pick<Route, 'rule' | 'access' | 'body' | 'answer' | 'query' | 'prefixes'>>
+export type RouteOptions = Partial<Pick<Route, 'rule' | 'reason' | 'access' | 'body' | 'answer' | 'query' | 'prefixes'>>
 
 /** @param pattern the path behind the prefix, with `{name}` for a parameter */
 export function route(method: Method, pattern: string, options: RouteOptions = {}): Route {
@@ -68,8 +77,8 @@ export function route(method: Method, pattern: string, options: RouteOptions = {
     return param === undefined ? text : { param: param as ParamName }
   })
   const body = method === 'GET' ? 'none' : 'json'
-  const common = { prefixes: CLIENT_PREFIXES, rule: null, access: 'user', body, answer: 'json', query: [] } as const
-  return { method, segments, ...common, ...options }
+  const common = { prefixes: CLIENT_PREFIXES, access: 'user', body, answer: 'json', query: [] } as const
+  return { method, segments, rule: null, reason: null, ...common, ...options }
 }
 
 export interface Match {

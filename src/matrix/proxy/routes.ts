@@ -13,6 +13,15 @@ const SYNC = ['filter', 'since', 'full_state', 'set_presence', 'timeout', 'use_s
 /** Of sending: whether the event is to be sent later (MSC4140), which is refused. */
 export const DELAYS = ['org.matrix.msc4140.delay', 'org.matrix.msc4140.parent_delay_id', 'delay']
 
+// Why a call needs no rule. What a user of the other's reads or writes with it decides.
+const PUBLIC = 'Shows what channels say of themselves to everybody'
+const NAMES_ONLY = 'Says which room a name stands for, and nothing of the room'
+const OWN = 'Is read by its user alone: the homeserver lets nobody else at it'
+const OF_EVERYBODY = 'What users say of themselves to everybody, to be found by; it reaches only who asks for it'
+const OF_SERVER = 'About the homeserver, the same for every user'
+const UPLOAD = 'Nobody finds what was uploaded before its id was sent to them'
+const OF_SESSION = 'About the session of the token that asks'
+
 const room = (rest: string): string => `rooms/{roomId}/${rest}`
 
 const ROOMS = [
@@ -20,7 +29,7 @@ const ROOMS = [
   ...withTxn('join/{roomIdOrAlias}', { rule: 'join', body: 'read' }),
   ...withTxn(room('join'), { rule: 'join', body: 'read' }),
   ...withTxn(room('invite'), { rule: 'invite', body: 'read' }),
-  ...withTxn(room('leave'), {}),
+  ...withTxn(room('leave'), { rule: 'leave', body: 'read' }),
   ...withTxn(room('send/{eventType}'), { rule: 'message', query: DELAYS }),
   route('PUT', room('state/{eventType}'), { rule: 'state', body: 'read', query: DELAYS }),
   route('PUT', room('state/{eventType}/{stateKey}'), { rule: 'state', body: 'read', query: DELAYS }),
@@ -28,50 +37,50 @@ const ROOMS = [
   route('POST', 'knock/{roomIdOrAlias}', { rule: 'knock' }),
   route('POST', room('knock'), { rule: 'knock' }),
   route('PUT', 'directory/room/{alias}', { rule: 'createAlias' }),
-  route('GET', 'directory/room/{alias}'),
-  route('GET', 'publicRooms', { query: ['limit', 'since'] }),
-  route('POST', 'publicRooms'),
-  route('GET', 'joined_rooms'),
-  route('GET', room('state')),
-  route('GET', room('state/{eventType}'), { query: ['format'] }),
-  route('GET', room('state/{eventType}/{stateKey}'), { query: ['format'] }),
-  route('GET', room('members'), { query: ['at', 'membership', 'not_membership'] }),
-  route('GET', room('joined_members')),
-  route('GET', room('aliases')),
-  route('GET', room('messages'), { query: PAGE }),
-  route('GET', room('context/{eventId}'), { query: ['limit', 'filter'] }),
-  route('GET', room('event/{eventId}')),
-  route('GET', room('relations/{eventId}'), { query: RELATIONS }),
-  route('GET', room('relations/{eventId}/{relationType}'), { query: RELATIONS }),
-  route('GET', room('relations/{eventId}/{relationType}/{eventType}'), { query: RELATIONS }),
-  route('GET', room('threads'), { query: ['from', 'limit', 'include'] }),
-  route('PUT', room('typing/{userId}')),
-  route('POST', room('receipt/{receiptType}/{eventId}')),
-  route('POST', room('read_markers'))
+  route('GET', 'directory/room/{alias}', { reason: NAMES_ONLY }),
+  route('GET', 'publicRooms', { reason: PUBLIC, query: ['limit', 'since'] }),
+  route('POST', 'publicRooms', { reason: PUBLIC }),
+  route('GET', 'joined_rooms', { reason: OWN }),
+  route('GET', room('state'), { rule: 'readEvent' }),
+  route('GET', room('state/{eventType}'), { rule: 'readEvent', query: ['format'] }),
+  route('GET', room('state/{eventType}/{stateKey}'), { rule: 'readEvent', query: ['format'] }),
+  route('GET', room('members'), { rule: 'readEvents', query: ['at', 'membership', 'not_membership'] }),
+  route('GET', room('joined_members'), { rule: 'readEvents' }),
+  route('GET', room('aliases'), { reason: NAMES_ONLY }),
+  route('GET', room('messages'), { rule: 'readEvents', query: PAGE }),
+  route('GET', room('context/{eventId}'), { rule: 'readEvents', query: ['limit', 'filter'] }),
+  route('GET', room('event/{eventId}'), { rule: 'readEvent' }),
+  route('GET', room('relations/{eventId}'), { rule: 'readEvents', query: RELATIONS }),
+  route('GET', room('relations/{eventId}/{relationType}'), { rule: 'readEvents', query: RELATIONS }),
+  route('GET', room('relations/{eventId}/{relationType}/{eventType}'), { rule: 'readEvents', query: RELATIONS }),
+  route('GET', room('threads'), { rule: 'readEvents', query: ['from', 'limit', 'include'] }),
+  route('PUT', room('typing/{userId}'), { rule: 'typing', body: 'read' }),
+  route('POST', room('receipt/{receiptType}/{eventId}'), { rule: 'receipt' }),
+  route('POST', room('read_markers'), { rule: 'readMarkers', body: 'read' })
 ]
 
 const USERS = [
-  route('GET', 'sync', { answer: 'poll', query: SYNC }),
-  route('POST', 'user/{userId}/filter'),
-  route('GET', 'user/{userId}/filter/{filterId}'),
-  route('GET', 'user/{userId}/account_data/{dataType}'),
-  route('PUT', 'user/{userId}/account_data/{dataType}'),
-  route('GET', 'user/{userId}/rooms/{roomId}/account_data/{dataType}'),
-  route('PUT', 'user/{userId}/rooms/{roomId}/account_data/{dataType}'),
-  route('GET', 'profile/{userId}'),
-  route('GET', 'profile/{userId}/displayname'),
-  route('PUT', 'profile/{userId}/displayname'),
-  route('GET', 'profile/{userId}/avatar_url'),
-  route('PUT', 'profile/{userId}/avatar_url'),
+  route('GET', 'sync', { rule: 'sync', answer: 'poll', query: SYNC }),
+  route('POST', 'user/{userId}/filter', { reason: OWN }),
+  route('GET', 'user/{userId}/filter/{filterId}', { reason: OWN }),
+  route('GET', 'user/{userId}/account_data/{dataType}', { reason: OWN }),
+  route('PUT', 'user/{userId}/account_data/{dataType}', { reason: OWN }),
+  route('GET', 'user/{userId}/rooms/{roomId}/account_data/{dataType}', { reason: OWN }),
+  route('PUT', 'user/{userId}/rooms/{roomId}/account_data/{dataType}', { reason: OWN }),
+  route('GET', 'profile/{userId}', { reason: OF_EVERYBODY }),
+  route('GET', 'profile/{userId}/displayname', { reason: OF_EVERYBODY }),
+  route('PUT', 'profile/{userId}/displayname', { reason: OF_EVERYBODY }),
+  route('GET', 'profile/{userId}/avatar_url', { reason: OF_EVERYBODY }),
+  route('PUT', 'profile/{userId}/avatar_url', { reason: OF_EVERYBODY }),
   route('GET', 'presence/{userId}/status', { rule: 'seePresence' }),
   route('PUT', 'presence/{userId}/status', { rule: 'setPresence', body: 'read' }),
-  route('POST', 'user_directory/search'),
-  route('GET', 'pushrules'),
-  route('GET', 'pushrules/'),
-  route('GET', 'pushrules/global/'),
-  route('GET', 'capabilities'),
-  route('GET', 'voip/turnServer'),
-  route('GET', 'versions', { prefixes: ['client'], access: 'anyone' })
+  route('POST', 'user_directory/search', { reason: OF_EVERYBODY }),
+  route('GET', 'pushrules', { reason: OWN }),
+  route('GET', 'pushrules/', { reason: OWN }),
+  route('GET', 'pushrules/global/', { reason: OWN }),
+  route('GET', 'capabilities', { reason: OF_SERVER }),
+  route('GET', 'voip/turnServer', { reason: OF_SERVER }),
+  route('GET', 'versions', { reason: OF_SERVER, prefixes: ['client'], access: 'anyone' })
 ]
 
 const THUMBNAIL = { rule: 'media', answer: 'media', query: ['width', 'height', 'method', 'animated'] } as const
@@ -79,9 +88,9 @@ const DOWNLOAD = { rule: 'media', answer: 'media' } as const
 
 /** Media by the old paths need no token: browsers fetch them for a page. */
 const MEDIA = [
-  route('POST', 'upload', { prefixes: MEDIA_PREFIXES, body: 'media', query: ['filename'] }),
-  route('GET', 'config', { prefixes: MEDIA_PREFIXES }),
-  route('GET', 'media/config'),
+  route('POST', 'upload', { reason: UPLOAD, prefixes: MEDIA_PREFIXES, body: 'media', query: ['filename'] }),
+  route('GET', 'config', { reason: OF_SERVER, prefixes: MEDIA_PREFIXES }),
+  route('GET', 'media/config', { reason: OF_SERVER }),
   ...(['', 'media/'] as const).flatMap(path => {
     const how = path === '' ? ({ prefixes: MEDIA_PREFIXES, access: 'anyone' } as const) : {}
     return [
@@ -97,9 +106,9 @@ export const ROUTES: readonly Route[] = [...ROOMS, ...USERS, ...MEDIA]
 
 /** What is forwarded too where it is the homeserver that checks logins. */
 export const SESSION_ROUTES: readonly Route[] = [
-  route('GET', 'login', { access: 'anyone' }),
+  route('GET', 'login', { reason: OF_SERVER, access: 'anyone' }),
   route('POST', 'login', { access: 'anyone', rule: 'login', body: 'read' }),
-  route('GET', 'account/whoami'),
+  route('GET', 'account/whoami', { reason: OF_SESSION }),
   route('POST', 'logout', { rule: 'logout', body: 'none' }),
   route('POST', 'logout/all', { rule: 'logoutAll', body: 'none' })
 ]

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ConcurrencyLimit } from '../../../src/lib/concurrency-limit.ts'
 import { matrixProxy } from '../../../src/matrix/proxy/proxy.ts'
 import { ROUTES } from '../../../src/matrix/proxy/routes.ts'
+import { FORWARD } from '../../../src/matrix/proxy/rules/rule.ts'
 import { Upstream } from '../../../src/matrix/proxy/upstream.ts'
 import { FakeHomeserver } from '../../env/fake-homeserver.ts'
 import { admission, startHttpServer } from '../../env/rest.ts'
@@ -22,7 +23,7 @@ beforeAll(async () => {
   app = await startHttpServer()
   await app.register(matrixProxy, {
     routes: ROUTES,
-    rules: {},
+    rules: { sync: () => FORWARD },
     publicRules: {},
     auth: {
       authenticate: async () => holder,

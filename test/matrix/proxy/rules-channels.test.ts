@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { PrivateMessagePrivacySetting } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CLIENT, MatrixEnv, type MatrixUser, part } from '../../env/matrix.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
@@ -136,6 +137,33 @@ describeWithSynapse('channels', () => {
     expect(await create(alice, { invite: [bob.userId] })).toMatchObject(FORBIDDEN)
     await client.unblockUser(alice.address)
     expect((await alice.rest.post(`${room}/invite`, { user_id: bob.userId })).status).toBe(200)
+  })
+
+  test('take nobody who takes private messages of friends only, but from a friend', async () => {
+    const [alice, bob] = await Promise.all([env.login(), env.login()])
+    const { body } = await create(alice)
+    const { client } = await loginV2(env.env, bob)
+    await client.upsertSocialSettings({ privateMessagesPrivacy: PrivateMessagePrivacySetting.ONLY_FRIENDS })
+    const room = `${CLIENT}/rooms/${part(body.room_id)}`
+    const member = `${room}/state/m.room.member/${part(bob.userId)}`
+    expect(await alice.rest.post(`${room}/invite`, { user_id: bob.userId })).toMatchObject(FORBIDDEN)
+    expect(await alice.rest.put(member, { membership: 'invite' })).toMatchObject(FORBIDDEN)
+    expect(await create(alice, { invite: [bob.userId] })).toMatchObject(FORBIDDEN)
+    await client.requestFriendship(alice.address)
+    const alicesClient = (await loginV2(env.env, alice)).client
+    await alicesClient.acceptFriendshipRequest(bob.address)
+    expect((await alice.rest.post(`${room}/invite`, { user_id: bob.userId })).status).toBe(200)
+  })
+
+  test('are made so often in a day, whether their creator stays or not', async () => {
+    await using few = await MatrixEnv.start(await sharedSynapse(), { CHANNELS_CREATED_PER_DAY: '2' })
+    const alice = await few.login()
+    for (const _ of [1, 2]) {
+      const { body } = await create(alice)
+      expect((await leave(alice, body.room_id)).status).toBe(200)
+    }
+    expect(await create(alice)).toMatchObject(MAX_REACHED)
+    expect((await create(await few.login())).status).toBe(200)
   })
 
   test('may be given a name and a topic, and cannot become rooms of another kind', async () => {

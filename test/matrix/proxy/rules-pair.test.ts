@@ -167,14 +167,6 @@ describeWithSynapse('the room of two users', () => {
       await client.unblockUser(bob.address)
       expect((await bob.rest.post(`${CLIENT}/rooms/${part(roomId)}/send/m.room.message`, MESSAGE)).status).toBe(200)
     })
-
-    test('does not show whether the other is there', async () => {
-      const { alice, bob } = await env.pair()
-      const presence = `${CLIENT}/presence/${part(alice.userId)}/status`
-      expect((await bob.rest.get(presence)).status).toBe(200)
-      await block(alice, bob)
-      expect(await bob.rest.get(presence)).toMatchObject(FORBIDDEN)
-    })
   })
 
   describe('is for the two alone', () => {

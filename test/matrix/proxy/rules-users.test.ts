@@ -35,7 +35,10 @@ describeWithSynapse('the settings of users', () => {
     const status = { presence: 'online', status_msg: '{"realm":{"serverName":"a","layer":"b"}}' }
     const path = (user: MatrixUser) => `${CLIENT}/presence/${part(user.userId)}/status`
     expect((await alice.rest.put(path(alice), status)).status).toBe(200)
-    expect((await bob.rest.get(path(alice))).body).toMatchObject({ presence: 'online', status_msg: status.status_msg })
+    expect((await alice.rest.get(path(alice))).body).toMatchObject({
+      presence: 'online',
+      status_msg: status.status_msg
+    })
     expect(await alice.rest.put(path(bob), status)).toMatchObject(FORBIDDEN)
     expect((await alice.rest.put(path(alice), { ...status, status_msg: 'x'.repeat(2_000) })).status).toBe(400)
   })

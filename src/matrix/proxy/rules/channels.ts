@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache'
+import type { RateLimit } from '../../../cluster/rate-limit.ts'
 import type { Address } from '../../../domain/address.ts'
+import { SocialError } from '../../../domain/errors.ts'
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts'
 import type { MatrixIds, RoomId } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
@@ -13,21 +15,26 @@ export interface ChannelLimits {
   readonly joined: number
 }
 
+interface ChannelsDeps {
+  readonly rooms: Rooms
+  readonly ids: MatrixIds
+  /** How often a user makes one. */
+  readonly creations: RateLimit
+}
+
 /** Rooms that are looked at concurrently. */
 const MAX_CONCURRENT = 8
 const CREATORS_CACHE_SIZE = 100_000
 
 /** How many channels users create and are in. The rooms of pairs do not count. */
 export class Channels {
-  readonly #rooms: Rooms
-  readonly #ids: MatrixIds
+  readonly #deps: ChannelsDeps
   readonly #limits: ChannelLimits
   readonly #creators = new LRUCache<RoomId, string>({ max: CREATORS_CACHE_SIZE })
   readonly #mutex = new KeyedMutex()
 
-  constructor(rooms: Rooms, ids: MatrixIds, limits: ChannelLimits) {
-    this.#rooms = rooms
-    this.#ids = ids
+  constructor(deps: ChannelsDeps, limits: ChannelLimits) {
+    this.#deps = deps
     this.#limits = limits
   }
 
@@ -41,6 +48,10 @@ export class Channels {
       if (channels.length >= this.#limits.joined) throw maxReached()
       const own = await this.#createdBy(call, channels)
       if (own >= this.#limits.created) throw maxReached()
+      // Leaving one makes place for the next, but not without end.
+      await this.#deps.creations.take(call.actor).catch(error => {
+        throw error instanceof SocialError && error.code === 'too_many_requests' ? maxReached() : error
+      })
     })
   }
 
@@ -64,20 +75,20 @@ export class Channels {
   }
 
   async #joined({ token }: RuleCall): Promise<RoomId[]> {
-    const rooms = await this.#rooms.joined(token)
-    const kinds = await mapConcurrently(rooms, roomId => this.#rooms.kindOf(roomId, token))
+    const rooms = await this.#deps.rooms.joined(token)
+    const kinds = await mapConcurrently(rooms, roomId => this.#deps.rooms.kindOf(roomId, token))
     return rooms.filter((_, index) => kinds[index]?.kind === 'channel')
   }
 
   async #createdBy({ actor, token }: RuleCall, channels: readonly RoomId[]): Promise<number> {
     const creators = await mapConcurrently(channels, roomId => this.#creatorOf(roomId, token))
-    return creators.filter(creator => creator === this.#ids.userId(actor)).length
+    return creators.filter(creator => creator === this.#deps.ids.userId(actor)).length
   }
 
   async #creatorOf(roomId: RoomId, token: string): Promise<string | null> {
     const known = this.#creators.get(roomId)
     if (known !== undefined) return known
-    const creation = await this.#rooms.state(roomId, 'm.room.create', '', token)
+    const creation = await this.#deps.rooms.state(roomId, 'm.room.create', '', token)
     if (creation) this.#creators.set(roomId, creation.sender)
     return creation?.sender ?? null
   }

@@ -113,7 +113,7 @@ export class CreateRoomRule {
     const invited: string[] = []
     for (const userId of invite) {
       const address = ids.addressOf(userId)
-      if (address !== null && address !== actor) await policy.checkContact(actor, address)
+      if (address !== null && address !== actor) await policy.checkInvite(actor, address)
       invited.push(address === null ? userId : ids.userId(address))
     }
     return invited

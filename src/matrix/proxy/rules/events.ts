@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FRIENDSHIP_TYPE } from '../../../friendships/state-event.ts'
+import type { JsonObject } from '../../client/http.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { DELAYS } from '../routes.ts'
 import type { FriendshipRule } from './friendship.ts'
@@ -25,6 +26,7 @@ const MEMBER = z.object({
   avatar_url: z.string().max(1000).optional(),
   is_direct: z.boolean().optional()
 })
+type Member = z.infer<typeof MEMBER>
 
 /** `PUT /rooms/{roomId}/state/{eventType}[/{stateKey}]`. */
 export class StateRule {
@@ -47,17 +49,26 @@ export class StateRule {
 
   /** Being in a room is state too: what has calls of its own is possible here under the same rules. */
   async #member(call: RuleCall, roomId: string, userId: string): Promise<RuleResult> {
-    const body = parseBody(MEMBER, call.body)
+    const member = parseBody(MEMBER, call.body)
     const isOwn = userId === this.#deps.ids.userId(call.actor)
-    if (body.membership === 'join' && isOwn) {
+    if (member.membership === 'join' && isOwn) {
+      const body = await this.#shown(call, roomId, member)
       return { kind: 'forward', body, onResponse: await this.#deps.membership.checkJoin(call, roomId) }
     }
-    if (body.membership === 'invite' && !isOwn) {
+    if (member.membership === 'invite' && !isOwn) {
       const invited = await this.#deps.membership.checkInvite(call, roomId, userId)
+      const body = await this.#shown(call, roomId, member)
       return { kind: 'forward', body, parts: ['rooms', roomId, 'state', 'm.room.member', invited] }
     }
-    if (body.membership !== 'leave' || !isOwn) throw forbidden('This membership is not yours to set')
-    return { kind: 'forward', body }
+    if (member.membership !== 'leave' || !isOwn) throw forbidden('This membership is not yours to set')
+    return { kind: 'forward', body: await this.#shown(call, roomId, member) }
+  }
+
+  /** A membership, with its text where that may be shown. Without a name the homeserver takes that of the profile. */
+  async #shown(call: RuleCall, roomId: string, member: Member): Promise<JsonObject> {
+    const { membership, is_direct, ...texts } = member
+    if (Object.keys(texts).length === 0 || (await this.#deps.access.mayWrite(call, roomId))) return member
+    return { membership, is_direct }
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { JsonObject } from '../../client/http.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
 import type { Channels } from './channels.ts'
@@ -32,17 +33,20 @@ export class MembershipRules {
   readonly join: Rule = async call => {
     const body = parseBody(JOIN, call.body)
     const roomId = call.params.roomId ?? (await this.#roomOf(call))
+    const shown = await this.#shown(call, roomId, body)
     const release = await this.checkJoin(call, roomId)
     const tail = call.params.txnId === undefined ? [] : [call.params.txnId]
     // By its id, whatever it was called by: an alias could have another room by the time that it is looked up again.
-    return { kind: 'forward', parts: ['join', roomId, ...tail], body, onResponse: release }
+    return { kind: 'forward', parts: ['join', roomId, ...tail], body: shown, onResponse: release }
   }
 
   /** `/rooms/{roomId}/invite`. */
   readonly invite: Rule = async call => {
-    const { user_id, reason } = parseBody(INVITE, call.body)
-    const invited = await this.checkInvite(call, call.params.roomId ?? '', user_id)
-    return { kind: 'forward', body: { user_id: invited, reason } } satisfies RuleResult
+    const { user_id, ...said } = parseBody(INVITE, call.body)
+    const { roomId = '' } = call.params
+    const invited = await this.checkInvite(call, roomId, user_id)
+    const shown = await this.#shown(call, roomId, said)
+    return { kind: 'forward', body: { user_id: invited, ...shown } } satisfies RuleResult
   }
 
   /** @returns has to be called after the join, whatever came of it: until then other joins of the actor wait */
@@ -61,8 +65,15 @@ export class MembershipRules {
     const invited = ids.addressOf(userId)
     if (room.kind === 'pair' && invited !== room.other) throw forbidden('This room is for two')
     if (invited === null) return userId
-    if (invited !== call.actor) await policy.checkContact(call.actor, invited)
+    // Into the room of two a friendship request invites too, which needs no friends.
+    if (room.kind === 'pair') await policy.checkContact(call.actor, room.other)
+    else if (invited !== call.actor) await policy.checkInvite(call.actor, invited)
     return ids.userId(invited)
+  }
+
+  /** What is said with a change of membership, as far as it may be said. */
+  async #shown(call: RuleCall, roomId: string, { reason }: { reason?: string | undefined }): Promise<JsonObject> {
+    return reason !== undefined && (await this.#deps.access.mayWrite(call, roomId)) ? { reason } : {}
   }
 
   async #roomOf({ params, token }: RuleCall): Promise<string> {

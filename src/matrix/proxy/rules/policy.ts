@@ -22,9 +22,28 @@ export class Policy {
   /** @throws MatrixError as {@link checkContact}, and when the other takes private messages of friends only */
   async checkMessage(actor: Address, other: Address): Promise<void> {
     const pair = await this.#unblocked(actor, other)
-    if (statusOf(pair) === 'accepted') return
-    const { privateMessages } = await this.#settings.of(other)
-    if (privateMessages === 'only_friends') throw forbidden('This user takes private messages of friends only')
+    if (!(await this.#takesMessages(pair, other))) {
+      throw forbidden('This user takes private messages of friends only')
+    }
+  }
+
+  /**
+   * As {@link checkMessage}, for an invite: a room with a name of the inviter's choice appears in front of the invited.
+   * @throws MatrixError
+   */
+  async checkInvite(actor: Address, other: Address): Promise<void> {
+    const pair = await this.#unblocked(actor, other)
+    if (!(await this.#takesMessages(pair, other))) throw forbidden('This user takes invites of friends only')
+  }
+
+  /** Whether {@link checkMessage} would let a message through. */
+  async mayMessage(actor: Address, other: Address): Promise<boolean> {
+    const pair = await this.#friends.between(actor, other)
+    return pair.blockedBy.size === 0 && this.#takesMessages(pair, other)
+  }
+
+  async #takesMessages(pair: Pair, other: Address): Promise<boolean> {
+    return statusOf(pair) === 'accepted' || (await this.#settings.of(other)).privateMessages !== 'only_friends'
   }
 
   async #unblocked(actor: Address, other: Address): Promise<Pair> {

@@ -1,5 +1,6 @@
 import type { Address } from '../../../domain/address.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
+import type { Policy } from './policy.ts'
 import type { RoomKind, Rooms } from './rooms.ts'
 import { forbidden, type RuleCall } from './rule.ts'
 
@@ -11,11 +12,13 @@ export type AccessibleRoom =
 /** Which rooms are for whom. */
 export class RoomAccess {
   readonly #rooms: Rooms
+  readonly #policy: Policy
   readonly #allowPrivateRooms: boolean
 
   /** @param allowPrivateRooms whether there may be private rooms that are not the room of a pair (ADR-113) */
-  constructor(rooms: Rooms, allowPrivateRooms: boolean) {
+  constructor(rooms: Rooms, policy: Policy, allowPrivateRooms: boolean) {
     this.#rooms = rooms
+    this.#policy = policy
     this.#allowPrivateRooms = allowPrivateRooms
   }
 
@@ -27,6 +30,19 @@ export class RoomAccess {
     const room = await this.#rooms.kindOf(roomId, token)
     if (room === null) throw new MatrixError(404, 'M_NOT_FOUND', 'There is no such room for you')
     return this.#accessTo(room, actor)
+  }
+
+  /**
+   * Whether what the actor does in a room, other than sending a message, may carry text to those who are in it. In the
+   * room of a pair it may where a message may, so that nobody says in another way what they cannot send.
+   * @throws HomeserverError when the homeserver does not answer
+   */
+  async mayWrite({ actor, token }: RuleCall, roomId: string): Promise<boolean> {
+    const room = await this.#rooms.kindOf(roomId, token)
+    if (room?.kind !== 'pair') return room !== null
+    const { lo, hi } = room.pair
+    if (actor !== lo && actor !== hi) return false
+    return this.#policy.mayMessage(actor, actor === lo ? hi : lo)
   }
 
   checkPrivateRooms(): void {

@@ -3,6 +3,7 @@ import type { Address } from '../../../domain/address.ts'
 import type { SessionHolder } from '../../../sessions/authenticator.ts'
 import type { JsonObject } from '../../client/http.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
+import type { JsonFilter } from '../json-filter.ts'
 import type { Params } from '../route.ts'
 
 /** A request that a rule decides about, of anyone. */
@@ -32,6 +33,11 @@ export type RuleResult =
       readonly body?: JsonObject
       /** What becomes of the homeserver's answer when it is 200. */
       readonly transformResponse?: (answer: JsonObject) => JsonObject
+      /**
+       * What is left of the homeserver's answer when it is 200, of whatever size. Called when it has begun, so that it
+       * goes by what holds then: a long poll was asked for a while ago.
+       */
+      readonly responseFilter?: () => JsonFilter | Promise<JsonFilter>
       /** Called once with the status of the homeserver's answer, or null when it gave none. */
       readonly onResponse?: (status: number | null) => void
     }

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import type { RateLimit } from '../../../cluster/rate-limit.ts'
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
 import type { Friendships } from '../../../friendships/friendships.ts'
+import type { RelationCache } from '../../../friendships/relations.ts'
 import type { Settings } from '../../../friendships/settings.ts'
 import { FriendshipStateEvents } from '../../../friendships/state-event.ts'
 import type { MatrixIds } from '../../client/ids.ts'
@@ -13,17 +15,22 @@ import { MessageRule, StateRule } from './events.ts'
 import { type FriendshipEventWriter, FriendshipRule } from './friendship.ts'
 import { MembershipRules } from './membership.ts'
 import { Policy } from './policy.ts'
+import { ReadingRules } from './reading.ts'
 import { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
 import { FORWARD, forbidden, type PublicRule, parseBody, type Rule, refuseAll } from './rule.ts'
+import { SignalRules } from './signals.ts'
 
 interface RulesDeps {
   readonly ids: MatrixIds
   readonly rooms: Rooms
   readonly friends: Friendships
   readonly settings: Settings
+  readonly relations: RelationCache
   readonly limits: ActionLimits
   readonly channelLimits: ChannelLimits
+  /** How often a user makes a channel. */
+  readonly channelCreations: RateLimit
   /** Whether there may be private rooms that are not the room of a pair. */
   readonly allowPrivateRooms: boolean
   /** Null where clients create the rooms of pairs themselves. */
@@ -43,9 +50,11 @@ const STATUS = z.object({
 export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule>> {
   const { ids, rooms, friends } = deps
   const policy = new Policy(friends, deps.settings)
-  const access = new RoomAccess(rooms, deps.allowPrivateRooms)
-  const channels = new Channels(rooms, ids, deps.channelLimits)
+  const access = new RoomAccess(rooms, policy, deps.allowPrivateRooms)
+  const channels = new Channels({ rooms, ids, creations: deps.channelCreations }, deps.channelLimits)
   const membership = new MembershipRules({ ids, rooms, access, policy, channels })
+  const reading = new ReadingRules({ ids, rooms, relations: deps.relations })
+  const signals = new SignalRules(access)
   const stateEvents = new FriendshipStateEvents(friends, ids)
   const friendship = new FriendshipRule({ access, stateEvents, writer: deps.friendshipEvents })
 
@@ -62,12 +71,19 @@ export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule
     createAlias: refuseAll('An alias is made with its room'),
     join: membership.join,
     invite: membership.invite,
+    leave: signals.leave,
+    typing: signals.typing,
+    receipt: signals.receipt,
+    readMarkers: signals.readMarkers,
     message: new MessageRule(access, policy).send,
     state: new StateRule({ ids, access, membership, friendship }).put,
     upgrade: refuseAll('Rooms keep their version'),
     knock: refuseAll('Rooms are joined or invited to, and not knocked at'),
     setPresence: setPresenceRule(ids),
-    seePresence: seePresenceRule(ids, policy),
+    seePresence: reading.presence,
+    sync: reading.sync,
+    readEvents: reading.events,
+    readEvent: reading.event,
     media: mediaRule(ids)
   }
 }
@@ -76,14 +92,6 @@ function setPresenceRule(ids: MatrixIds): Rule {
   return ({ actor, params, body }) => {
     if (params.userId !== ids.userId(actor)) throw forbidden('This presence is not yours to set')
     return { kind: 'forward', body: parseBody(STATUS, body) }
-  }
-}
-
-function seePresenceRule(ids: MatrixIds, policy: Policy): Rule {
-  return async ({ actor, params }) => {
-    const other = ids.addressOf(params.userId)
-    if (other !== null && other !== actor) await policy.checkContact(actor, other)
-    return FORWARD
   }
 }
 
