@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/config.ts'
 import { SocialError } from '../domain/errors.ts'
 import { DataInUseError } from '../storage/db/data-lock.ts'
+import { HostsError } from '../storage/db/hosts.ts'
 import { SchemaError } from '../storage/db/migrator.ts'
 
 /** What went wrong, in words that say what to do to the person who gave the command. */
@@ -25,7 +26,7 @@ export async function reportUserError<Result>(work: () => Promise<Result>): Prom
 }
 
 function userMessageOf(error: unknown): string | null {
-  for (const kind of [UserError, ConfigError, DataInUseError, SchemaError]) {
+  for (const kind of [UserError, ConfigError, DataInUseError, HostsError, SchemaError]) {
     if (error instanceof kind) return error.message
   }
   if (error instanceof SocialError) return 'The database cannot be reached: is it running, and is DATABASE_URL right?'

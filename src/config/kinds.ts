@@ -46,6 +46,15 @@ export function url(...schemes: readonly string[]): Kind<string> {
   return { schema: absoluteUrl(schemes), allowed: startsWith(schemes) }
 }
 
+/** A URL of PostgreSQL, which may name several hosts: `postgres://one:5432,two:5432/name`. */
+export const postgresUrl: Kind<string> = {
+  schema: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//i, { abort: true })
+    .refine(text => eachHostOf(text).every(one => URL.canParse(one)), { abort: true }),
+  allowed: startsWith(['postgres', 'postgresql'])
+}
+
 /** A URL that paths are appended to: it never ends with a slash. */
 export function baseUrl(...schemes: readonly string[]): Kind<string> {
   const schema = absoluteUrl(schemes).refine(hasOnlyPath).transform(withoutTrailingSlashes)
@@ -89,6 +98,13 @@ function absoluteUrl(schemes: readonly string[]) {
     .string()
     .regex(new RegExp(`^(?:${schemes.join('|')})://`, 'i'), { abort: true })
     .refine(text => URL.canParse(text), { abort: true })
+}
+
+/** The URL with each of its hosts alone. */
+function eachHostOf(text: string): string[] {
+  const [, start = '', hosts = '', rest = ''] = /^([^/]*\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(text) ?? []
+  // A socket has no host: `postgres://user@/name?host=/folder`.
+  return hosts.split(',').map(host => start + (host || 'localhost') + rest)
 }
 
 function startsWith(schemes: readonly string[]): string {

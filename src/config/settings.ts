@@ -1,5 +1,5 @@
 import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
-import { addressRanges, baseUrl, choice, duration, origins, text, url, whole } from './kinds.ts'
+import { addressRanges, baseUrl, choice, duration, origins, postgresUrl, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 
@@ -58,9 +58,10 @@ const SERVICE = {
 
 const DATABASE = {
   DATABASE_URL: {
-    kind: url('postgres', 'postgresql'),
+    kind: postgresUrl,
     secret: true,
-    about: 'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used.'
+    about:
+      'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used. It may name several hosts, of which `target_session_attrs=read-write` finds the one that takes writes.'
   },
   DB_HOST: { kind: hostAndPort, about: 'With the three below, another way to say `DATABASE_URL`, which wins.' },
   DB_USER: { kind: text(/./, 'a user name'), default: 'postgres', about: 'See `DB_HOST`.' },
