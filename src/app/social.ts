@@ -96,7 +96,6 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     lowWatermark: () => bus.lowWatermark,
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
-    now,
     onResume: metrics.streams.streamBegun,
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')
   })
