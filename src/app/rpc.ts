@@ -56,6 +56,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     friendLocations,
     sessions: matrix.authenticator,
     updates,
+    startTimeoutMs: config.rpc.streamStartTimeoutMs,
     streamPageSize: config.rpc.friendsPageSize,
     maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
     report,

@@ -96,6 +96,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     lowWatermark: () => bus.lowWatermark,
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
+    startTimeoutMs: rpc.streamStartTimeoutMs,
     onResume: metrics.streams.streamBegun,
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')
   })
@@ -124,7 +125,13 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   })
   const { online, locations } = presence
   const { maxFriends } = limits
-  const friendIndex = new FriendIndex({ lists, friendships, bus, maxFriends })
+  const friendIndex = new FriendIndex({
+    lists,
+    friendships,
+    bus,
+    maxFriends,
+    readTimeoutMs: rpc.streamStartTimeoutMs
+  })
   cleanups.add('friend index', friendIndex, it => it.close())
   const connectivity = new Connectivity({ friendIndex, presence: online, subscriptions, queueSize, maxFriends })
   cleanups.add('connectivity', connectivity, it => it.close())

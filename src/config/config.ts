@@ -100,7 +100,8 @@ function arrange(reading: Reading) {
       presenceGraceMs: values.PRESENCE_GRACE,
       positionLifetimeMs: values.POSITION_LIFETIME,
       resumeWindowMs: values.RESUME_WINDOW,
-      resumeMaxUpdates: values.RESUME_MAX_UPDATES
+      resumeMaxUpdates: values.RESUME_MAX_UPDATES,
+      streamStartTimeoutMs: values.STREAM_START_TIMEOUT
     },
     matrix: matrix(reading),
     /** Of requests that go on to the homeserver, where there is one. */

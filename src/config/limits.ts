@@ -126,5 +126,10 @@ export const RPC_LIMITS = {
     kind: duration('10ms', '1d'),
     default: '2m',
     about: 'Time after which a user who sends positions (ADR-246) is gone without another one.'
+  },
+  STREAM_START_TIMEOUT: {
+    kind: duration('0ms', '10m'),
+    default: '30s',
+    about: 'Time for which a stream that is opened while the database is away waits for it.'
   }
 } satisfies Definitions

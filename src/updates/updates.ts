@@ -4,6 +4,7 @@ import type { PairEvent } from '../domain/events.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import type { LastPosition, SavedPosition, SavedPositionStore } from '../storage/saved-positions.ts'
 import type { Subscriber, Subscription } from '../subscriptions/subscription.ts'
+import { whenAvailable } from '../subscriptions/when-available.ts'
 import type { Hub } from './hub.ts'
 import { ResumableStream } from './resumable-stream.ts'
 
@@ -23,6 +24,8 @@ interface UpdatesDeps {
   readonly windowMs: number
   /** So many events a device may have missed. */
   readonly maxMissed: number
+  /** For so long a stream waits for a database that is away, in milliseconds. */
+  readonly startTimeoutMs: number
   readonly onResume: (outcome: ResumeOutcome) => void
   /** Called with failures for which no client waits. */
   readonly onError: (error: unknown) => void
@@ -76,7 +79,7 @@ export class Updates {
     this.#flushTimer = setInterval(() => this.#flush(), FLUSH_MS)
   }
 
-  /** Events queue up from the call on; those that the device missed come before them. */
+  /** Events queue up from the call on; those that the device missed come before them. @throws SocialError `unavailable` */
   async open(device: Device): Promise<Subscription<PairEvent>> {
     const live = this.#deps.hub.open(device)
     const stream = new ResumableStream({
@@ -88,12 +91,15 @@ export class Updates {
     })
     try {
       const key = { device: createHash('sha256').update(device.deviceKey).digest(), owner: randomUUID() }
-      await this.#resume(device.address, stream, key)
+      const isWanted = (): boolean => !device.signal.aborted
+      const timeoutMs = this.#deps.startTimeoutMs
+      await whenAvailable(() => this.#resume(device.address, stream, key), { timeoutMs, isWanted })
       this.#streams.set(stream, key)
       this.#active.add(stream)
       return stream
     } catch (error) {
       live.end()
+      if (device.signal.aborted) return stream
       throw error
     }
   }
