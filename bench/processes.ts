@@ -18,6 +18,7 @@ const UNLIMITED = Object.fromEntries(
     'CALLS_PER_SECOND',
     'ACTIONS_PER_MINUTE',
     'PAIR_ACTIONS_PER_MINUTE',
+    'INCOMING_REQUESTS_PER_MINUTE',
     'LOGINS_PER_MINUTE'
   ].map(name => [name, '1000000'])
 )

@@ -47,6 +47,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
   const { maxConnectionsPerUser, callsPerSecond, positionLifetimeMs } = config.rpc
+  const { maxFriends, maxPendingRequests, maxIncomingRequests } = config.limits
   const limits = new UserLimits({ connections: maxConnectionsPerUser, callsPerSecond })
   const v1 = friendshipsService({
     limits,
@@ -58,7 +59,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updates,
     startTimeoutMs: config.rpc.streamStartTimeoutMs,
     streamPageSize: config.rpc.friendsPageSize,
-    maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
+    maxListSize: Math.max(maxFriends, maxPendingRequests, maxIncomingRequests),
     report,
     updateSent
   })

@@ -58,7 +58,11 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
     timeoutMs: ethereum?.timeoutMs ?? 0
   })
-  const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
+  const friendships = new FriendshipStore(db, {
+    friends: limits.maxFriends,
+    outgoing: limits.maxPendingRequests,
+    incoming: limits.maxIncomingRequests
+  })
   const friends = new Friendships({
     friendships,
     log,

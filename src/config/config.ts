@@ -69,6 +69,8 @@ function arrange(reading: Reading) {
     limits: {
       maxFriends: values.MAX_FRIENDS,
       maxPendingRequests: values.MAX_PENDING_REQUESTS,
+      maxIncomingRequests: values.MAX_INCOMING_REQUESTS,
+      incomingRequestsPerMinute: values.INCOMING_REQUESTS_PER_MINUTE,
       /** In characters. */
       maxMessageLength: values.MAX_MESSAGE_LENGTH,
       maxListPage: values.LIST_PAGE_LIMIT,

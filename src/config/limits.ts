@@ -52,6 +52,16 @@ export const LIMITS = {
     kind: duration('10ms', '10m'),
     default: '30s',
     about: 'Time in which an HTTP request must have arrived in full.'
+  },
+  MAX_INCOMING_REQUESTS: {
+    kind: whole(1, 100_000, 'requests'),
+    default: '1000',
+    about: 'Requests to one user that wait for an answer.'
+  },
+  INCOMING_REQUESTS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'requests'),
+    default: '30',
+    about: 'Requests to one user in a minute, of all others together.'
   }
 } satisfies Definitions
 
