@@ -146,8 +146,8 @@ describeWithPostgres('an event feed', () => {
 
   test('delivers more than one read of the log can hold, in order', async () => {
     await using instance = await Instance.start(stores.log)
-    const events = `insert into pair_event select nextval('pair_event_seq'), $1, $2, 1, 0, true, 0, null
-      from generate_series(1, 2500) returning seq`
+    const events = `insert into pair_event (seq, lo, hi, action, previous, actor_is_lo, acted_at)
+      select nextval('pair_event_seq'), $1, $2, 1, 0, true, 0 from generate_series(1, 2500) returning seq`
     const rows = await stores.query<[number]>(events, [newUser(), newUser()])
     await until(() => instance.received.length >= 2500, 'all are received')
     expect(instance.seqs).toEqual(rows.map(([seq]) => seq))

@@ -110,13 +110,13 @@ describeWithPostgres('lists of a thousand friends', () => {
 
   /** The names of the statements that a call costs, without those that run by themselves. */
   async function statementsOf(call: () => Promise<unknown>): Promise<string[]> {
-    const rows = vi.spyOn(Database.prototype, 'rows')
+    const spies = (['rows', 'retryableRows'] as const).map(method => vi.spyOn(Database.prototype, method))
     try {
       await call()
-      const names = rows.mock.calls.map(([{ name }]) => name)
+      const names = spies.flatMap(({ mock }) => mock.calls).map(([{ name }]) => name)
       return names.filter(name => !/^(log|position|instance|ping|session-sweep|login-sweep)/.test(name))
     } finally {
-      rows.mockRestore()
+      for (const spy of spies) spy.mockRestore()
     }
   }
 
