@@ -120,7 +120,7 @@ export class Pairs implements AsyncDisposable {
   }
 
   async #act(actor: Address, action: PairAction, target: Address): Promise<void> {
-    const store = new FriendshipStore(this.#db, { friends: 10, outgoing: 10 })
+    const store = new FriendshipStore(this.#db, { friends: 10, outgoing: 10, incoming: 10 })
     const intent = { actor, target, action, message: null }
     const before = await store.read(actor, target)
     const decision = decide(before, intent, Date.now())

@@ -21,6 +21,7 @@ const UNLIMITED = Object.fromEntries(
     'MAX_REQUESTS_PER_USER',
     'ACTIONS_PER_MINUTE',
     'PAIR_ACTIONS_PER_MINUTE',
+    'INCOMING_REQUESTS_PER_MINUTE',
     'LOGINS_PER_MINUTE'
   ].map(name => [name, '1000000'])
 )

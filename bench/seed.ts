@@ -13,8 +13,9 @@ const LOG = `insert into pair_event (seq, lo, hi, action, previous, actor_is_lo,
   select version, lo, hi, last_action, $1, actor_is_lo, acted_at from pair order by version`
 const SESSIONS = `insert into session (token_hash, address, device_id, created_at, expires_at)
   select token_hash, address, 'bench', $3, $4 from unnest($1::bytea[], $2::text[]) as session (token_hash, address)`
-const COUNTS = `insert into user_count (address, friends, outgoing)
-  select address, count(*) filter (where last_action = $1), count(*) filter (where last_action = $2 and asked)
+const COUNTS = `insert into user_count (address, friends, outgoing, incoming)
+  select address, count(*) filter (where last_action = $1), count(*) filter (where last_action = $2 and asked),
+    count(*) filter (where last_action = $2 and not asked)
   from (
     select lo as address, last_action, actor_is_lo as asked from pair
     union all

@@ -17,7 +17,7 @@ import { befriendings, MESSAGE } from './steps.ts'
  */
 
 const WHOLE = { limit: 2000, offset: 0 }
-const LIMITS = { friends: 2000, outgoing: 500 }
+const LIMITS = { friends: 2000, outgoing: 500, incoming: 1_000_000 }
 const HOUR_MS = 3_600_000
 const SAMPLE = 1_000
 

@@ -8,7 +8,7 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Cleanups } from './cleanups.ts'
 
-const LIMITS = ['user-actions', 'pair-actions', 'blocks', 'logins', 'channels'] as const
+const LIMITS = ['user-actions', 'pair-actions', 'blocks', 'incoming-requests', 'logins', 'channels'] as const
 
 interface LimitsDeps {
   readonly config: Config
@@ -29,7 +29,8 @@ export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: 
     actions: new ActionLimits({
       ofUser: limit('user-actions', limits.actionsPerMinute),
       ofPair: limit('pair-actions', limits.pairActionsPerMinute),
-      blocks: limit('blocks', limits.blocksPerMinute)
+      blocks: limit('blocks', limits.blocksPerMinute),
+      incoming: limit('incoming-requests', limits.incomingRequestsPerMinute)
     }),
     logins: limit('logins', limits.loginsPerMinute),
     channels: new RateLimit({ ...shared, name: 'channels', perDay: proxy.maxChannelsCreatedPerDay })

@@ -53,7 +53,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
   const { positionLifetimeMs } = config.rpc
-  const { maxAnswerBytes } = config.limits
+  const { maxAnswerBytes, maxFriends, maxPendingRequests, maxIncomingRequests } = config.limits
   const v1 = friendshipsService({
     limits,
     admission,
@@ -63,8 +63,9 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     friendLocations,
     sessions: matrix.authenticator,
     updates,
+    startTimeoutMs: config.rpc.streamStartTimeoutMs,
     streamPageSize: config.rpc.friendsPageSize,
-    maxListSize: Math.max(config.limits.maxFriends, config.limits.maxPendingRequests),
+    maxListSize: Math.max(maxFriends, maxPendingRequests, maxIncomingRequests),
     maxAnswerBytes,
     report,
     updateSent

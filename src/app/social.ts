@@ -64,7 +64,11 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     checksPerMinute: limits.contractWalletsPerMinute,
     onCheck: contractWalletMetrics(metrics.registry, CHECK_OUTCOMES).checked
   })
-  const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
+  const friendships = new FriendshipStore(db, {
+    friends: limits.maxFriends,
+    outgoing: limits.maxPendingRequests,
+    incoming: limits.maxIncomingRequests
+  })
   const friends = new Friendships({
     friendships,
     log,
@@ -102,7 +106,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     lowWatermark: () => bus.lowWatermark,
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
-    now,
+    startTimeoutMs: rpc.streamStartTimeoutMs,
     onResume: metrics.streams.streamBegun,
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')
   })
@@ -132,7 +136,13 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   })
   const { online, locations } = presence
   const { maxFriends } = limits
-  const friendIndex = new FriendIndex({ lists, friendships, bus, maxFriends })
+  const friendIndex = new FriendIndex({
+    lists,
+    friendships,
+    bus,
+    maxFriends,
+    readTimeoutMs: rpc.streamStartTimeoutMs
+  })
   cleanups.add('friend index', friendIndex, it => it.close())
   const connectivity = new Connectivity({ friendIndex, presence: online, subscriptions, queueSize, maxFriends })
   cleanups.add('connectivity', connectivity, it => it.close())

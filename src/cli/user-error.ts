@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/config.ts'
 import { SocialError } from '../domain/errors.ts'
 import { DataDirError, DataInUseError } from '../storage/db/data-lock.ts'
+import { HostsError } from '../storage/db/hosts.ts'
 import { SchemaError } from '../storage/db/migrator.ts'
 import { databaseReason, listenReason } from './reasons.ts'
 
@@ -29,7 +30,7 @@ export async function reportUserError<Result>(work: () => Promise<Result>): Prom
 const UNUSABLE = new Set(['42501', '3F000', '25006', '53100'])
 
 function userMessageOf(error: unknown): string | null {
-  for (const kind of [UserError, ConfigError, DataInUseError, DataDirError, SchemaError]) {
+  for (const kind of [UserError, ConfigError, DataInUseError, DataDirError, HostsError, SchemaError]) {
     if (error instanceof kind) return error.message
   }
   const { code } = error as { code?: unknown }

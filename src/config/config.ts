@@ -85,6 +85,8 @@ function arrange(reading: Reading) {
     limits: {
       maxFriends: values.MAX_FRIENDS,
       maxPendingRequests: values.MAX_PENDING_REQUESTS,
+      maxIncomingRequests: values.MAX_INCOMING_REQUESTS,
+      incomingRequestsPerMinute: values.INCOMING_REQUESTS_PER_MINUTE,
       /** In characters. */
       maxMessageLength: values.MAX_MESSAGE_LENGTH,
       maxListPage: values.LIST_PAGE_LIMIT,
@@ -132,6 +134,7 @@ function arrange(reading: Reading) {
       positionLifetimeMs: values.POSITION_LIFETIME,
       resumeWindowMs: values.RESUME_WINDOW,
       resumeMaxUpdates: values.RESUME_MAX_UPDATES,
+      streamStartTimeoutMs: values.STREAM_START_TIMEOUT,
       framesPerSecond: values.FRAMES_PER_SECOND_PER_CONNECTION,
       bytesPerSecond: values.BYTES_PER_SECOND_PER_CONNECTION,
       maxFragments: values.MAX_FRAGMENTS

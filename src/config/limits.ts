@@ -110,6 +110,16 @@ export const LIMITS = {
     default: '60',
     about:
       'Logins and handshakes of contract wallets from one IP address in a minute, each of which asks the Ethereum node.'
+  },
+  MAX_INCOMING_REQUESTS: {
+    kind: whole(1, 100_000, 'requests'),
+    default: '1000',
+    about: 'Requests to one user that wait for an answer.'
+  },
+  INCOMING_REQUESTS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'requests'),
+    default: '30',
+    about: 'Requests to one user in a minute, of all others together.'
   }
 } satisfies Definitions
 
@@ -210,5 +220,10 @@ export const RPC_LIMITS = {
     kind: whole(1, 10_000, 'fragments'),
     default: '16',
     about: 'WebSocket frames in which one message may come: each costs far more than its bytes.'
+  },
+  STREAM_START_TIMEOUT: {
+    kind: duration('0ms', '10m'),
+    default: '30s',
+    about: 'Time for which a stream that is opened while the database is away waits for it.'
   }
 } satisfies Definitions

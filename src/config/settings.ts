@@ -64,7 +64,8 @@ const DATABASE = {
   DATABASE_URL: {
     kind: postgresUrl,
     secret: true,
-    about: 'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used.'
+    about:
+      'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used. It may name several hosts, of which `target_session_attrs=read-write` finds the one that takes writes.'
   },
   DB_HOST: { kind: hostAndPort, about: 'With the three below, another way to say `DATABASE_URL`, which wins.' },
   DB_USER: { kind: text(/./, 'a user name'), default: 'postgres', about: 'See `DB_HOST`.' },

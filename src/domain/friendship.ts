@@ -83,11 +83,12 @@ export type Decision =
   | { readonly kind: 'apply'; readonly next: PairState; readonly counts: readonly CountChange[] }
   | { readonly kind: 'unchanged' }
 
-/** How a decision changes the number of friends, and of requests that wait for an answer, of one user. */
+/** How a decision changes the number of friends of one user, and of requests from and to them that wait for an answer. */
 export interface CountChange {
   readonly user: Address
   readonly friends: number
   readonly outgoing: number
+  readonly incoming: number
 }
 
 /**
@@ -140,9 +141,11 @@ function countChanges(pair: Pair, { actor, target, action }: Intent): CountChang
   const before = statusOf(pair)
   const after = STATUS_AFTER[action]
   const friends = Number(after === 'accepted') - Number(before === 'accepted')
-  const outgoingOf = (user: Address): number =>
-    Number(after === 'requested' && user === actor) - Number(before === 'requested' && user === pair.actor)
+  const isBegun = Number(after === 'requested')
+  const isEnded = Number(before === 'requested')
+  const outgoingOf = (user: Address): number => (user === actor ? isBegun : 0) - (user === pair.actor ? isEnded : 0)
+  const incomingOf = (user: Address): number => (user === actor ? 0 : isBegun) - (user === pair.actor ? 0 : isEnded)
   return [actor, target]
-    .map(user => ({ user, friends, outgoing: outgoingOf(user) }))
-    .filter(change => change.friends !== 0 || change.outgoing !== 0)
+    .map(user => ({ user, friends, outgoing: outgoingOf(user), incoming: incomingOf(user) }))
+    .filter(change => change.friends !== 0 || change.outgoing !== 0 || change.incoming !== 0)
 }

@@ -60,6 +60,7 @@ export class Friendships {
       }
       const decision = decide(pair, intent, now())
       if (decision.kind === 'unchanged') return this.#repeatedEvent(pair, intent)
+      if (intent.action === 'request' && attempt === 0) await limits.takeIncoming(intent.target)
       try {
         const event = await friendships.swap(intent, pair, decision.next, decision.counts)
         if (event) return this.#publish(event)

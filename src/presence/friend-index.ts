@@ -6,12 +6,15 @@ import { type Pair, type PairAction, statusOf } from '../domain/friendship.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import { Batcher } from '../lib/batcher.ts'
 import { Multimap } from '../lib/multimap.ts'
+import { whenAvailable } from '../subscriptions/when-available.ts'
 
 interface FriendIndexDeps {
   readonly lists: { friends(user: Address, page: Page): Promise<Paged<Address>> }
   readonly friendships: { read(a: Address, b: Address): Promise<Pair> }
   readonly bus: Bus
   readonly maxFriends: number
+  /** For so long a database that is away is waited for, in milliseconds. */
+  readonly readTimeoutMs: number
 }
 
 /** One that watches the friends of a user. */
@@ -90,8 +93,13 @@ export class FriendIndex {
   }
 
   async #read(entry: Entry): Promise<void> {
-    const friends = await this.#lists.load(entry.user)
-    if (!this.#byUser.get(entry.user).has(entry)) return
+    const isWanted = (): boolean => this.#byUser.get(entry.user).has(entry)
+    const timeoutMs = this.#deps.readTimeoutMs
+    const friends = await whenAvailable(() => this.#lists.load(entry.user), { timeoutMs, isWanted }).catch(error => {
+      if (isWanted()) throw error
+      return []
+    })
+    if (!isWanted()) return
     const changes = entry.changes ?? new Map<Address, boolean>()
     entry.changes = null
     for (const friend of friends) if (changes.get(friend) !== false) this.#add(entry, friend)

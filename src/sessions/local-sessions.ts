@@ -89,7 +89,7 @@ export class LocalSessions implements LoginSessions {
   async revalidate(sessions: readonly { readonly address: Address; readonly tokenHash: string }[]): Promise<void> {
     const owners = new Map(sessions.map(({ address, tokenHash }) => [tokenHash, address]))
     const hashes = Array.from(owners.keys(), tokenHash => Buffer.from(tokenHash, 'hex'))
-    const alive = new Set(await this.#deps.store.alive(hashes, this.#deps.now()))
+    const alive = new Set(await this.#deps.store.alive(hashes))
     for (const [tokenHash, address] of owners) {
       if (!alive.has(tokenHash)) this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash] })
     }
@@ -97,7 +97,7 @@ export class LocalSessions implements LoginSessions {
 
   /** Deletes some of what expired. */
   sweep(): Promise<void> {
-    return this.#deps.store.sweep(this.#deps.now())
+    return this.#deps.store.sweep()
   }
 
   async #login({
@@ -126,7 +126,7 @@ export class LocalSessions implements LoginSessions {
     const proof = {
       // Not of the signature, which anyone can respell: (r, s, v) is as good as (r, n - s, the other v).
       id: createHash('sha256').update(`${owner}:${signer}:${timestamp}`).digest(),
-      // For longer than the login is current: another instance, whose clock may be ahead, sweeps too.
+      // For longer than the login is current: the clock that this is swept by may be ahead.
       expiresAt: signedAt + 2 * LOGIN_WINDOW_MS
     }
     const ended = await store.start(session, proof)

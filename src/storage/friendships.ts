@@ -5,10 +5,11 @@ import { type CountChange, type Intent, NO_PAIR, type Pair, type PairState, stat
 import type { Database } from './db/database.ts'
 import { ACTION_CODE, actionOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
 
-/** How many friends, and requests that wait for an answer, one user may have. */
+/** How many friends, and requests from and to them that wait for an answer, one user may have. */
 export interface CountLimits {
   readonly friends: number
   readonly outgoing: number
+  readonly incoming: number
 }
 
 type PairRow = [
@@ -33,20 +34,23 @@ const READ = {
  */
 const CONSEQUENCES = `
   counted as (
-    insert into user_count as present (address, friends, outgoing)
-    select address, friends, outgoing from changed, (values ($1, $10::int, $11::int), ($2, $12::int, $13::int))
-      as delta (address, friends, outgoing)
-    where friends <> 0 or outgoing <> 0
+    insert into user_count as present (address, friends, outgoing, incoming)
+    select address, friends, outgoing, incoming
+    from changed, (values ($1, $10::int, $11::int, $12::int), ($2, $13::int, $14::int, $15::int))
+      as delta (address, friends, outgoing, incoming)
+    where friends <> 0 or outgoing <> 0 or incoming <> 0
     order by address
     on conflict (address) do update set
-      friends = case when excluded.friends > 0 and present.friends >= $14::int then over_limit('friends')
+      friends = case when excluded.friends > 0 and present.friends >= $16::int then over_limit('friends')
         else present.friends + excluded.friends end,
-      outgoing = case when excluded.outgoing > 0 and present.outgoing >= $15::int then over_limit('outgoing')
-        else present.outgoing + excluded.outgoing end
+      outgoing = case when excluded.outgoing > 0 and present.outgoing >= $17::int then over_limit('outgoing')
+        else present.outgoing + excluded.outgoing end,
+      incoming = case when excluded.incoming > 0 and present.incoming >= $18::int then over_limit('incoming')
+        else present.incoming + excluded.incoming end
   ),
   logged as (
     insert into pair_event (seq, lo, hi, action, actor_is_lo, acted_at, message, previous, previous_actor_is_lo)
-    select version, $1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $9::smallint, $16::boolean from changed
+    select version, $1, $2, $3::smallint, $4::boolean, $5::bigint, $6::bytea, $9::smallint, $19::boolean from changed
   )
   select version from changed`
 
@@ -70,7 +74,7 @@ const SWAP = {
   text: `with changed as (
     update pair set last_action = $3::smallint, actor_is_lo = $4::boolean, acted_at = $5::bigint, message = $6::bytea,
       blocked_by_lo = $7::bigint, blocked_by_hi = $8::bigint, version = ${NEXT_SEQ}
-    where lo = $1 and hi = $2 and version = $17::bigint returning version
+    where lo = $1 and hi = $2 and version = $20::bigint returning version
   ), ${CONSEQUENCES}`
 }
 
@@ -110,9 +114,9 @@ export class FriendshipStore {
     const { actor, target, action } = intent
     const { lo, hi } = orderedPair(actor, target)
     const since = (user: Address): number | null => next.blockedBy.get(user) ?? null
-    const delta = (user: Address): [number, number] => {
+    const delta = (user: Address): number[] => {
       const change = counts.find(count => count.user === user)
-      return [change?.friends ?? 0, change?.outgoing ?? 0]
+      return [change?.friends ?? 0, change?.outgoing ?? 0, change?.incoming ?? 0]
     }
     const values = [
       lo,
@@ -128,6 +132,7 @@ export class FriendshipStore {
       ...delta(hi),
       this.#limits.friends,
       this.#limits.outgoing,
+      this.#limits.incoming,
       before.actor === null ? null : before.actor === lo
     ]
     const statement = before.version === 0 ? INSERT : SWAP
@@ -168,10 +173,16 @@ function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairR
   }
 }
 
+/** What is said of a limit, by the word with which the database function raises it. */
+const OVER_LIMIT_TEXTS = new Map([
+  ['friends', 'The limit of friends is reached'],
+  ['outgoing', 'The limit of pending friendship requests is reached'],
+  ['incoming', 'Too many friendship requests wait for the answer of this user']
+])
+
 function asLimitError(error: unknown): never {
-  if (error instanceof Error && 'code' in error && error.code === OVER_LIMIT) {
-    const what = error.message === 'friends' ? 'friends' : 'pending friendship requests'
-    throw new SocialError('too_many_requests', `The limit of ${what} is reached`)
-  }
+  const isLimit = error instanceof Error && 'code' in error && error.code === OVER_LIMIT
+  const text = isLimit ? OVER_LIMIT_TEXTS.get(error.message) : undefined
+  if (text !== undefined) throw new SocialError('too_many_requests', text)
   throw error
 }

@@ -1,7 +1,7 @@
 import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
-import { columnsOf } from './schema.ts'
+import { columnsOf, DATABASE_CLOCK } from './schema.ts'
 
 /** How far a device has taken its updates: all events up to `floor`, and those above it that are listed. */
 export interface Position {
@@ -9,17 +9,17 @@ export interface Position {
   readonly acked: readonly number[]
 }
 
-/** Where a device left off, and when it was last known to be connected, in unix milliseconds. */
+/** Where a device left off, and whether it was known to be connected within the window of its claim. */
 export interface LastPosition extends Position {
-  readonly lostAt: number
+  readonly isRecent: boolean
 }
 
 /** A position to be saved, by the stream that may save it. */
 export interface SavedPosition extends Position {
   readonly device: Buffer
   readonly owner: string
-  /** Unix milliseconds; null while the stream is open. */
-  readonly lostAt: number | null
+  /** Whether the stream is over. */
+  readonly isLost: boolean
 }
 
 /** Makes a stream the one that saves the position of its device. */
@@ -29,18 +29,19 @@ export interface Claim {
   readonly instance: string
   /** The floor of a device that begins anew. */
   readonly start: number
-  /** Unix milliseconds: a device that was lost before begins anew. */
-  readonly since: number
+  /** Milliseconds: a device that was lost longer ago begins anew. */
+  readonly windowMs: number
 }
 
+// All times are by the clock of the database: the instance that lost a device is seldom the one to which it comes back.
 // In the order of the devices, so that two instances never wait for each other.
 const CLAIM = {
   name: 'position-claim',
   text: `with claim as (
       select * from unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[])
-        as claim (device, owner, instance, start, since)
+        as claim (device, owner, instance, start, within)
     ), old as (
-      select device, floor, acked, lost_at, lost_at >= since as resumes
+      select device, floor, acked, lost_at >= ${DATABASE_CLOCK} - within as resumes
       from claim join lateral (
         select floor, acked, coalesce(lost_at, alive_at) as lost_at
         from stream_position left join instance on instance.id = stream_position.instance
@@ -55,36 +56,38 @@ const CLAIM = {
         acked = case when exists (select from old where old.device = present.device and resumes)
           then present.acked else excluded.acked end
     )
-    select device, floor, acked, lost_at from old`
+    select device, floor, acked, coalesce(resumes, false) from old`
 }
 /** Claims that are made together. */
 const CLAIM_BATCH = 200
 const SAVE = {
   name: 'position-save',
-  text: `update stream_position set floor = saved.floor, acked = saved.acked, lost_at = saved.lost_at
-    from unnest($1::bytea[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
-      as saved (device, owner, floor, acked, lost_at)
+  text: `update stream_position set floor = saved.floor, acked = saved.acked,
+      lost_at = case when saved.is_lost then ${DATABASE_CLOCK} end
+    from unnest($1::bytea[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[])
+      as saved (device, owner, floor, acked, is_lost)
     where stream_position.device = saved.device and stream_position.owner = saved.owner`
 }
 const HEARTBEAT = {
   name: 'instance-heartbeat',
-  text: `insert into instance (id, alive_at) values ($1, $2) on conflict (id) do update set alive_at = excluded.alive_at`
+  text: `insert into instance (id, alive_at) values ($1, ${DATABASE_CLOCK})
+    on conflict (id) do update set alive_at = excluded.alive_at`
 }
 const SWEEPS = [
   {
     name: 'position-sweep',
     text: `delete from stream_position where device in
-      (select device from stream_position where lost_at < $1 limit 1000)`
+      (select device from stream_position where lost_at < ${DATABASE_CLOCK} - $1::bigint limit 1000)`
   },
   {
     name: 'position-sweep-dead',
     text: `delete from stream_position where device in (
       select device from stream_position left join instance on instance.id = stream_position.instance
-      where lost_at is null and coalesce(alive_at, 0) < $1 limit 1000)`
+      where lost_at is null and coalesce(alive_at, 0) < ${DATABASE_CLOCK} - $1::bigint limit 1000)`
   },
   {
     name: 'instance-sweep',
-    text: `delete from instance where alive_at < $1::bigint - 86400000
+    text: `delete from instance where alive_at < ${DATABASE_CLOCK} - $1::bigint - 86400000
       and not exists (select from stream_position where stream_position.instance = instance.id)`
   }
 ]
@@ -112,27 +115,27 @@ export class SavedPositionStore {
   /** Saves positions, except of streams that a later one of the same device has replaced. */
   async save(positions: readonly SavedPosition[]): Promise<void> {
     const rows = positions.map(position => ({ ...position, acked: position.acked.join(',') }))
-    await this.#db.retryableRows(SAVE, columnsOf(rows, ['device', 'owner', 'floor', 'acked', 'lostAt']))
+    await this.#db.retryableRows(SAVE, columnsOf(rows, ['device', 'owner', 'floor', 'acked', 'isLost']))
   }
 
-  /** The heartbeat of an instance: every stream that is open on it is alive at `now` (unix milliseconds). */
-  async heartbeat(instance: string, now: number): Promise<void> {
-    await this.#db.retryableRows(HEARTBEAT, [instance, now])
+  /** The heartbeat of an instance: every stream that is open on it is alive now. */
+  async heartbeat(instance: string): Promise<void> {
+    await this.#db.retryableRows(HEARTBEAT, [instance])
   }
 
-  /** Deletes a bounded number of what was lost before `before` (unix milliseconds). */
-  async sweep(before: number): Promise<void> {
-    for (const statement of SWEEPS) await this.#db.retryableRows(statement, [before])
+  /** Deletes a bounded number of what was lost longer ago, in milliseconds. */
+  async sweep(ageMs: number): Promise<void> {
+    for (const statement of SWEEPS) await this.#db.retryableRows(statement, [ageMs])
   }
 
   async #claimAll(claims: readonly Claim[]): Promise<(claim: Claim) => LastPosition | null> {
-    type Row = [device: Buffer, floor: number, acked: string, lostAt: number | null]
-    const columns = columnsOf(claims, ['device', 'owner', 'instance', 'start', 'since'])
+    type Row = [device: Buffer, floor: number, acked: string, isRecent: boolean]
+    const columns = columnsOf(claims, ['device', 'owner', 'instance', 'start', 'windowMs'])
     const rows = await this.#db.retryableRows<Row>(CLAIM, columns)
     const last = new Map(
-      rows.map(([device, floor, acked, lostAt]) => [
+      rows.map(([device, floor, acked, isRecent]) => [
         device.toString('hex'),
-        { floor, acked: acked === '' ? [] : acked.split(',').map(Number), lostAt: lostAt ?? 0 }
+        { floor, acked: acked === '' ? [] : acked.split(',').map(Number), isRecent }
       ])
     )
     return ({ device }) => last.get(device.toString('hex')) ?? null

@@ -2,7 +2,7 @@ import type { Address } from '../domain/address.ts'
 import { isUnavailable } from '../domain/errors.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
-import { columnsOf } from './schema.ts'
+import { columnsOf, DATABASE_CLOCK } from './schema.ts'
 
 /** One login of one device. The token itself is nowhere: only its SHA-256. */
 export interface Session {
@@ -17,7 +17,7 @@ export interface Session {
 /** A proof of identity that may be used once: stored until it could not be valid any more. */
 export interface LoginProof {
   readonly id: Buffer
-  /** Unix milliseconds. */
+  /** Unix milliseconds; by the clock of the database it is good for nothing from then on. */
   readonly expiresAt: number
 }
 
@@ -27,14 +27,16 @@ interface Login {
   readonly proof: LoginProof
 }
 
-// A device that logs in again replaces its session; over the limit, the oldest sessions go.
+// A device that logs in again replaces its session; over the limit, the oldest sessions go. A proof that another instance
+// may have swept is refused, whatever the clock of this one makes of it.
 const START = {
   name: 'session-start',
   text: `with login as (
     select * from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
       as login (proof, proof_expires_at, token_hash, address, device_id, created_at, expires_at)
   ), fresh as (
-    insert into used_login (id, expires_at) select proof, proof_expires_at from login order by proof
+    insert into used_login (id, expires_at) select proof, proof_expires_at from login
+    where proof_expires_at > ${DATABASE_CLOCK} order by proof
     on conflict do nothing returning id
   ), accepted as (
     select token_hash, address, device_id, created_at, expires_at from login join fresh on id = proof
@@ -58,7 +60,7 @@ const FIND = {
 }
 const ALIVE = {
   name: 'session-alive',
-  text: `select encode(token_hash, 'hex') from session where token_hash = any($1::bytea[]) and expires_at > $2`
+  text: `select encode(token_hash, 'hex') from session where token_hash = any($1::bytea[]) and expires_at > ${DATABASE_CLOCK}`
 }
 const END = { name: 'session-end', text: 'delete from session where token_hash = $1' }
 const END_ALL = { name: 'session-end-all', text: 'delete from session where address = $1 returning token_hash' }
@@ -71,7 +73,7 @@ const SWEEPS = [
 ].map(({ name, table, key }) => ({
   name,
   text: `delete from ${table} where ${key} = any(array(
-      select ${key} from ${table} where expires_at <= $1 order by expires_at limit 1000))`
+      select ${key} from ${table} where expires_at <= ${DATABASE_CLOCK} order by expires_at limit 1000))`
 }))
 
 /** Sessions, and the logins that must not be used twice. */
@@ -95,7 +97,7 @@ export class SessionStore {
 
   /**
    * Starts a session with a proof, at most once for each proof.
-   * @returns the token hashes of the sessions that it replaced, or null when the proof was used before
+   * @returns the token hashes of the sessions that it replaced, or null when the proof was used before or has expired
    */
   async start(session: Session, proof: LoginProof): Promise<Buffer[] | null> {
     return this.#logins.load({ session, proof })
@@ -107,9 +109,9 @@ export class SessionStore {
     return session && session.expiresAt > now ? session : null
   }
 
-  /** Which of these sessions are there, and have not expired at `now` (unix milliseconds): their hex hashes. */
-  async alive(tokenHashes: readonly Buffer[], now: number): Promise<string[]> {
-    const rows = await this.#db.retryableRows<[string]>(ALIVE, [tokenHashes, now])
+  /** Which of these sessions are there, and have not expired: their hex hashes. */
+  async alive(tokenHashes: readonly Buffer[]): Promise<string[]> {
+    const rows = await this.#db.retryableRows<[string]>(ALIVE, [tokenHashes])
     return rows.map(([hash]) => hash)
   }
 
@@ -123,9 +125,9 @@ export class SessionStore {
     return rows.map(([hash]) => hash)
   }
 
-  /** Deletes a bounded number of what expired before `now` (unix milliseconds). */
-  async sweep(now: number): Promise<void> {
-    for (const statement of SWEEPS) await this.#db.rows(statement, [now])
+  /** Deletes a bounded number of what has expired. */
+  async sweep(): Promise<void> {
+    for (const statement of SWEEPS) await this.#db.rows(statement, [])
   }
 
   async #startAll(logins: readonly Login[]): Promise<(login: Login) => Buffer[] | null> {

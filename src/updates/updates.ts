@@ -4,6 +4,7 @@ import type { PairEvent } from '../domain/events.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import type { LastPosition, SavedPosition, SavedPositionStore } from '../storage/saved-positions.ts'
 import type { Subscriber, Subscription } from '../subscriptions/subscription.ts'
+import { whenAvailable } from '../subscriptions/when-available.ts'
 import type { Hub } from './hub.ts'
 import { ResumableStream } from './resumable-stream.ts'
 
@@ -23,8 +24,8 @@ interface UpdatesDeps {
   readonly windowMs: number
   /** So many events a device may have missed. */
   readonly maxMissed: number
-  /** Unix milliseconds. */
-  readonly now: () => number
+  /** For so long a stream waits for a database that is away, in milliseconds. */
+  readonly startTimeoutMs: number
   readonly onResume: (outcome: ResumeOutcome) => void
   /** Called with failures for which no client waits. */
   readonly onError: (error: unknown) => void
@@ -73,12 +74,12 @@ export class Updates {
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.now())
+    await this.#deps.positions.heartbeat(this.#deps.instance)
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), HEARTBEAT_MS)
     this.#flushTimer = setInterval(() => this.#flush(), FLUSH_MS)
   }
 
-  /** Events queue up from the call on; those that the device missed come before them. */
+  /** Events queue up from the call on; those that the device missed come before them. @throws SocialError `unavailable` */
   async open(device: Device): Promise<Subscription<PairEvent>> {
     const live = this.#deps.hub.open(device)
     const stream = new ResumableStream({
@@ -90,12 +91,15 @@ export class Updates {
     })
     try {
       const key = { device: createHash('sha256').update(device.deviceKey).digest(), owner: randomUUID() }
-      await this.#resume(device.address, stream, key)
+      const isWanted = (): boolean => !device.signal.aborted
+      const timeoutMs = this.#deps.startTimeoutMs
+      await whenAvailable(() => this.#resume(device.address, stream, key), { timeoutMs, isWanted })
       this.#streams.set(stream, key)
       this.#active.add(stream)
       return stream
     } catch (error) {
       live.end()
+      if (device.signal.aborted) return stream
       throw error
     }
   }
@@ -104,22 +108,20 @@ export class Updates {
   async stop(): Promise<void> {
     clearInterval(this.#heartbeatTimer)
     clearInterval(this.#flushTimer)
-    const lostAt = this.#deps.now()
-    const positions = [...this.#streams].map(([stream, key]) => this.#positionOf(stream, key, lostAt))
+    const positions = [...this.#streams].map(([stream, key]) => this.#positionOf(stream, key, true))
     this.#streams.clear()
     await this.#save(positions)
   }
 
   /** Deletes some of the positions from which nobody can resume any more. */
   sweep(): Promise<void> {
-    return this.#deps.positions.sweep(this.#deps.now() - 2 * this.#deps.windowMs)
+    return this.#deps.positions.sweep(2 * this.#deps.windowMs)
   }
 
   async #resume(address: Address, stream: ResumableStream, key: PositionKey): Promise<void> {
-    const { instance, positions, log, lowWatermark, windowMs, maxMissed, now, onResume } = this.#deps
-    const since = now() - windowMs
-    const last = await positions.claim({ ...key, instance, start: lowWatermark(), since })
-    const outcome = outcomeOf(last, since)
+    const { instance, positions, log, lowWatermark, windowMs, maxMissed, onResume } = this.#deps
+    const last = await positions.claim({ ...key, instance, start: lowWatermark(), windowMs })
+    const outcome = outcomeOf(last)
     if (last === null || outcome !== 'resumed') return onResume(outcome)
     const events = await log.afterForTarget(address, last.floor, maxMissed + last.acked.length + 1)
     const isOverrun = events.length > maxMissed + last.acked.length
@@ -131,11 +133,11 @@ export class Updates {
   async #remove(stream: ResumableStream): Promise<void> {
     const key = this.#streams.get(stream)
     this.#streams.delete(stream)
-    if (key) await this.#save([this.#positionOf(stream, key, this.#deps.now())])
+    if (key) await this.#save([this.#positionOf(stream, key, true)])
   }
 
-  #positionOf(stream: ResumableStream, key: PositionKey, lostAt: number | null): SavedPosition {
-    return { ...key, lostAt, ...stream.position(this.#deps.lowWatermark()) }
+  #positionOf(stream: ResumableStream, key: PositionKey, isLost: boolean): SavedPosition {
+    return { ...key, isLost, ...stream.position(this.#deps.lowWatermark()) }
   }
 
   #flush(): void {
@@ -147,7 +149,7 @@ export class Updates {
         this.#active.delete(stream)
       } else if (stream.isDirty) {
         changed.push(stream)
-        positions.push(this.#positionOf(stream, key, null))
+        positions.push(this.#positionOf(stream, key, false))
       }
     }
     if (positions.length === 0) return
@@ -184,11 +186,11 @@ export class Updates {
   }
 
   #heartbeat(): void {
-    this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.now()).catch(this.#deps.onError)
+    this.#deps.positions.heartbeat(this.#deps.instance).catch(this.#deps.onError)
   }
 }
 
-function outcomeOf(last: LastPosition | null, since: number): ResumeOutcome {
+function outcomeOf(last: LastPosition | null): ResumeOutcome {
   if (last === null) return 'fresh'
-  return last.lostAt >= since ? 'resumed' : 'expired'
+  return last.isRecent ? 'resumed' : 'expired'
 }

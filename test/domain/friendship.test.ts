@@ -146,20 +146,23 @@ describe('the counts', () => {
     const operation = fc.tuple(fc.constantFrom(alice, bob), fc.constantFrom<PairAction[]>(...PAIR_ACTIONS))
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 30 }), operations => {
-        const counts = new Map([alice, bob].map(user => [user, { friends: 0, outgoing: 0 }]))
+        const counts = new Map([alice, bob].map(user => [user, { friends: 0, outgoing: 0, incoming: 0 }]))
         let pair: Pair = NO_PAIR
         for (const [step, [actor, action]] of operations.entries()) {
           const decision = attempt(() => decide(pair, intent(actor, action), step * LATER))
           if (decision?.kind !== 'apply') continue
-          for (const { user, friends, outgoing } of decision.counts) {
+          for (const { user, friends, outgoing, incoming } of decision.counts) {
             const count = counts.get(user)!
             count.friends += friends
             count.outgoing += outgoing
+            count.incoming += incoming
           }
           pair = { ...decision.next, version: pair.version + 1 }
           for (const [user, count] of counts) {
             expect(count.friends).toBe(statusOf(pair) === 'accepted' ? 1 : 0)
-            expect(count.outgoing).toBe(statusOf(pair) === 'requested' && pair.actor === user ? 1 : 0)
+            const isRequested = statusOf(pair) === 'requested'
+            expect(count.outgoing).toBe(isRequested && pair.actor === user ? 1 : 0)
+            expect(count.incoming).toBe(isRequested && pair.actor !== user ? 1 : 0)
           }
         }
       })

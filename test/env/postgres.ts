@@ -24,41 +24,60 @@ export function postgresPrograms(): string | null {
 
 /** A PostgreSQL cluster of its own, in a folder that goes with it, on a port of its own. */
 export class PostgresServer extends TestServer implements AsyncDisposable {
-  readonly #port: number
-  readonly #folder: string
+  readonly #place: Place
 
-  private constructor(port: number, folder: string, process: ServerProcess) {
+  private constructor(place: Place, process: ServerProcess) {
     super(process)
-    this.#port = port
-    this.#folder = folder
+    this.#place = place
   }
 
-  /** @param options.durable whether what was committed must survive a crash, as it does in production */
-  static async start({ durable }: { readonly durable: boolean }): Promise<PostgresServer> {
-    const programs = postgresPrograms()
-    if (!programs) throw new Error('PostgreSQL is not installed')
-    const folder = await mkdtemp(join(tmpdir(), 'social-postgres-'))
-    const owner = unprivileged()
-    if (owner) await chown(folder, owner.uid, owner.gid)
-    const data = join(folder, 'data')
+  /**
+   * @param options.durable whether what was committed must survive a crash, as it does in production
+   * @param options.folder an empty folder for it, which stays; a new one unless one is given
+   */
+  static async start(options: { readonly durable: boolean; readonly folder?: string }): Promise<PostgresServer> {
+    const place = await newPlace(options.folder)
     const settings = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync']
-    await run(join(programs, 'initdb'), [...settings, '--pgdata', data], { ...owner, cwd: folder })
+    await runIn(place, 'initdb', [...settings, '--pgdata', place.data])
+    return PostgresServer.#startIn(place, options.durable ? [] : CARELESS)
+  }
 
-    const port = await freePort()
+  static async #startIn(place: Place, settings: readonly string[]): Promise<PostgresServer> {
+    const { data, port, programs, owner, folder } = place
     const options = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', folder, '-N', '200']
-    const command = [join(programs, 'postgres'), ...options, ...(durable ? [] : CARELESS)]
-    const server = new ServerProcess(command, () => isReady(urlOf(port, 'postgres')), { ...owner, cwd: folder })
-    await server.start()
-    return new PostgresServer(port, folder, server)
+    const command = [join(programs, 'postgres'), ...options, ...settings]
+    const process = new ServerProcess(command, () => isReady(urlOf(port, 'postgres')), { ...owner, cwd: folder })
+    await process.start()
+    return new PostgresServer(place, process)
+  }
+
+  /** Starts a hot standby of this server: a server of its own, which takes reads and no writes until it is promoted. */
+  async startStandby(): Promise<PostgresServer> {
+    const place = await newPlace()
+    await copyFrom(this.url, place)
+    return PostgresServer.#startIn(place, [])
+  }
+
+  /** Makes a standby the primary. */
+  async promote(): Promise<void> {
+    await execute(this.url, 'select pg_promote()')
+  }
+
+  /** Starts it again as a hot standby of another one, over a copy of that one's data. */
+  async follow(primary: PostgresServer): Promise<void> {
+    await this.stop('immediate')
+    await rm(this.#place.data, { recursive: true })
+    await copyFrom(primary.url, this.#place)
+    await this.start()
   }
 
   get url(): string {
-    return urlOf(this.#port, 'postgres')
+    return urlOf(this.#place.port, 'postgres')
   }
 
   /** As {@link url}, over a unix socket. */
   get socketUrl(): string {
-    return `postgres://postgres@/postgres?host=${this.#folder}&port=${this.#port}`
+    return `postgres://postgres@/postgres?host=${this.#place.folder}&port=${this.#place.port}`
   }
 
   /** Ends it as a crash would (`immediate`: nothing is flushed), or in good order but without waiting (`fast`). */
@@ -69,8 +88,37 @@ export class PostgresServer extends TestServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw()
     await this.stop('fast')
-    await rm(this.#folder, { recursive: true })
+    if (this.#place.isOwn) await rm(this.#place.folder, { recursive: true })
   }
+}
+
+/** Where a server is, and who runs it. */
+interface Place {
+  readonly folder: string
+  /** Whether the folder was made for it. */
+  readonly isOwn: boolean
+  readonly data: string
+  readonly port: number
+  readonly programs: string
+  readonly owner: ReturnType<typeof unprivileged>
+}
+
+async function newPlace(given?: string): Promise<Place> {
+  const programs = postgresPrograms()
+  if (!programs) throw new Error('PostgreSQL is not installed')
+  const folder = given ?? (await mkdtemp(join(tmpdir(), 'social-postgres-')))
+  const owner = unprivileged()
+  if (owner) await chown(folder, owner.uid, owner.gid)
+  return { folder, isOwn: !given, data: join(folder, 'data'), port: await freePort(), programs, owner }
+}
+
+async function runIn({ programs, owner, folder }: Place, program: string, args: readonly string[]): Promise<void> {
+  await run(join(programs, program), args, { ...owner, cwd: folder })
+}
+
+async function copyFrom(url: string, place: Place): Promise<void> {
+  const settings = ['--write-recovery-conf', '--checkpoint=fast', '--no-sync']
+  await runIn(place, 'pg_basebackup', ['--dbname', url, '--pgdata', place.data, ...settings])
 }
 
 /** Makes an empty database on a server, and gives its URL. */
@@ -80,6 +128,13 @@ export async function createDatabase(serverUrl: string): Promise<string> {
   const url = new URL(serverUrl)
   url.pathname = name
   return url.href
+}
+
+/** The URL of the same database on another server. */
+export function onServer(url: string, server: PostgresServer): string {
+  const moved = new URL(url)
+  moved.port = new URL(server.url).port
+  return moved.href
 }
 
 /** Breaks every other connection to a database. */
@@ -95,7 +150,8 @@ async function isReady(url: string): Promise<boolean> {
   )
 }
 
-async function execute(url: string, sql: string): Promise<void> {
+/** Runs one statement, on a connection of its own. */
+export async function execute(url: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: url })
   client.on('error', () => {})
   try {

@@ -17,11 +17,13 @@ export class TcpProxy implements AsyncDisposable {
   refused = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  #target: URL
   #isRefusing = false
   #connections = 0
 
   private constructor(server: Server, port: number, target: URL) {
     this.#server = server
+    this.#target = target
     const url = new URL(target)
     url.port = String(port)
     this.url = url.href
@@ -29,7 +31,7 @@ export class TcpProxy implements AsyncDisposable {
       if (this.#isRefusing) {
         this.refused += 1
         client.destroy()
-      } else this.#join(client, connect(Number(target.port), target.hostname))
+      } else this.#join(client, connect(Number(this.#target.port), this.#target.hostname))
     })
   }
 
@@ -38,10 +40,20 @@ export class TcpProxy implements AsyncDisposable {
     return new TcpProxy(server, await listenOnFreePort(server), new URL(target))
   }
 
+  /** Sends new connections to another server; those that there are stay where they are. */
+  retarget(url: string): void {
+    this.#target = new URL(url)
+  }
+
+  /** Breaks all connections, but none that comes. */
+  breakAll(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
   /** Breaks all connections, and every new one at once. */
   refuse(): void {
     this.#isRefusing = true
-    for (const socket of this.#sockets) socket.destroy()
+    this.breakAll()
   }
 
   accept(): void {

@@ -36,7 +36,12 @@ describeEachDatabase('an action that is sent again', kind => {
       lists: stores.lists,
       settings: new SettingsStore(stores.db),
       bus,
-      limits: new ActionLimits({ ofUser: unlimited('user'), ofPair: unlimited('pair'), blocks: unlimited('blocks') }),
+      limits: new ActionLimits({
+        ofUser: unlimited('user'),
+        ofPair: unlimited('pair'),
+        blocks: unlimited('blocks'),
+        incoming: unlimited('incoming')
+      }),
       maxMessageLength: 100,
       now: clock.now
     })

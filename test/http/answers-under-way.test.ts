@@ -16,7 +16,7 @@ async function start(budgets: Partial<AdmissionOptions>, requests = 1_000) {
   const app = await startHttpServer({ admission: admission(budgets, budget => refusals.push(budget)) })
   const held: (() => void)[] = []
   const metrics = new MetricRegistry()
-  await app.register(healthRoutes, { checks: {}, isServing: () => true, metrics, metricsToken: null })
+  await app.register(healthRoutes, { checks: {}, warnings: {}, isServing: () => true, metrics, metricsToken: null })
   app.get('/wait', () => new Promise<string>(resolve => held.push(() => resolve('done'))))
   app.get('/much', async () => 'x'.repeat(KILOBYTES))
   const address = newUser()

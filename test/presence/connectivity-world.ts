@@ -76,6 +76,7 @@ export class World {
       lists: { friends: () => this.#read<Paged<Address>>(() => ({ items: [...this.#friends], total: 0 })) },
       friendships: { read: (a, b) => this.#read(() => this.#pair(a === ALICE ? b : a)) },
       bus: this.#bus,
+      readTimeoutMs: 0,
       maxFriends
     })
     const [presence, subscriptions] = [this.#presence, this.#subscriptions]

@@ -25,6 +25,7 @@ function start() {
       }
     },
     bus,
+    readTimeoutMs: 0,
     maxFriends: 1
   })
   const accept = async (): Promise<void> => {

@@ -42,6 +42,7 @@ class World {
     const friendIndex = new FriendIndex({
       lists: { friends: async () => ({ items: [...this.friends], total: this.friends.size }) },
       friendships: { read: async () => ({ ...NO_PAIR, version: 1, lastAction: 'accept' as const }) },
+      readTimeoutMs: 0,
       maxFriends: 10_000,
       bus
     })

@@ -9,6 +9,7 @@ import { loginBody } from '../env/login.ts'
 import { Stores } from '../storage/stores.ts'
 
 const WINDOW = 120_000
+const TEN_MINUTES = 600_000
 
 let stores: Stores
 beforeAll(async () => {
@@ -16,14 +17,19 @@ beforeAll(async () => {
 })
 afterAll(() => stores[Symbol.asyncDispose]())
 
+/** Sessions that were announced to have ended. */
+const ended: unknown[] = []
+
 /** Sessions as one instance has them, by its own clock. */
 function instance(now: () => number): LocalSessions {
+  const bus = new LocalBus(error => {
+    throw error
+  })
+  bus.subscribe(event => ended.push(event))
   return new LocalSessions({
     store: new SessionStore(stores.db, 10),
     verifier: new AuthChainVerifier({ ethereumRpcUrl: null, timeoutMs: 0 }),
-    bus: new LocalBus(error => {
-      throw error
-    }),
+    bus,
     limit: new RateLimit({ name: 'logins', scope: 'here', perMinute: 1000, redis: null, onLocal: () => {} }),
     tokenLifetimeMs: 60_000,
     tokenCacheSize: 10,
@@ -31,15 +37,36 @@ function instance(now: () => number): LocalSessions {
   })
 }
 
-test('refuses a login that was used for as long as it is current anywhere, however often is swept', async () => {
+test('refuses a login that was used, although the clock of another instance that sweeps is ten minutes ahead', async () => {
   const wallet = await createWallet()
   const signedAt = Date.now()
   const { timestamp, auth_chain: authChain } = loginBody(wallet, signedAt)
   const login = { user: wallet.address, timestamp, authChain, deviceId: null, addressGroup: '127.0.0.1' }
-  const [slow, fast] = [instance(() => signedAt + WINDOW), instance(() => signedAt + WINDOW + 10_000)]
+  const [slow, fast] = [instance(() => signedAt + WINDOW), instance(() => signedAt + TEN_MINUTES)]
   await slow.login(login)
   await slow.sweep()
   await expect(slow.login(login)).rejects.toThrow('used before')
   await fast.sweep()
   await expect(slow.login(login)).rejects.toThrow('used before')
+})
+
+test('refuses a login that is over by the clock of the database, though not by that of an instance', async () => {
+  const wallet = await createWallet()
+  const signedAt = Date.now() - TEN_MINUTES
+  const { timestamp, auth_chain: authChain } = loginBody(wallet, signedAt)
+  const login = { user: wallet.address, timestamp, authChain, deviceId: null, addressGroup: '127.0.0.1' }
+  await expect(instance(() => signedAt).login(login)).rejects.toMatchObject({ code: 'forbidden' })
+})
+
+test('ends no session, here or elsewhere, because the clock of one instance is ahead', async () => {
+  const wallet = await createWallet()
+  const { timestamp, auth_chain: authChain } = loginBody(wallet, Date.now())
+  const login = { user: wallet.address, timestamp, authChain, deviceId: null, addressGroup: '127.0.0.1' }
+  const right = instance(Date.now)
+  const { token, session } = await right.login(login)
+  const fast = instance(() => Date.now() + TEN_MINUTES)
+  await fast.revalidate([{ address: session.address, tokenHash: session.tokenHash.toString('hex') }])
+  await fast.sweep()
+  expect(await right.authenticate(token)).toEqual(session)
+  expect(ended).toEqual([])
 })

@@ -8,7 +8,7 @@ import { type Session, SessionStore } from '../../src/storage/sessions.ts'
 import { describeEachDatabase, type FreshDatabase, freshDatabase } from '../env/databases.ts'
 import { newUser } from './stores.ts'
 
-const NOW = 1_700_000_000_000
+const NOW = Date.now()
 /** More than may wait for a connection. */
 const CROWD = 2_100
 
@@ -23,7 +23,7 @@ describeEachDatabase('A crowd that comes all at once', kind => {
       address: newUser(),
       deviceId: `device ${at}`,
       createdAt: NOW,
-      expiresAt: NOW + 1_000
+      expiresAt: NOW + 3_600_000
     })
   )
   const proofs = crowd.map(({ expiresAt }) => ({ id: randomBytes(32), expiresAt }))
@@ -48,7 +48,7 @@ describeEachDatabase('A crowd that comes all at once', kind => {
   test('gets the positions of its devices, and the events after them', async () => {
     const [positions, log] = [new SavedPositionStore(fresh.db), new EventLog(fresh.db)]
     const [instance, owner] = [randomUUID(), randomUUID()]
-    const claims = crowd.map(({ tokenHash }) => ({ device: tokenHash, instance, owner, start: 0, since: NOW }))
+    const claims = crowd.map(({ tokenHash }) => ({ device: tokenHash, instance, owner, start: 0, windowMs: 60_000 }))
     expect(await Promise.all(claims.map(claim => positions.claim(claim)))).toEqual(crowd.map(() => null))
     expect(await Promise.all(crowd.map(({ address }) => log.afterForTarget(address, 0, 10)))).toEqual(
       crowd.map(() => [])

@@ -120,7 +120,7 @@ describeEachDatabase('The rows of pairs', kind => {
 
   test('let fifty requests at once through up to the limit, and no further', async () => {
     const alice = newUser()
-    const limits = { friends: 100, outgoing: 30 }
+    const limits = { friends: 100, outgoing: 30, incoming: 100 }
     const others = newUsers(50)
     const results = await Promise.allSettled(others.map(other => stores.act(alice, 'request', other, { limits })))
     expect(refusals(results)).toEqual(Array.from({ length: 20 }, () => 'too_many_requests'))
@@ -136,9 +136,29 @@ describeEachDatabase('The rows of pairs', kind => {
     await expect(stores.act(alice, 'request', requested!, { limits })).rejects.toThrow(SocialError)
   })
 
+  test('let fifty requests to one user at once through up to the limit, and more when some are answered', async () => {
+    const alice = newUser()
+    const limits = { friends: 100, outgoing: 100, incoming: 30 }
+    const others = newUsers(50)
+    const results = await Promise.allSettled(others.map(other => stores.act(other, 'request', alice, { limits })))
+    expect(refusals(results)).toEqual(Array.from({ length: 20 }, () => 'too_many_requests'))
+    expect((await stores.lists.requests(alice, 'incoming', { limit: 100, offset: 0 })).total).toBe(30)
+    const refused = others.filter((_, i) => results[i]?.status === 'rejected')
+    const requested = others.filter((_, i) => results[i]?.status === 'fulfilled')
+    // An answer, a withdrawal and a block make room alike.
+    await stores.act(alice, 'reject', requested[0]!, { limits })
+    await stores.act(requested[1]!, 'cancel', alice, { limits })
+    await stores.act(alice, 'block', requested[2]!, { limits })
+    for (const other of refused.slice(0, 3)) await stores.act(other, 'request', alice, { limits })
+    await expect(stores.act(refused[3]!, 'request', alice, { limits })).rejects.toMatchObject({
+      code: 'too_many_requests',
+      message: 'Too many friendship requests wait for the answer of this user'
+    })
+  })
+
   test('let fifty at once become friends up to the limit, and no further', async () => {
     const alice = newUser()
-    const limits = { friends: 30, outgoing: 100 }
+    const limits = { friends: 30, outgoing: 100, incoming: 100 }
     const others = newUsers(50)
     for (const other of others) await stores.act(other, 'request', alice)
     const results = await Promise.allSettled(others.map(other => stores.act(alice, 'accept', other, { limits })))
@@ -153,7 +173,7 @@ describeEachDatabase('The rows of pairs', kind => {
 
   test('hold the limit of the other side as well', async () => {
     const [alice, bob, carol] = [newUser(), newUser(), newUser()]
-    const limits = { friends: 1, outgoing: 10 }
+    const limits = { friends: 1, outgoing: 10, incoming: 10 }
     await stores.befriend(alice, bob)
     await stores.act(alice, 'request', carol)
     await expect(stores.act(carol, 'accept', alice, { limits })).rejects.toMatchObject({
@@ -168,7 +188,7 @@ describeEachDatabase('The rows of pairs', kind => {
   test('keep in step with the log and the counts, whatever many users do at once', async () => {
     const users = newUsers(5)
     const operation = fc.tuple(fc.nat(4), fc.nat(4), fc.constantFrom(...PAIR_ACTIONS))
-    const limits = { friends: 3, outgoing: 2 }
+    const limits = { friends: 3, outgoing: 2, incoming: 2 }
     let committed = 0
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 10, maxLength: 30 }), async operations => {
@@ -194,9 +214,10 @@ describeEachDatabase('The rows of pairs', kind => {
     }
     const rows = `select lo || ',' || hi, version from pair where lo = any($1) order by 1`
     expect(await stores.query(rows, [users])).toEqual([...lastOf].map(([key, { seq }]) => [key, seq]).sort())
-    const counts = 'select address, friends, outgoing from user_count where address = any($1) order by 1'
+    const counts = 'select address, friends, outgoing, incoming from user_count where address = any($1) order by 1'
     const recounted = `select address, count(*) filter (where last_action = 2)::int,
-      count(*) filter (where last_action = 1 and actor_is_lo = (address = lo))::int
+      count(*) filter (where last_action = 1 and actor_is_lo = (address = lo))::int,
+      count(*) filter (where last_action = 1 and actor_is_lo <> (address = lo))::int
       from user_count left join pair on address in (lo, hi) where address = any($1) group by 1 order by 1`
     expect(await stores.query(counts, [users])).toEqual(await stores.query(recounted, [users]))
   })

@@ -36,6 +36,8 @@ export interface Plan {
 
 /** Users by their number: 1 … USERS. */
 const USERS = 20_000
+/** Twenty have expired, whatever the time is; all others not for a hundred years. */
+const EXPIRY = 'row_number() over () + case when row_number() over () <= 20 then 0 else 5000000000000 end'
 const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
 /** Two users with more friends and requests than anybody may have. */
 export const STARS = [userOf(USERS + 1), userOf(USERS + 2)] as const
@@ -55,11 +57,10 @@ const ROWS = [
     from generate_series(1, ${USERS}) n, generate_series(${USERS + 1}, ${USERS + 2}) star where n % 5 = 0 or n % 7 = 0`,
   `insert into pair_event (seq, lo, hi, action, actor_is_lo, previous, acted_at)
     select row_number() over (order by version, hi), lo, hi, last_action, actor_is_lo, 0, acted_at from pair`,
-  `insert into user_count select user_address, 1, 1 from (select lo from pair union select hi from pair) u (user_address)`,
+  `insert into user_count select user_address, 1, 1, 1 from (select lo from pair union select hi from pair) u (user_address)`,
   `insert into user_settings select address, 1, 1, 1, 1, 1 from user_count`,
-  `insert into session select sha256(address::bytea), address, 'device', 1, 1000000000 + row_number() over ()
-    from user_count`,
-  `insert into used_login select sha256(address::bytea), 1000000000 + row_number() over () from user_count`,
+  `insert into session select sha256(address::bytea), address, 'device', 1, ${EXPIRY} from user_count`,
+  `insert into used_login select sha256(address::bytea), ${EXPIRY} from user_count`,
   `select setval('pair_event_seq', 200000 + ${USERS})`,
   `insert into matrix_log_position (seq) select max(seq) - 500 from pair_event`,
   `insert into matrix_log_gap select n, '9000000' from generate_series(1000000, 1000050) n`,
@@ -101,10 +102,10 @@ export async function calls(): Promise<Call[]> {
   await log.find(50_000)
   await log.latest()
   await log.afterForTarget(alice, 100, 100)
-  const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10 })
+  const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10, incoming: 10 })
   const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
   const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
-  const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0 }))
+  const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0, incoming: 0 }))
   await friendships.read(alice, bob)
   await friendships.swap(intent, NO_PAIR, next, counts)
   await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
@@ -119,10 +120,10 @@ export async function calls(): Promise<Call[]> {
     { id: tokenHash, expiresAt: 2 }
   )
   await sessions.find(tokenHash, 1)
-  await sessions.alive([tokenHash], 1)
+  await sessions.alive([tokenHash])
   await sessions.end(tokenHash)
   await sessions.endAll(alice)
-  await sessions.sweep(1_000_000_020)
+  await sessions.sweep()
   return all
 }
 

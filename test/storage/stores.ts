@@ -15,7 +15,7 @@ import { type FreshDatabase, freshDatabase } from '../env/databases.ts'
 /** These tests are not about time: fifty callers may have to wait for each other on a busy machine. */
 const CONNECT_TIMEOUT_MS = 20_000
 /** Far above what a test reaches that is not about limits. */
-const NO_LIMITS: CountLimits = { friends: 1_000_000, outgoing: 1_000_000 }
+const NO_LIMITS: CountLimits = { friends: 1_000_000, outgoing: 1_000_000, incoming: 1_000_000 }
 
 /** A user that no test has used. */
 export function newUser(): Address {

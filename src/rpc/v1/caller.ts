@@ -1,5 +1,6 @@
 import type { SessionHolder } from '../../sessions/authenticator.ts'
 import type { Subscriber } from '../../subscriptions/subscription.ts'
+import { whenAvailable } from '../../subscriptions/when-available.ts'
 import type { Boundary } from '../boundary.ts'
 import { CLOSE } from '../engine/close-codes.ts'
 import { type Call, progressOf } from '../engine/service.ts'
@@ -49,12 +50,13 @@ function showUser({ address, tokenHash }: SessionHolder, call: Call<V1Context>):
   call.connection.authenticated()
 }
 
-/** Who subscribes by a call. @throws as {@link authenticate} */
+/** Who subscribes by a call; what tells is waited for when it is away. @throws as {@link authenticate} */
 export async function authenticateSubscriber(
   deps: V1Deps,
   token: TokenField,
   call: Call<V1Context>
 ): Promise<Subscriber & { readonly tokenHash: string }> {
-  const { address, tokenHash } = await authenticate(deps, token, call)
+  const patience = { timeoutMs: deps.startTimeoutMs, isWanted: () => !call.signal.aborted }
+  const { address, tokenHash } = await whenAvailable(() => authenticate(deps, token, call), patience)
   return { address, tokenHash: tokenHash.toString('hex'), ...progressOf(call) }
 }

@@ -18,6 +18,8 @@ export interface V1Deps {
   readonly admission: Admission
   readonly updates: Updates
   readonly limits: UserLimits
+  /** For so long a stream waits for a database that is away, in milliseconds. */
+  readonly startTimeoutMs: number
   /** Users in one element of a stream. */
   readonly streamPageSize: number
   /** Users, or requests each way, of one answer. */

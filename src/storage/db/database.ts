@@ -5,7 +5,8 @@ import { Deadline, settledWithin } from '../../lib/deadline.ts'
 import type { Logger } from '../../observability/logger.ts'
 import { type ConnectionCounts, type ConnectionOptions, Connections, unavailable } from './connections.ts'
 import { EmbeddedEngine } from './embedded.ts'
-import { classifyError } from './errors.ts'
+import { CONSEQUENCES, type Consequences, classifyError, ReadOnlyError } from './errors.ts'
+import { WriteWatch } from './write-watch.ts'
 
 /** A PostgreSQL server; or an embedded database in a folder. */
 export type DatabaseOptions = ConnectionOptions & ({ readonly url: string } | { readonly dataDir: string })
@@ -39,27 +40,39 @@ interface TimedQuery extends Omit<QueryArrayConfig, 'values'> {
 const MAX_ATTEMPTS = 6
 /** How much later than PostgreSQL we cancel a statement, in milliseconds: only a dead connection takes that long. */
 const GRACE_MS = 1_000
+const TOO_MUCH_AT_ONCE = 'Too much happens at once, try again'
 const PING_DEADLINE_MS = 2_000
 /** How long the start tries to reach the embedded engine, and how long it pauses between, in milliseconds. */
 const START_DEADLINE_MS = 30_000
 const RETRY_MS = 50
 /** How often an embedded database is rid of what was deleted, in milliseconds. */
 const VACUUM_MS = 3_600_000
-const PING = { name: 'ping', text: 'select 1' }
+const IS_READ_ONLY = {
+  name: 'is-read-only',
+  text: `select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean`
+}
+/** Takes a megabyte of the disk, and gives it back. */
+const PROBE_WRITE = {
+  name: 'probe-write',
+  text: `create temporary table social_probe on commit drop as select repeat('-', 1000) from generate_series(1, 1000)`
+}
 
 /** Runs statements, and knows which failures are worth another try. */
 export class Database {
   readonly kind: 'embedded' | 'postgres'
   readonly #connections: Connections
   readonly #engine: EmbeddedEngine | null
+  readonly #writes: WriteWatch
   readonly #retryTimeoutMs: number
   readonly #answerTimeoutMs: number
   #closed: Promise<void> | undefined
 
-  private constructor(connections: Connections, engine: EmbeddedEngine | null, options: ConnectionOptions) {
+  private constructor(server: string | EmbeddedEngine, options: ConnectionOptions, logger: Logger) {
+    const engine = typeof server === 'string' ? null : server
     this.kind = engine ? 'embedded' : 'postgres'
-    this.#connections = connections
+    this.#connections = new Connections(server, options, logger)
     this.#engine = engine
+    this.#writes = new WriteWatch({ probe: () => this.#checkWrites(), logger })
     this.#retryTimeoutMs = options.connectTimeoutMs
     this.#answerTimeoutMs = options.statementTimeoutMs + GRACE_MS
   }
@@ -69,16 +82,15 @@ export class Database {
    * @throws DataInUseError when another process has the folder
    */
   static async open(options: DatabaseOptions, logger: Logger): Promise<Database> {
-    if ('url' in options) return new Database(new Connections(options.url, options, logger), null, options)
-    const engine = await EmbeddedEngine.start(options.dataDir, logger, VACUUM_MS)
-    return new Database(new Connections(engine, options, logger), engine, options)
+    if ('url' in options) return new Database(options.url, options, logger)
+    return new Database(await EmbeddedEngine.start(options.dataDir, logger, VACUUM_MS), options, logger)
   }
 
   /**
    * Runs one statement by itself, at most once. Values and columns are what node-postgres makes of them, and int8 is a
    * number.
-   * @throws SocialError `unavailable` (it was not run) or `conflict` (it kept losing to concurrent ones);
-   *   ConnectionLostError; an error of PostgreSQL, with its SQLSTATE as `code`
+   * @throws SocialError `unavailable` (it has not taken effect) or `conflict` (it kept losing to concurrent ones);
+   *   ConnectionLostError; an error of PostgreSQL that is the statement's own fault, with its SQLSTATE as `code`
    */
   rows<Row extends readonly unknown[]>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     return this.#withRetries(client => this.#run<Row>(client, statement, values), false)
@@ -129,15 +141,16 @@ export class Database {
     return this.#connections.counts
   }
 
-  /** Resolves when the database answers, rejects when it does not within two seconds. */
+  /** Resolves when the database can be written, rejects when it cannot, or does not say so within two seconds. */
   async ping(): Promise<void> {
-    const answer = this.retryableRows(PING, [])
+    const answer = this.#checkWrites()
     if (!(await settledWithin(PING_DEADLINE_MS, answer))) throw unavailable()
     await answer
   }
 
   /** Lets what is running finish, and closes everything. May be called again. */
   close(): Promise<void> {
+    this.#writes.close()
     this.#closed ??= this.#connections.close().then(() => this.#engine?.close())
     return this.#closed
   }
@@ -152,19 +165,36 @@ export class Database {
         this.#connections.release(client, true)
         return result
       } catch (error) {
-        const kind = classifyError(error)
-        this.#connections.release(client, kind === 'statement-error' || kind === 'rolled-back')
-        if (kind === 'statement-error' || kind === 'unknown') throw error
-        if (kind === 'connection-lost' && !isIdempotent) throw new ConnectionLostError(error)
-        if (attempt === MAX_ATTEMPTS || performance.now() - startedAt > this.#retryTimeoutMs) {
-          throw kind === 'rolled-back'
-            ? new SocialError('conflict', 'Too much happens at once, try again')
-            : unavailable()
+        const { keepsConnection, refusesWrites, retry, told } = this.#given(client, error)
+        this.#connections.release(client, keepsConnection)
+        if (told === 'fault') throw error
+        if (retry === 'if-idempotent' && !isIdempotent) throw new ConnectionLostError(error)
+        const isOver = attempt === MAX_ATTEMPTS || performance.now() - startedAt > this.#retryTimeoutMs
+        if (retry === 'never' || isOver) {
+          if (refusesWrites) this.#writes.refused(error)
+          throw told === 'unavailable' ? unavailable(error) : new SocialError('conflict', TOO_MUCH_AT_ONCE)
         }
       }
       // With jitter, or two that collided would collide again.
       await wait(Math.random() * 5 * 2 ** attempt)
     }
+  }
+
+  /** What an error comes to on this connection. */
+  #given(client: PoolClient, error: unknown): Consequences {
+    const kind = classifyError(error)
+    if (kind !== 'read-only' || this.#connections.distrust(client)) return CONSEQUENCES[kind]
+    // The server is read only now, and not only was when this connection was made: no other one would say otherwise.
+    return { ...CONSEQUENCES[kind], keepsConnection: true, retry: 'never' }
+  }
+
+  /** Looks whether the database can be written; where a write was refused of late, by one. */
+  #checkWrites(): Promise<void> {
+    return this.#withRetries(async client => {
+      const [[isReadOnly] = []] = await this.#run<[boolean]>(client, IS_READ_ONLY, [])
+      if (isReadOnly) throw new ReadOnlyError()
+      if (this.#writes.isRefusing) await this.#run(client, PROBE_WRITE, [])
+    }, true)
   }
 
   /** The embedded engine is there, however long a busy machine takes to say so: its start is not to fail of that. */

@@ -1,28 +1,78 @@
 import { DatabaseError } from 'pg'
 
+/** What went wrong with a statement, as far as it matters for what is done next. */
+export type ErrorKind =
+  /** PostgreSQL took everything back because of a concurrent transaction: a serialization failure, or a deadlock. */
+  | 'rolled-back'
+  /** Nothing was run: the connection holds a prepared statement that the schema has left behind. */
+  | 'stale-plan'
+  /** The connection is gone, and whether the statement took effect is not known. */
+  | 'connection-lost'
+  /** Nothing was written: the server is a standby, or was set to be read only. Another connection may find the primary. */
+  | 'read-only'
+  /** Nothing was written: the disk is full, or fails. */
+  | 'storage-failing'
+  /** Nothing was done: the server is short of memory or of connections. */
+  | 'short-of-resources'
+  /** Nothing was done: it took too long, or something else was in its way. */
+  | 'too-slow'
+  /** The statement is at fault. */
+  | 'statement-error'
+  /** Anything else. */
+  | 'unknown'
+
+export interface Consequences {
+  /** Whether the connection serves other statements, or is closed. */
+  readonly keepsConnection: boolean
+  /** Whether it is run again: always, as nothing was done; or only what is idempotent, as it may have taken effect. */
+  readonly retry: 'always' | 'if-idempotent' | 'never'
+  /** What the client is told when that does not help; a fault is an internal error. */
+  readonly told: 'unavailable' | 'conflict' | 'fault'
+  /** Whether nothing can be written any more, so that the service is not ready until something was. */
+  readonly refusesWrites: boolean
+}
+
+const USABLE = { keepsConnection: true, refusesWrites: false }
+const DROPPED = { keepsConnection: false, refusesWrites: false }
+
+/** What each kind of error comes to. */
+export const CONSEQUENCES: Readonly<Record<ErrorKind, Consequences>> = {
+  'rolled-back': { ...USABLE, retry: 'always', told: 'conflict' },
+  'stale-plan': { ...DROPPED, retry: 'always', told: 'unavailable' },
+  'connection-lost': { ...DROPPED, retry: 'if-idempotent', told: 'unavailable' },
+  'read-only': { keepsConnection: false, refusesWrites: true, retry: 'always', told: 'unavailable' },
+  'storage-failing': { keepsConnection: true, refusesWrites: true, retry: 'never', told: 'unavailable' },
+  'short-of-resources': { ...DROPPED, retry: 'never', told: 'unavailable' },
+  'too-slow': { ...USABLE, retry: 'never', told: 'unavailable' },
+  'statement-error': { ...USABLE, retry: 'never', told: 'fault' },
+  unknown: { ...DROPPED, retry: 'never', told: 'fault' }
+}
+
 /**
- * What an error of a statement means for what may be done next:
- * - `rolled-back`: PostgreSQL took everything back because of a concurrent transaction (a serialization failure, or a
- *   deadlock); it may be run again as it is;
- * - `stale-plan`: nothing was run, because the connection holds a prepared statement that the schema has left behind; a
- *   new connection has it right;
- * - `connection-lost`: the connection is gone, and whether the statement took effect is not known;
- * - `statement-error`: the statement is at fault, the connection is as good as before;
- * - `unknown`: anything else; the connection is not to be trusted.
+ * The kind of each SQLSTATE, the first that matches; any other is the statement's own fault. Severity would say which of
+ * them end the session, but in the language of the server.
  */
-export type ErrorKind = 'rolled-back' | 'stale-plan' | 'connection-lost' | 'statement-error' | 'unknown'
+const SQL_STATES: readonly (readonly [codes: RegExp, kind: ErrorKind])[] = [
+  // Serialization failure, deadlock.
+  [/^40(001|P01)$/, 'rolled-back'],
+  // A broken connection, but for 08P01, a wrong number of values. 40003: whether it was completed is not known.
+  [/^(08(?!P01)|40003)/, 'connection-lost'],
+  // A shutdown, a crash of another backend, a start or recovery, a database that is gone, a session that was idle.
+  [/^57P0/, 'connection-lost'],
+  // A time limit of the transaction.
+  [/^25P0[34]/, 'connection-lost'],
+  // A prepared statement that is not there.
+  [/^26000$/, 'stale-plan'],
+  [/^25006$/, 'read-only'],
+  // Disk full; an error of the operating system, mostly of its disk.
+  [/^(53100|58)/, 'storage-failing'],
+  // Out of memory, too many connections. 53400 is a limit that somebody has set: also how ours are raised.
+  [/^53(?!400)/, 'short-of-resources'],
+  // Canceled by its time limit or an operator; a lock that cannot be had; an object in use.
+  [/^(57014|55P03|55006)$/, 'too-slow']
+]
 
-const SERIALIZATION_FAILURE = '40001'
-const DEADLOCK_DETECTED = '40P01'
-const INVALID_STATEMENT_NAME = '26000'
-
-/**
- * SQLSTATEs that end the session: a shutdown, a crash of another backend, a time limit on an idle transaction, a broken
- * connection. Severity would say it too, but in the language of the server. 08P01 is a wrong number of values.
- */
-const SESSION_ENDED = /^(57P0|25P0[34]|08(?!P01))/
-
-/** System errors of a connection that broke. */
+/** System errors of a connection that broke, or cannot be made. */
 const LOST_CODES = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -30,24 +80,36 @@ const LOST_CODES = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'EHOSTUNREACH',
-  'ENETUNREACH'
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+  'ENOTCONN'
 ])
 /** node-postgres has only texts for these. */
 const LOST_TEXTS =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout)/
 
+/** The server of a connection says, without having been told to write, that it would not. */
+export class ReadOnlyError extends Error {
+  override readonly name = 'ReadOnlyError'
+
+  constructor() {
+    super('The database server takes no writes: it is a standby, or read only')
+  }
+}
+
 /** What kind of error node-postgres, or the system below it, has thrown. */
 export function classifyError(error: unknown): ErrorKind {
   if (error instanceof DatabaseError) return kindOfSqlState(error)
+  if (error instanceof ReadOnlyError) return 'read-only'
   if (!(error instanceof Error)) return 'unknown'
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return LOST_CODES.has(code) || LOST_TEXTS.test(error.message) ? 'connection-lost' : 'unknown'
 }
 
 function kindOfSqlState({ code = '', routine }: DatabaseError): ErrorKind {
-  if (SESSION_ENDED.test(code)) return 'connection-lost'
-  if (code === SERIALIZATION_FAILURE || code === DEADLOCK_DETECTED) return 'rolled-back'
   // "cached plan must not change result type" shares its code with everything that is not supported.
-  if (code === INVALID_STATEMENT_NAME || routine === 'RevalidateCachedQuery') return 'stale-plan'
-  return 'statement-error'
+  if (routine === 'RevalidateCachedQuery') return 'stale-plan'
+  return SQL_STATES.find(([codes]) => codes.test(code))?.[1] ?? 'statement-error'
 }

@@ -43,7 +43,8 @@ const PAIRS = [
   `create table user_count (
     address text collate "C" primary key,
     friends integer not null,
-    outgoing integer not null
+    outgoing integer not null,
+    incoming integer not null
   ) with (fillfactor = 50)`,
   `create function over_limit(what text) returns integer language plpgsql volatile as $$
     begin raise exception using errcode = '53400', message = what; end $$`

@@ -86,7 +86,7 @@ export class OutboxEnv implements AsyncDisposable {
 
   /** Does something to a friendship, which is committed when this resolves. */
   async act(actor: Address, action: PairAction, target: Address, message: string | null = null): Promise<PairEvent> {
-    const store = new FriendshipStore(this.db, { friends: 1_000_000, outgoing: 1_000_000 })
+    const store = new FriendshipStore(this.db, { friends: 1_000_000, outgoing: 1_000_000, incoming: 1_000_000 })
     const intent = { actor, target, action, message }
     const before = await store.read(actor, target)
     const decision = decide(before, intent, Date.now())

@@ -95,7 +95,7 @@ describeWithPostgres('lists of a thousand friends', () => {
     await database.connect()
     const befriend = `insert into pair (lo, hi, last_action, actor_is_lo, acted_at, version)
       select least($1, friend), greatest($1, friend), 2, true, 0, nextval('pair_event_seq') from unnest($2::text[]) friend`
-    const count = 'insert into user_count (address, friends, outgoing) values ($1, $2, 0)'
+    const count = 'insert into user_count (address, friends, outgoing, incoming) values ($1, $2, 0, 0)'
     for (const [user, friends] of [[alice.address, FRIENDS] as const, [other, MUTUAL] as const]) {
       await database.query(befriend, [user, friends])
       await database.query(count, [user, friends.length])

@@ -102,7 +102,7 @@ describeWithPostgres('Concurrent transactions', () => {
   test('a statement that runs too long is ended by the server, and its connection stays', async () => {
     await using short = await freshDatabase('postgres', { poolSize: 1, statementTimeoutMs: 100 })
     const before = await short.db.rows(BACKEND, [])
-    await expect(short.db.rows(SLEEP, [])).rejects.toMatchObject({ code: '57014' })
+    await expect(short.db.rows(SLEEP, [])).rejects.toMatchObject({ code: 'unavailable', cause: { code: '57014' } })
     expect(await short.db.rows(BACKEND, [])).toEqual(before)
   })
 
