@@ -6,7 +6,7 @@ import { clientFrame, upgradeRequest } from '../load/wire-socket.ts'
 import { VICTIM_OF_REQUESTS } from './world.ts'
 
 /** Where an attack goes, and for how long. */
-export interface Target {
+interface Target {
   readonly http: { readonly host: string; readonly port: number }
   readonly rpc: { readonly host: string; readonly port: number }
   /** Aborts when the attack is over. */
