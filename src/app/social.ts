@@ -1,4 +1,5 @@
 import { AuthChainVerifier } from '../auth/auth-chain.ts'
+import type { Bus } from '../cluster/bus.ts'
 import type { Channel } from '../cluster/channel.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
@@ -61,12 +62,17 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     timeoutMs: ethereum?.timeoutMs ?? 0
   })
   const friendships = new FriendshipStore(db, { friends: limits.maxFriends, outgoing: limits.maxPendingRequests })
+  const relations = new RelationCache({ lists, blocks: blockLists, bus, maxFriends: limits.maxFriends })
+  const publish: Bus['publish'] = event => {
+    relations.changed(event)
+    bus.publish(event)
+  }
   const friends = new Friendships({
     friendships,
     log,
     lists,
     settings,
-    bus,
+    bus: { publish },
     limits: rates.actions,
     maxMessageLength: limits.maxMessageLength,
     now
@@ -140,7 +146,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     sessions,
     settings: new Settings(settings),
     blocks: new Blocks(blockLists, friends),
-    relations: new RelationCache({ lists, blocks: blockLists, bus, maxFriends }),
+    relations,
     connectivity,
     friendLocations,
     presence: presence.local,
