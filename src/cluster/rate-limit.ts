@@ -3,7 +3,7 @@ import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimi
 import { SocialError } from '../domain/errors.ts'
 
 /** So often within a minute, or within a day. */
-export type Rate = { readonly perMinute: number } | { readonly perDay: number }
+type Rate = { readonly perMinute: number } | { readonly perDay: number }
 
 type RateLimitOptions = Rate & {
   /** What is limited, as the keys in Redis and the metrics call it. */
