@@ -1,5 +1,6 @@
 import { AuthChainVerifier } from '../auth/auth-chain.ts'
 import { CHECK_OUTCOMES } from '../auth/contract-wallet.ts'
+import type { Bus } from '../cluster/bus.ts'
 import type { Channel } from '../cluster/channel.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
@@ -69,12 +70,17 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     outgoing: limits.maxPendingRequests,
     incoming: limits.maxIncomingRequests
   })
+  const relations = new RelationCache({ lists, blocks: blockLists, bus, maxFriends: limits.maxFriends })
+  const publish: Bus['publish'] = event => {
+    relations.changed(event)
+    bus.publish(event)
+  }
   const friends = new Friendships({
     friendships,
     log,
     lists,
     settings,
-    bus,
+    bus: { publish },
     limits: rates.actions,
     maxMessageLength: limits.maxMessageLength,
     now
@@ -161,7 +167,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     sessions,
     settings: new Settings(settings),
     blocks: new Blocks(blockLists, friends),
-    relations: new RelationCache({ lists, blocks: blockLists, bus, maxFriends }),
+    relations,
     connectivity,
     friendLocations,
     presence: presence.local,

@@ -22,7 +22,7 @@ interface FriendshipsDeps {
   readonly log: Pick<EventLog, 'find'>
   readonly lists: FriendLists
   readonly settings: SettingsStore
-  readonly bus: Bus
+  readonly bus: Pick<Bus, 'publish'>
   readonly limits: ActionLimits
   /** Characters. */
   readonly maxMessageLength: number

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
+import type { SocialEvent } from '../domain/events.ts'
 import { SingleFlight } from '../lib/single-flight.ts'
 import type { BlockLists } from '../storage/blocks.ts'
 import type { FriendLists } from '../storage/friend-lists.ts'
@@ -43,12 +44,18 @@ export class RelationCache {
 
   constructor(deps: RelationsDeps) {
     this.#deps = deps
-    deps.bus.subscribe(event => {
-      if (event.kind === 'sessions-ended') return
-      this.#changes += 1
-      if (event.kind === 'messages-lost') this.#cache.clear()
-      else for (const user of [event.actor, event.target]) this.#cache.delete(user)
-    })
+    deps.bus.subscribe(event => this.changed(event))
+  }
+
+  /**
+   * Forgets what an event has changed. The bus brings it too, once it is read from the log: to be called before that by
+   * who has just committed it, so that its user finds it done.
+   */
+  changed(event: SocialEvent): void {
+    if (event.kind === 'sessions-ended') return
+    this.#changes += 1
+    if (event.kind === 'messages-lost') this.#cache.clear()
+    else for (const user of [event.actor, event.target]) this.#cache.delete(user)
   }
 
   /** @throws SocialError `unavailable` */
