@@ -44,7 +44,8 @@ describeWithRedis('an instance that is flooded', () => {
     })
     // Alice and Bob have theirs.
     await until(() => ends.length === 9 * SOCKETS + 2, 'those above the limit are closed')
-    expect(new Set(ends)).toEqual(new Set([1006, 1013]))
+    // Cut without a word, when so many came at once that there was no room to say why.
+    expect(ends.filter(code => code !== 1006 && code !== 1013)).toEqual([])
     await othersAreServed()
     for (const socket of sockets) socket.close()
     await until(() => ends.length === sockets.length, 'all are gone')
