@@ -32,6 +32,8 @@ interface ServiceOptions {
   readonly sockets: number
   /** Environment variables over those of every measurement. */
   readonly settings?: Readonly<Record<string, string>>
+  /** The compiled service; that of the build unless given. */
+  readonly program?: string
   /** Where a CPU profile goes, with its name, when one is wanted. */
   readonly profile?: { readonly folder: string; readonly name: string }
 }
@@ -52,7 +54,8 @@ export class Service implements AsyncDisposable {
     this.#folder = folder
   }
 
-  static async start({ databaseUrl, connections, sockets, settings, profile }: ServiceOptions): Promise<Service> {
+  static async start(options: ServiceOptions): Promise<Service> {
+    const { databaseUrl, connections, sockets, settings, profile, program = SERVICE } = options
     const folder = await mkdtemp(join(tmpdir(), 'social-bench-'))
     const ports = { http: await freePort(), rpc: await freePort() }
     const ownSettings = {
@@ -71,7 +74,7 @@ export class Service implements AsyncDisposable {
     const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}`] : []
     const env = { PATH: process.env['PATH'], ...ownSettings, ...settings }
     // In a folder of its own, where no .env is read.
-    const child = spawn(process.execPath, [...flags, SERVICE], {
+    const child = spawn(process.execPath, [...flags, program], {
       cwd: folder,
       env,
       stdio: ['ignore', 'ignore', 'inherit']

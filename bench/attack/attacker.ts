@@ -21,7 +21,13 @@ process.once('message', (order: Order) => {
     const { hostname, port } = new URL(url)
     return { host: hostname, port: Number(port) }
   }
-  const target = { http: place(order.http), rpc: place(order.rpc), signal: AbortSignal.timeout(LONGEST_MS) }
+  const onConnection = (): void => void process.send?.('begun')
+  const target = {
+    http: place(order.http),
+    rpc: place(order.rpc),
+    onConnection,
+    signal: AbortSignal.timeout(LONGEST_MS)
+  }
   attack.run(target).finally(() => process.exit(0))
 })
 process.once('disconnect', () => process.exit(0))

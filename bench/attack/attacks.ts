@@ -9,6 +9,8 @@ import { VICTIM_OF_REQUESTS } from './world.ts'
 interface Target {
   readonly http: { readonly host: string; readonly port: number }
   readonly rpc: { readonly host: string; readonly port: number }
+  /** Called with each connection that the attacker has. */
+  readonly onConnection: () => void
   /** Aborts when the attack is over. */
   readonly signal: AbortSignal
 }
@@ -26,10 +28,13 @@ const ATTACKER = '127.0.0.66'
 const FRAMES_AT_ONCE = 200
 
 /** A socket of the attacker that never lets the programme end by an error. */
-function open(to: Target['rpc'], { signal }: Target, begin: (socket: Socket) => void): Socket {
+function open(to: Target['rpc'], { signal, onConnection }: Target, begin: (socket: Socket) => void): Socket {
   const socket = connect({ ...to, localAddress: ATTACKER, noDelay: true })
   socket.on('error', () => socket.destroy())
-  socket.once('connect', () => begin(socket))
+  socket.once('connect', () => {
+    onConnection()
+    begin(socket)
+  })
   setMaxListeners(0, signal)
   signal.addEventListener('abort', () => socket.resetAndDestroy(), { once: true })
   return socket
