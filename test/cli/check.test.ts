@@ -96,7 +96,7 @@ describe('social-service check', () => {
       CATALYST_URL: url,
       ETHEREUM_RPC_URL: `${url}/eth`
     })
-    expect(output).not.toContain('FAILED')
+    expect(output).not.toMatch(/\bFAILED\b/)
     expect(code).toBe(0)
     expect(lines).toContainEqual(expect.stringMatching(/^Database ok PostgreSQL \d+.*, database test_\w+$/))
     expect(lines).toContain('Redis ok counts, publishes and subscribes')

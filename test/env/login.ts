@@ -1,8 +1,16 @@
 import { Authenticator } from '@dcl/crypto'
 import type { Wallet } from '../../demo/wallet.ts'
 
+let lastTimestamp = 0
+
+/** The time, but never the same twice: a wallet that logs in twice in a millisecond would show the same signature. */
+function nextTimestamp(): number {
+  lastTimestamp = Math.max(Date.now(), lastTimestamp + 1)
+  return lastTimestamp
+}
+
 /** What a wallet sends to log in. @param timestamp unix milliseconds */
-export function loginBody({ address, identity }: Wallet, timestamp = Date.now()) {
+export function loginBody({ address, identity }: Wallet, timestamp = nextTimestamp()) {
   const signed = String(timestamp)
   return {
     type: 'm.login.decentraland',

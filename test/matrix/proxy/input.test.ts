@@ -108,8 +108,11 @@ describe('the body of a request', () => {
     expect(request?.headers).not.toHaveProperty('content-encoding')
   })
 
+  test('is read without a mark of its byte order', async () => {
+    expect((await bodyOf('\ufeff{"preset": "public_chat"}')).sent.preset).toBe('public_chat')
+  })
+
   test.each([
-    ['a mark of its byte order', '\ufeff{"preset": "public_chat"}'],
     ['something behind it', '{"preset": "public_chat"}{}'],
     ['a comment', '{"preset": "public_chat"} // {}'],
     ['a number that is none', '{"preset": "public_chat", "name": NaN}'],

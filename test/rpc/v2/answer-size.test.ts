@@ -60,7 +60,7 @@ describeWithPostgres('the answers to a user with as much of everything as there 
     await fill(users(4, REQUESTS), 1, true, MESSAGE)
     await fill(users(5, BLOCKS), 6, true)
     await fill(users(6, BLOCKS), 6, false)
-    await database.query('insert into user_count (address, friends, outgoing) values ($1, $2, $3)', [
+    await database.query('insert into user_count (address, friends, outgoing, incoming) values ($1, $2, $3, $3)', [
       alice.address,
       FRIENDS,
       REQUESTS
