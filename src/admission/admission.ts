@@ -35,7 +35,7 @@ const NOBODY = new Set<ErrorCode>(['unauthorized', 'forbidden', 'invalid_request
 
 /**
  * Every budget of addresses, on both ports, from the first byte on: what a client may take before it has shown who it
- * is. The key of each is the `group` of the client's address. Whoever refuses because of one says so to `onRefused`.
+ * is. The key of each is the `group` of the client's address. The edge that refuses because of one says so to `onRefused`.
  */
 export class Admission {
   readonly addresses: ClientAddresses

@@ -14,7 +14,7 @@ export interface ClientAddress {
 interface ClientAddressesOptions {
   /** Addresses and CIDR ranges of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
-  /** Bits of an IPv6 address that tell clients apart: whoever has one address of such a network has all of it. */
+  /** Bits of an IPv6 address that tell clients apart: a client with one address of such a network has all of it. */
   readonly ipv6Prefix: number
 }
 

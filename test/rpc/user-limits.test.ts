@@ -91,7 +91,7 @@ describe('what one user may have and do', () => {
     expect(await call(other)).not.toContain('Too many')
   })
 
-  it('are no sockets whose session has ended: whoever took the tokens takes no place', async () => {
+  it('are no sockets whose session has ended: a thief of tokens takes no place', async () => {
     const wallet = await createWallet()
     const taken = await Promise.all([PresenceClient.connect(env.app, wallet), PresenceClient.connect(env.app, wallet)])
     for (const client of taken) {

@@ -10,7 +10,7 @@ export interface Peer {
   readonly addressGroup: string
 }
 
-/** A client, as whoever decides who is let in sees it. */
+/** A client, as the code that lets clients in sees it. */
 export interface Client {
   readonly peer: Peer
   /** Asks whether the client is still there. @returns false when its socket was gone or closed before it answered */

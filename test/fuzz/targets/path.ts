@@ -1,6 +1,6 @@
 import { formatPath, parsePath } from '../../../src/matrix/proxy/path.ts'
 
-/** A path for the homeserver: what is let through is the same path for us, for the homeserver, and for whoever is between. */
+/** A path for the homeserver: what is let through is the same path for us, for the homeserver, and for every proxy between. */
 export function fuzz(data: Buffer): void {
   const parsed = parsePath(data.toString('latin1'))
   if (parsed === null) return

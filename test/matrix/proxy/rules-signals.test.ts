@@ -50,7 +50,7 @@ describeWithSynapse('in the room of two users', () => {
   }
 
   /** What is said in passing with a change of membership. */
-  const farewells = (user: MatrixUser, roomId: string) =>
+  const departures = (user: MatrixUser, roomId: string) =>
     [
       ['POST', `rooms/${part(roomId)}/leave`, { reason: TEXT }],
       ['PUT', `rooms/${part(roomId)}/leave/txn`, { reason: TEXT }],
@@ -95,7 +95,7 @@ describeWithSynapse('in the room of two users', () => {
     const { alice, bob, roomId } = await env.pair()
     await block(alice, bob)
     const since = await now(alice)
-    const [method, path, json] = farewells(bob, roomId).at(at) ?? []
+    const [method, path, json] = departures(bob, roomId).at(at) ?? []
     expect((await bob.rest.send(method ?? '', `${CLIENT}/${path}`, { json })).status).toBe(200)
     const { text } = await alice.rest.get(`${CLIENT}/rooms/${part(roomId)}/messages?dir=b&limit=100`)
     for (const seen of [await news(alice, since), text]) expect(seen).not.toContain(TEXT)
@@ -109,7 +109,7 @@ describeWithSynapse('in the room of two users', () => {
     expect(await news(alice, since)).toContain(TEXT)
   })
 
-  test('whoever takes messages of friends only gets no words of others with an invite, a join or a farewell', async () => {
+  test('a user who takes messages of friends only gets no words of others with an invite, a join or a departure', async () => {
     const { alice, bob, roomId } = await env.pair()
     await takeMessagesOfFriendsOnly(alice)
     const room = `${CLIENT}/rooms/${part(roomId)}`

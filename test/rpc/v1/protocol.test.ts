@@ -233,7 +233,7 @@ describeEachDatabase('FriendshipsService', kind => {
   })
 })
 
-/** The methods of the service, for whoever leaves out what the published client always sends. */
+/** The methods of the service, for a client that leaves out what the published client always sends. */
 async function anonymously(env: Env) {
   const socket = new WebSocket(env.app.rpcUrl)
   env.onStop(() => socket.terminate())

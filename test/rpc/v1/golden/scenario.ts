@@ -1,7 +1,7 @@
 import { collect } from '../../../env/app.ts'
 import type { Scenario } from './recorder.ts'
 
-/** Everything that v1 can do, and be refused. Whoever changes it records it anew. */
+/** Everything that v1 can do, and be refused. After a change it is recorded anew. */
 export const scenario: Scenario = async ({ alice, bob, carol }, remark) => {
   const refused = (call: Promise<unknown>): Promise<void> =>
     call.then(
