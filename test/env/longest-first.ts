@@ -8,6 +8,7 @@ const LONGEST = [
   'multi-instance/presence-redis',
   'multi-instance/presence',
   'rpc/rust-client',
+  'rpc/rust-explorers',
   'storage/db/embedded',
   'matrix/outbox/outage',
   'rpc/v1/presence',

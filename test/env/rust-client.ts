@@ -42,36 +42,25 @@ export async function buildRustClient(): Promise<string> {
   return join(TARGET, 'debug/rust-client')
 }
 
-/** A user on the Rust client of protocol v1, in a process of its own. */
+/** A client in Rust, in a process of its own. */
 export class RustClient {
-  /** The updates of friendships that it received, in words. */
+  /** What it said without having been given a command, oldest first. */
   readonly received: string[] = []
   readonly #answers: string[] = []
   readonly #child
 
-  private constructor(program: string, rpcUrl: string, token: string) {
-    this.#child = spawn(program, [rpcUrl, token], { stdio: ['pipe', 'pipe', 'inherit'] })
+  protected constructor(program: string, args: readonly string[], isReceived: RegExp) {
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface(this.#child.stdout).on('line', line => {
-      if (line.startsWith('told ')) this.received.push(line.slice('told '.length))
+      if (isReceived.test(line)) this.received.push(line)
       else this.#answers.push(line)
     })
   }
 
-  static async connect(program: string, rpcUrl: string, token: string): Promise<RustClient> {
-    const client = new RustClient(program, rpcUrl, token)
-    try {
-      await client.#answer('connected')
-    } catch (error) {
-      await client.leave()
-      throw error
-    }
-    return client
-  }
-
-  /** Gives it a command of test/rust-client/src/main.rs. @returns what came of it, in words */
+  /** Gives it a command of test/rust-client/src. @returns what came of it, in words */
   async does(command: string): Promise<string> {
     this.#child.stdin.write(`${command}\n`)
-    return this.#answer(command)
+    return this.answer(command)
   }
 
   async leave(): Promise<void> {
@@ -80,8 +69,22 @@ export class RustClient {
     await left
   }
 
-  async #answer(to: string): Promise<string> {
-    await until(() => this.#answers.length > 0, `"${to}" is answered`)
+  protected async answer(to: string): Promise<string> {
+    await until(() => this.#answers.length > 0, `"${to.slice(0, 100)}" is answered`)
     return this.#answers.shift() ?? ''
+  }
+}
+
+/** A user on the Rust client of protocol v1; `received` are the updates of friendships, in words. */
+export class RustClientV1 extends RustClient {
+  static async connect(program: string, rpcUrl: string, token: string): Promise<RustClientV1> {
+    const client = new RustClientV1(program, ['v1', rpcUrl, token], /^update /)
+    try {
+      await client.answer('connected')
+    } catch (error) {
+      await client.leave()
+      throw error
+    }
+    return client
   }
 }

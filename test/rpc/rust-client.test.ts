@@ -3,10 +3,10 @@ import { createWallet } from '../../demo/wallet.ts'
 import { Env } from '../env/app.ts'
 import { logIn } from '../env/login.ts'
 import { paced } from '../env/pace.ts'
-import { buildRustClient, describeWithRust, RustClient } from '../env/rust-client.ts'
+import { buildRustClient, describeWithRust, RustClientV1 } from '../env/rust-client.ts'
 import { until } from '../env/until.ts'
 
-describeWithRust('the Rust client', () => {
+describeWithRust('the Rust client of protocol v1', () => {
   let program: string
   let env: Env
   beforeAll(async () => {
@@ -15,9 +15,9 @@ describeWithRust('the Rust client', () => {
   }, paced(600_000))
   afterAll(() => env.stop())
 
-  async function user(): Promise<{ address: string; client: RustClient }> {
+  async function user(): Promise<{ address: string; client: RustClientV1 }> {
     const wallet = await createWallet()
-    const client = await RustClient.connect(program, env.app.rpcUrl, await logIn(env.app.httpUrl, wallet))
+    const client = await RustClientV1.connect(program, env.app.rpcUrl, await logIn(env.app.httpUrl, wallet))
     env.onStop(() => client.leave())
     return { address: wallet.address, client }
   }
@@ -39,8 +39,8 @@ describeWithRust('the Rust client', () => {
     expect(await bob.client.does(`delete ${alice.address}`)).toBe(`done delete ${alice.address}`)
     await until(() => alice.client.received.length === 2, 'alice receives the end')
     expect(await alice.client.does('friends')).toBe('users')
-    expect(alice.client.received).toEqual([`accept ${bob.address}`, `delete ${bob.address}`])
-    expect(bob.client.received).toEqual([`request ${alice.address} Shall we?`])
+    expect(alice.client.received).toEqual([`update accept ${bob.address}`, `update delete ${bob.address}`])
+    expect(bob.client.received).toEqual([`update request ${alice.address} Shall we?`])
   })
 
   it('reads mutual friends over several pages, while an update stream is open', async () => {
@@ -67,13 +67,13 @@ describeWithRust('the Rust client', () => {
     const nobody = `0x${'1'.repeat(40)}`
     expect(await alice.client.does(`accept ${nobody}`)).toContain('BadRequestError')
     expect(await alice.client.does(`request ${alice.address}`)).toContain('BadRequestError')
-    const stranger = await RustClient.connect(program, env.app.rpcUrl, 'no-token')
+    const stranger = await RustClientV1.connect(program, env.app.rpcUrl, 'no-token')
     env.onStop(() => stranger.leave())
     expect(await stranger.does('friends')).toContain('UnauthorizedError')
     expect(await stranger.does(`request ${alice.address}`)).toContain('UnauthorizedError')
     expect(await stranger.does('subscribe')).toBe('subscribed')
     await until(() => stranger.received.length === 2, 'the stream ends with an error')
     expect(stranger.received[0]).toContain('UnauthorizedError')
-    expect(stranger.received[1]).toBe('nothing more')
+    expect(stranger.received[1]).toBe('update nothing more')
   })
 })
