@@ -27,8 +27,9 @@ const friendsOf = (user: string): string => `
   union all
   select hi from pair where lo = ${user} and last_action = 2`
 
+// By intersection, which sorts or hashes: a join may compare all with all where statistics say that nobody has friends.
 const mutualOf = (a: string, b: string): string => `
-  select mine.friend from (${friendsOf(a)}) mine join (${friendsOf(b)}) theirs on mine.friend = theirs.friend`
+  (${friendsOf(a)}) intersect (${friendsOf(b)})`
 
 /** Whether one of two users, named in their order, blocks the other. */
 const isBlocked = (lo: string, hi: string): string => `exists (select 1 from pair
@@ -53,16 +54,18 @@ const counted = (name: string, friends: string): Statement => ({
     select (select count(*) from listed), string_agg(friend, '' order by friend)
     from (select friend from listed order by friend limit $3 offset $4) page`
 })
-const MUTUAL = counted('mutual-friends', `${mutualOf('$1', '$2')} where not ${isBlocked('$1', '$2')}`)
+const MUTUAL = counted(
+  'mutual-friends',
+  `select friend from (${mutualOf('$1', '$2')}) common where not ${isBlocked('$1', '$2')}`
+)
 const VISIBLE = counted(
   'visible-friends',
   `(${friendsOf('$1')}) except (${blockedBy('$2')} union all ${blockersOf('$2')})`
 )
 const CLOSENESS = {
   name: 'closeness',
-  // By intersection, because a join in an EXISTS is planned for the first row and may compare all with all.
   text: `select exists (select 1 from pair where lo = $1 and hi = $2 and last_action = 2),
-    exists (select friend from (${friendsOf('$1')}) mine intersect select friend from (${friendsOf('$2')}) theirs),
+    exists (${mutualOf('$1', '$2')}),
     ${isBlocked('$1', '$2')}`
 }
 

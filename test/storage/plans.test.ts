@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithPostgres } from '../env/databases.ts'
-import { calls, explain, fill, STARS } from './plans.ts'
+import { calls, explain, fill, STARS, userOf, WORLDS } from './plans.ts'
 import { Stores } from './stores.ts'
 
-const CALLS = await calls()
+const CALLS = await calls(userOf(5_000), userOf(5_001))
+/** Of users with 500 friends each, or more: what a page shows of them is small, what leads to it is not. */
+const CALLS_OF_STARS = await calls(...STARS)
 /** Small, however long the log is. */
 const SMALL = ['matrix_log_position', 'matrix_log_gap', 'matrix_outbox']
 
-describeWithPostgres('On a hundred thousand pairs', () => {
+describeWithPostgres('On a million pairs', () => {
   let stores: Stores
   beforeAll(async () => {
     stores = await Stores.open('postgres')
-    await fill(stores.db)
+    await fill(stores.db, WORLDS['a million pairs'])
   })
   afterAll(() => stores[Symbol.asyncDispose]())
 
@@ -40,4 +42,25 @@ describeWithPostgres('On a hundred thousand pairs', () => {
     expect(await cost(20, 100)).toBeLessThanOrEqual(60)
     expect(whole).toBeGreaterThan(5 * page)
   })
+})
+
+describeWithPostgres.each([
+  'a young world, of which it has statistics',
+  'a young world, of which it knows nothing'
+] as const)('In %s', world => {
+  let stores: Stores
+  beforeAll(async () => {
+    stores = await Stores.open('postgres')
+    await fill(stores.db, WORLDS[world])
+  })
+  afterAll(() => stores[Symbol.asyncDispose]())
+
+  test.each(CALLS_OF_STARS.map(call => [call.statement.name, call] as const))(
+    '%s compares no list with all of another',
+    async (_, call) => {
+      const { touched } = await explain(stores.url, call)
+      // There are 1,000 pairs in all; each friend of one beside each of the other would be 250,000.
+      expect(touched).toBeLessThan(15_000)
+    }
+  )
 })

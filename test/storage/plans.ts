@@ -22,6 +22,10 @@ export interface Call {
 interface Step {
   readonly 'Node Type': string
   readonly 'Relation Name'?: string
+  readonly 'Actual Rows': number
+  readonly 'Actual Loops': number
+  readonly 'Rows Removed by Filter'?: number
+  readonly 'Rows Removed by Join Filter'?: number
   readonly 'Shared Hit Blocks': number
   readonly 'Shared Read Blocks': number
   readonly Plans?: readonly Step[]
@@ -32,18 +36,20 @@ export interface Plan {
   readonly scanned: readonly string[]
   /** Pages of 8 kB that were looked at. */
   readonly buffers: number
+  /** Rows that any step looked at, those that it dropped included. */
+  readonly touched: number
 }
 
 /** Users by their number: 1 … USERS. */
-const USERS = 20_000
+const USERS = 200_000
 /** Twenty have expired, whatever the time is; all others not for a hundred years. */
 const EXPIRY = 'row_number() over () + case when row_number() over () <= 20 then 0 else 5000000000000 end'
-const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
+export const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
 /** Two users with more friends and requests than anybody may have. */
 export const STARS = [userOf(USERS + 1), userOf(USERS + 2)] as const
 
 /**
- * A hundred thousand pairs: every user has up to ten neighbours, and six in ten pairs are friends. The two stars are
+ * A million pairs: every user has up to ten neighbours, and six in ten pairs are friends. The two stars are
  * friends with each fifth user, and asked each seventh.
  */
 const ROWS = [
@@ -52,7 +58,7 @@ const ROWS = [
       case d when 4 then 1 when 5 then 6 else 2 end, n % 2 = 0, n, null, case when d = 5 then n end, null
     from generate_series(1, ${USERS - 5}) n, generate_series(1, 5) d`,
   `insert into pair
-    select '0x' || lpad(to_hex(n), 40, '0'), '0x' || lpad(to_hex(star), 40, '0'), 200000 + n,
+    select '0x' || lpad(to_hex(n), 40, '0'), '0x' || lpad(to_hex(star), 40, '0'), ${10 * USERS} + n,
       case when n % 5 = 0 then 2 else 1 end, star % 2 = 0, n, null, null, null
     from generate_series(1, ${USERS}) n, generate_series(${USERS + 1}, ${USERS + 2}) star where n % 5 = 0 or n % 7 = 0`,
   `insert into pair_event (seq, lo, hi, action, actor_is_lo, previous, acted_at)
@@ -61,26 +67,49 @@ const ROWS = [
   `insert into user_settings select address, 1, 1, 1, 1, 1 from user_count`,
   `insert into session select sha256(address::bytea), address, 'device', 1, ${EXPIRY} from user_count`,
   `insert into used_login select sha256(address::bytea), ${EXPIRY} from user_count`,
-  `select setval('pair_event_seq', 200000 + ${USERS})`,
+  `select setval('pair_event_seq', ${11 * USERS})`,
   `insert into matrix_log_position (seq) select max(seq) - 500 from pair_event`,
-  `insert into matrix_log_gap select n, '9000000' from generate_series(1000000, 1000050) n`,
+  `insert into matrix_log_gap select n, '9000000' from generate_series(9000000, 9000050) n`,
   `insert into matrix_outbox (lo, hi, seq) select lo, hi, seq from pair_event where seq <= 100`,
   `vacuum analyze`
 ]
 
-export async function fill(db: Database): Promise<void> {
-  for (const [i, text] of ROWS.entries()) await db.rows({ name: `fill-${i}`, text }, [])
+/** Two users with 500 friends each, 250 of them in common, and nobody else: half of all pairs are of one of them. */
+const YOUNG_ROWS = [
+  `insert into pair
+    select '0x' || lpad(to_hex(n), 40, '0'), '0x' || lpad(to_hex(star), 40, '0'), star * 1000 + n, 2, true, n, null, null, null
+    from generate_series(1, 750) n, generate_series(${USERS + 1}, ${USERS + 2}) star
+    where case star when ${USERS + 1} then n <= 500 else n > 250 end`,
+  `insert into pair_event (seq, lo, hi, action, actor_is_lo, previous, acted_at)
+    select row_number() over (order by version), lo, hi, last_action, actor_is_lo, 0, acted_at from pair`,
+  `insert into user_count select user_address, count(*), 0, 0
+    from (select lo from pair union all select hi from pair) u (user_address) group by 1`,
+  `select setval('pair_event_seq', 1000)`
+]
+const TABLES = ['pair', 'pair_event', 'user_count']
+
+/** The worlds in which a plan has to be good: what PostgreSQL knows of them differs most. */
+export const WORLDS = {
+  'a million pairs': ROWS,
+  'a young world, of which it has statistics': [...YOUNG_ROWS, 'vacuum analyze'],
+  'a young world, of which it knows nothing': [
+    ...TABLES.map(table => `alter table ${table} set (autovacuum_enabled = false)`),
+    ...YOUNG_ROWS
+  ]
 }
 
-/** Every statement that the stores send, with the values that they send for users in the midst of the table. */
-export async function calls(): Promise<Call[]> {
+export async function fill(db: Database, rows: readonly string[]): Promise<void> {
+  for (const [i, text] of rows.entries()) await db.rows({ name: `fill-${i}`, text }, [])
+}
+
+/** Every statement that the stores send, with the values that they send for two users. */
+export async function calls(alice: Address, bob: Address): Promise<Call[]> {
   const all: Call[] = []
   const rows = async (statement: Statement, values: readonly unknown[]) => {
     all.push({ statement, values })
     return []
   }
   const db = { rows, retryableRows: rows } as unknown as Database
-  const [alice, bob] = [userOf(5_000), userOf(5_001)]
   const page = { limit: 20, offset: 0 }
   const lists = new FriendLists(db)
   await lists.friends(alice, page)
@@ -102,7 +131,7 @@ export async function calls(): Promise<Call[]> {
   await log.find(50_000)
   await log.latest()
   await log.afterForTarget(alice, 100, 100)
-  const friendships = new FriendshipStore(db, { friends: 10, outgoing: 10, incoming: 10 })
+  const friendships = new FriendshipStore(db, { friends: 2000, outgoing: 2000, incoming: 2000 })
   const intent = { actor: alice, target: bob, action: 'delete' as const, message: null }
   const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
   const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0, incoming: 0 }))
@@ -141,12 +170,18 @@ export async function explain(url: string, { statement, values }: Call): Promise
     const root: Step = rows[0]['QUERY PLAN'][0].Plan
     const steps = flatten(root)
     return {
+      touched: steps.reduce((sum, step) => sum + touchedBy(step), 0),
       scanned: steps.flatMap(step => (step['Node Type'].endsWith('Seq Scan') ? [step['Relation Name'] ?? '?'] : [])),
       buffers: root['Shared Hit Blocks'] + root['Shared Read Blocks']
     }
   } finally {
     await client.end()
   }
+}
+
+function touchedBy(step: Step): number {
+  const dropped = (step['Rows Removed by Filter'] ?? 0) + (step['Rows Removed by Join Filter'] ?? 0)
+  return (step['Actual Rows'] + dropped) * step['Actual Loops']
 }
 
 function flatten(step: Step): Step[] {
