@@ -1,18 +1,16 @@
 #!/usr/bin/env node
+import { readArguments, usage } from './cli/arguments.ts'
 import { COMMANDS } from './cli/commands.ts'
 
 /** How long what a command left open may keep the process, in milliseconds: a server may hold a connection for a minute. */
 const LEFTOVERS_MS = 1_000
 
-const [name = 'serve', ...rest] = process.argv.slice(2)
-const command = COMMANDS[name]
+const invocation = readArguments(process.argv.slice(2), COMMANDS, 'serve')
 
-if (command && rest.every(option => command.options?.includes(option))) {
-  process.exitCode = await command.run(new Set(rest))
-  setTimeout(() => process.exit(), LEFTOVERS_MS).unref()
-} else {
-  const width = Math.max(...Object.keys(COMMANDS).map(each => each.length))
-  const list = Object.entries(COMMANDS).map(([each, { summary }]) => `  ${each.padEnd(width)}  ${summary}`)
-  console.error(['Usage: social-service [command]', '', ...list].join('\n'))
+if ('mistake' in invocation) {
+  console.error(`${invocation.mistake}.\n\n${usage(COMMANDS)}`)
   process.exitCode = 2
+} else {
+  process.exitCode = await invocation.run()
+  setTimeout(() => process.exit(), LEFTOVERS_MS).unref()
 }

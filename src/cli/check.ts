@@ -3,6 +3,7 @@ import { settingsOverview } from '../config/overview.ts'
 import { Deadline } from '../lib/deadline.ts'
 import { withoutSecrets } from '../observability/logger.ts'
 import { PROBES } from './probes.ts'
+import { printTable } from './table.ts'
 import { reportUserError } from './user-error.ts'
 
 /** Longest time for all probes of one service, in milliseconds. */
@@ -42,12 +43,5 @@ async function attempt(config: Config, run: (config: Config) => Promise<string |
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { state: 'FAILED', text: withoutSecrets(message.split('\n', 1)[0] ?? '') }
-  }
-}
-
-function printTable(rows: readonly (readonly [string, string, string])[]): void {
-  const widths = [0, 1].map(column => Math.max(...rows.map(row => (row[column] ?? '').length)))
-  for (const [first, second, third] of rows) {
-    console.log(`  ${first.padEnd(widths[0] ?? 0)}  ${second.padEnd(widths[1] ?? 0)}  ${third}`.trimEnd())
   }
 }

@@ -1,15 +1,8 @@
+import type { Command } from './arguments.ts'
 import { check } from './check.ts'
 import { matrixRegistration, PRINT } from './matrix-registration.ts'
 import { outbox, RETRY } from './outbox.ts'
 import { serve } from './serve.ts'
-
-interface Command {
-  readonly summary: string
-  /** What may follow the name; nothing unless there are some. */
-  readonly options?: readonly string[]
-  /** @returns the exit code */
-  readonly run: (options: ReadonlySet<string>) => Promise<number>
-}
 
 /** The commands of the program, by their names on the command line. */
 export const COMMANDS: Readonly<Record<string, Command>> = {

@@ -1,9 +1,5 @@
-import { connect } from '../app/database.ts'
-import { type Config, loadConfig } from '../config/config.ts'
-import { createLogger } from '../observability/logger.ts'
-import type { Database } from '../storage/db/database.ts'
 import { OutboxStore, type ParkedEvent } from '../storage/outbox.ts'
-import { reportUserError } from './user-error.ts'
+import { withDatabase } from './database-command.ts'
 
 /** Events that are listed at most. */
 const MAX_LISTED = 1_000
@@ -15,17 +11,8 @@ export const RETRY = '--retry'
  * Lists what the homeserver could not be made to follow and waits for an operator, or lets it be tried again.
  * @returns the exit code: 0, or 1 when the database cannot be used
  */
-export async function outbox(options: ReadonlySet<string>): Promise<number> {
-  const code = await reportUserError(async () => {
-    const db = await openDatabase(loadConfig())
-    try {
-      await (options.has(RETRY) ? retry(new OutboxStore(db)) : list(new OutboxStore(db)))
-    } finally {
-      await db.close()
-    }
-    return 0
-  })
-  return code ?? 1
+export function outbox(options: ReadonlySet<string>): Promise<number> {
+  return withDatabase(db => (options.has(RETRY) ? retry : list)(new OutboxStore(db)))
 }
 
 async function list(store: OutboxStore): Promise<void> {
@@ -51,9 +38,4 @@ function age(at: number): string {
   const minutes = Math.max(0, Math.floor((Date.now() - at) / 60_000))
   if (minutes < 120) return `${minutes} min`
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`
-}
-
-function openDatabase(config: Config): Promise<Database> {
-  // What is listed is for people; the log is not.
-  return connect(config, createLogger({ ...config.log, level: 'error' }))
 }
