@@ -3,6 +3,10 @@ import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 
+/** The limits of a user, as the metrics name them. */
+export const USER_LIMITS = ['user-connections', 'user-calls', 'user-requests'] as const
+export type UserLimit = (typeof USER_LIMITS)[number]
+
 interface UserLimitsOptions {
   /** Sockets of one user at a time. */
   readonly connections: number
@@ -21,20 +25,23 @@ const MOST_OPEN = 3
 /** What one user may have and do on this instance, over all of their sockets and connections. */
 export class UserLimits {
   readonly #options: UserLimitsOptions
+  readonly #onReached: (limit: UserLimit) => void
+  readonly #connections: ConcurrencyLimit
   readonly #requests: ConcurrencyLimit
-  readonly #connections = new Map<Address, number>()
   readonly #calls = new LRUCache<Address, { second: number; count: number }>({ max: COUNTED_USERS })
 
-  constructor(options: UserLimitsOptions) {
+  /** @param onReached called for each refusal */
+  constructor(options: UserLimitsOptions, onReached: (limit: UserLimit) => void = () => undefined) {
+    const perUser = (perKey: number) => new ConcurrencyLimit({ total: Number.MAX_SAFE_INTEGER, perKey })
     this.#options = options
-    this.#requests = new ConcurrencyLimit({ total: Number.MAX_SAFE_INTEGER, perKey: options.requests })
+    this.#onReached = onReached
+    this.#connections = perUser(options.connections)
+    this.#requests = perUser(options.requests)
   }
 
   /** @param silent how many sockets of the user take no place, as their clients may be gone */
   hasRoom(address: Address, silent: number): boolean {
-    const { connections } = this.#options
-    const open = this.#connections.get(address) ?? 0
-    return open - silent < connections && open < MOST_OPEN * connections
+    return this.#connections.hasRoom(address, 1, this.#spare(silent))
   }
 
   /**
@@ -43,16 +50,16 @@ export class UserLimits {
    * @throws SocialError `too_many_requests`; then it is not counted
    */
   connect(address: Address, silent: number): () => void {
-    if (!this.hasRoom(address, silent)) throw new SocialError('too_many_requests', 'Too many connections of this user')
-    this.#connections.set(address, (this.#connections.get(address) ?? 0) + 1)
-    return () => this.#disconnect(address)
+    const place = this.#connections.acquire(address, 1, this.#spare(silent))
+    if ('release' in place) return place.release
+    throw this.#refusal('user-connections', 'Too many connections of this user')
   }
 
   /** Counts an HTTP request, until its answer is taken. @throws SocialError `too_many_requests`; then it is not counted */
   request(address: Address): () => void {
     const place = this.#requests.acquire(address)
     if ('release' in place) return place.release
-    throw new SocialError('too_many_requests', 'Too many requests at a time, try again later', 1000)
+    throw this.#refusal('user-requests', 'Too many requests at a time, try again later', 1000)
   }
 
   /** Counts a call. @throws SocialError `too_many_requests` */
@@ -61,12 +68,16 @@ export class UserLimits {
     const calls = this.#calls.get(address)
     if (calls?.second !== second) this.#calls.set(address, { second, count: 1 })
     else if (calls.count < this.#options.callsPerSecond) calls.count += 1
-    else throw new SocialError('too_many_requests', 'Too many calls, try again in a second', 1000)
+    else throw this.#refusal('user-calls', 'Too many calls, try again in a second', 1000)
   }
 
-  #disconnect(address: Address): void {
-    const open = this.#connections.get(address) ?? 0
-    if (open > 1) this.#connections.set(address, open - 1)
-    else this.#connections.delete(address)
+  /** Places beside those of the limit, for sockets whose clients may be gone. */
+  #spare(silent: number): number {
+    return Math.min(silent, (MOST_OPEN - 1) * this.#options.connections)
+  }
+
+  #refusal(limit: UserLimit, message: string, retryAfterMs?: number): SocialError {
+    this.#onReached(limit)
+    return new SocialError('too_many_requests', message, retryAfterMs)
   }
 }

@@ -20,11 +20,11 @@ export class ConcurrencyLimit {
     this.#options = options
   }
 
-  acquire(key: string, amount = 1): Acquired {
-    const running = this.#byKey.get(key) ?? 0
-    if (running + amount > this.#options.perKey) return { reached: 'key' }
-    if (this.#total + amount > this.#options.total) return { reached: 'total' }
-    this.#byKey.set(key, running + amount)
+  /** @param extra what the key may have beyond its limit this time, such as in place of what is about to end */
+  acquire(key: string, amount = 1, extra = 0): Acquired {
+    const reached = this.#reached(key, amount, extra)
+    if (reached) return { reached }
+    this.#byKey.set(key, (this.#byKey.get(key) ?? 0) + amount)
     this.#total += amount
     let isHeld = true
     return {
@@ -33,6 +33,16 @@ export class ConcurrencyLimit {
         isHeld = false
       }
     }
+  }
+
+  /** Whether {@link acquire} would give a permit. */
+  hasRoom(key: string, amount = 1, extra = 0): boolean {
+    return this.#reached(key, amount, extra) === null
+  }
+
+  #reached(key: string, amount: number, extra: number): 'total' | 'key' | null {
+    if ((this.#byKey.get(key) ?? 0) + amount > this.#options.perKey + extra) return 'key'
+    return this.#total + amount > this.#options.total ? 'total' : null
   }
 
   #release(key: string, amount: number): void {
