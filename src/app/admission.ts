@@ -1,5 +1,5 @@
 import { Admission, BUDGETS } from '../admission/admission.ts'
-import { UserLimits } from '../admission/user-limits.ts'
+import { type UserLimit, UserLimits } from '../admission/user-limits.ts'
 import type { Config } from '../config/config.ts'
 import { admissionMetrics } from '../observability/admission-metrics.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -10,12 +10,13 @@ const SPARE_CONNECTIONS = 256
 const SPARE_CONNECTIONS_PER_IP = 64
 
 /** What one user may have and do, on both ports. */
-export function createUserLimits({ rpc, http }: Config): UserLimits {
-  return new UserLimits({
+export function createUserLimits({ rpc, http }: Config, onReached: (limit: UserLimit) => void): UserLimits {
+  const options = {
     connections: rpc.maxConnectionsPerUser,
     callsPerSecond: rpc.callsPerSecond,
     requests: http.maxRequestsPerUser
-  })
+  }
+  return new UserLimits(options, onReached)
 }
 
 interface AdmissionDeps {

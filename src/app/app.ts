@@ -62,11 +62,11 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     resumeOutcomes: RESUME_OUTCOMES
   })
   const admission = createAdmission({ config, metrics })
-  const userLimits = createUserLimits(config)
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
   const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
   const social = createSocial({ instance, config, logger, db, bus, log, channel, metrics, now }, cleanups)
+  const userLimits = createUserLimits(config, social.limitReached)
   await social.updates.start()
   const sweeper = setInterval(() => {
     const sweeps = [social.sessions.sweep(), social.checkSessions(), social.updates.sweep()]

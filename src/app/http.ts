@@ -6,6 +6,7 @@ import { type HealthCheck, healthRoutes } from '../http/health.ts'
 import { createHttpServer } from '../http/server.ts'
 import { accountRoutes } from '../http/v1/account.ts'
 import { friendshipRoutes } from '../http/v1/friendships.ts'
+import { muteRoutes } from '../http/v1/mutes.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Matrix } from './matrix.ts'
@@ -31,8 +32,8 @@ interface HttpDeps {
 /** The HTTP server with all its routes, not listening yet. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const { config, logger, metrics, admission, userLimits, social, matrix, checks, isServing, graceMs } = deps
-  const { friends, settings } = social
-  const users = { sessions: matrix.authenticator, admission, userLimits }
+  const { friends, settings, mutes, signedFetches } = social
+  const users = { sessions: matrix.authenticator, signedFetches, admission, userLimits }
   const app = await createHttpServer({
     admission,
     logger,
@@ -56,6 +57,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   await matrix.register(app)
   const { maxListPage: maxPageSize, maxAnswerBytes } = config.limits
   await app.register(friendshipRoutes, { ...users, friends, maxPageSize, maxAnswerBytes })
+  await app.register(muteRoutes, { ...users, mutes, maxPageSize, maxAnswerBytes })
   await app.register(accountRoutes, { ...users, settings })
   await app.ready()
   return app

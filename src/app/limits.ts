@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { USER_LIMITS, type UserLimit } from '../admission/user-limits.ts'
 import { RateLimit } from '../cluster/rate-limit.ts'
 import { connectRedis } from '../cluster/redis.ts'
 import type { Config } from '../config/config.ts'
@@ -8,7 +9,10 @@ import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Cleanups } from './cleanups.ts'
 
-const LIMITS = ['user-actions', 'pair-actions', 'blocks', 'incoming-requests', 'logins', 'channels'] as const
+/** How often something may be done. */
+const RATES = ['user-actions', 'pair-actions', 'blocks', 'mutes', 'incoming-requests', 'logins', 'channels'] as const
+/** How much a user may have. */
+const CAPACITIES = ['friends', 'outgoing', 'incoming', 'muted'] as const
 
 interface LimitsDeps {
   readonly config: Config
@@ -21,9 +25,12 @@ export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: 
   const { limits, proxy, redisUrl, serverName } = config
   const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
   if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())
-  const { countedLocally, reached } = limitMetrics(metrics.registry, LIMITS)
+  const { countedLocally, reached } = limitMetrics(metrics.registry, {
+    rates: RATES,
+    others: [...CAPACITIES, ...USER_LIMITS]
+  })
   const shared = { scope: serverName, redis, onLocal: countedLocally, onReached: reached }
-  const limit = (name: (typeof LIMITS)[number], perMinute: number): RateLimit =>
+  const limit = (name: (typeof RATES)[number], perMinute: number): RateLimit =>
     new RateLimit({ ...shared, name, perMinute })
   return {
     actions: new ActionLimits({
@@ -32,7 +39,10 @@ export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: 
       blocks: limit('blocks', limits.blocksPerMinute),
       incoming: limit('incoming-requests', limits.incomingRequestsPerMinute)
     }),
+    mutes: limit('mutes', limits.mutesPerMinute),
     logins: limit('logins', limits.loginsPerMinute),
-    channels: new RateLimit({ ...shared, name: 'channels', perDay: proxy.maxChannelsCreatedPerDay })
+    channels: new RateLimit({ ...shared, name: 'channels', perDay: proxy.maxChannelsCreatedPerDay }),
+    /** Counts a refusal. */
+    reached: (limit: (typeof CAPACITIES)[number] | UserLimit): void => reached(limit)
   }
 }

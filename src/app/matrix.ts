@@ -74,7 +74,7 @@ function standalone({ config, admission, userLimits, social }: MatrixDeps): Matr
     register: async app => {
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
-      await app.register(loginRoutes, { sessions, admission, ids, prefixes })
+      await app.register(loginRoutes, { sessions, admission, ids, publicUrl: config.publicHttpUrl, prefixes })
       await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
       const stateEvents = new FriendshipStateEvents(friends, ids)
       await app.register(friendshipStateRoutes, { stateEvents, sessions, admission, userLimits, ids })
@@ -107,7 +107,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
     warnings: { homeserver: () => check.problem },
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
-      await app.register(loginRoutes, { sessions, admission, ids, prefixes })
+      await app.register(loginRoutes, { sessions, admission, ids, publicUrl: config.publicHttpUrl, prefixes })
       await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
       await app.register(matrixProxy, { ...proxy, auth: sessions, routes: ROUTES })
     }

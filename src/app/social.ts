@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
 import { Blocks } from '../friendships/blocks.ts'
 import { Friendships } from '../friendships/friendships.ts'
+import { Mutes } from '../friendships/mutes.ts'
 import { RelationCache } from '../friendships/relations.ts'
 import { Settings } from '../friendships/settings.ts'
 import { Multimap } from '../lib/multimap.ts'
@@ -18,14 +19,17 @@ import { FriendIndex } from '../presence/friend-index.ts'
 import { FriendLocations } from '../presence/friend-locations.ts'
 import type { SocketUsers } from '../rpc/socket-users.ts'
 import { LocalSessions } from '../sessions/local-sessions.ts'
+import { SignedFetches } from '../sessions/signed-fetches.ts'
 import { BlockLists } from '../storage/blocks.ts'
 import type { Database } from '../storage/db/database.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import { FriendLists } from '../storage/friend-lists.ts'
 import { FriendshipStore } from '../storage/friendships.ts'
+import { MuteStore } from '../storage/mutes.ts'
 import { SavedPositionStore } from '../storage/saved-positions.ts'
 import { SessionStore } from '../storage/sessions.ts'
 import { SettingsStore } from '../storage/settings.ts'
+import { SignedRequestStore } from '../storage/signed-requests.ts'
 import { OpenSubscriptions } from '../subscriptions/open-subscriptions.ts'
 import type { EventFeed } from '../updates/event-feed.ts'
 import { Hub } from '../updates/hub.ts'
@@ -65,11 +69,13 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     checksPerMinute: limits.contractWalletsPerMinute,
     onCheck: contractWalletMetrics(metrics.registry, CHECK_OUTCOMES).checked
   })
-  const friendships = new FriendshipStore(db, {
+  const counts = {
     friends: limits.maxFriends,
     outgoing: limits.maxPendingRequests,
     incoming: limits.maxIncomingRequests
-  })
+  }
+  const friendships = new FriendshipStore(db, counts, rates.reached)
+  const mutes = new MuteStore(db, limits.maxMutes, () => rates.reached('muted'))
   const relations = new RelationCache({ lists, blocks: blockLists, bus, maxFriends: limits.maxFriends })
   const publish: Bus['publish'] = event => {
     relations.changed(event)
@@ -92,6 +98,12 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     limit: rates.logins,
     tokenLifetimeMs: tokens.lifetimeMs,
     tokenCacheSize: tokens.cacheSize,
+    now
+  })
+  const signedFetches = new SignedFetches({
+    verifier,
+    store: new SignedRequestStore(db),
+    pathPrefix: new URL(config.publicHttpUrl ?? 'http://localhost').pathname.replace(/\/$/, ''),
     now
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
@@ -163,9 +175,12 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   return {
     friends,
     limits: rates.actions,
+    limitReached: rates.reached,
     channelCreations: rates.channels,
     sessions,
+    signedFetches,
     settings: new Settings(settings),
+    mutes: new Mutes({ store: mutes, limit: rates.mutes, now }),
     blocks: new Blocks(blockLists, friends),
     relations,
     connectivity,

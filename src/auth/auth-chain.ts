@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
@@ -25,6 +27,9 @@ export const authChainSchema = z.array(authLinkSchema).min(1).max(10)
 export type AuthChain = z.infer<typeof authChainSchema>
 type AuthLink = AuthChain[number]
 
+/** Signatures that are remembered: a client shows its delegation with every request that it signs. */
+const REMEMBERED = 20_000
+
 export interface VerifiedChain {
   /** Whose account it is. */
   readonly owner: Address
@@ -41,6 +46,8 @@ export interface VerifiedChain {
  */
 export class AuthChainVerifier {
   readonly #contractWallets: ContractWallets
+  /** Who made a signature of a key, which is so for ever; how long it counts is looked at each time. */
+  readonly #signers = new LRUCache<string, Address>({ max: REMEMBERED })
 
   constructor(options: ContractWalletOptions) {
     this.#contractWallets = new ContractWallets(options)
@@ -55,12 +62,21 @@ export class AuthChainVerifier {
   async verify(chain: AuthChain, finalAuthority: string, now: number, client = ''): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
     // What costs nothing was checked first, signatures come next, and the network is called last.
-    const signer = steps.map(step => (step.byContract ? contractSigner(step) : keySigner(step))).at(-1)
+    const signer = steps.map(step => (step.byContract ? contractSigner(step) : this.#keySigner(step))).at(-1)
     if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
     if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now, client))) throw refused()
     const ends = steps.flatMap(({ expiresAt }) => expiresAt ?? [])
     return { owner, signer, expiresAt: ends.length === 0 ? null : Math.min(...ends) }
+  }
+
+  #keySigner({ authority, message, signature }: Step): Address {
+    // With its length before it, no signature and message read as another two.
+    const id = createHash('sha256').update(`${signature.length}:${signature}${message}`).digest('base64')
+    const signer = this.#signers.get(id) ?? recoverSigner(message, signature)
+    if (signer === null || signer !== authority.toLowerCase()) throw refused()
+    this.#signers.set(id, signer)
+    return signer
   }
 }
 
@@ -117,12 +133,6 @@ function readDelegation(payload: string): Pick<Step, 'message' | 'expiresAt' | '
   if (!delegate?.startsWith(DELEGATE) || !expiration?.startsWith(EXPIRATION)) throw refused()
   const expiresAt = Date.parse(expiration.slice(EXPIRATION.length))
   return { message, expiresAt, nextAuthority: delegate.slice(DELEGATE.length) }
-}
-
-function keySigner({ authority, message, signature }: Step): Address {
-  const signer = recoverSigner(message, signature)
-  if (signer === null || signer !== authority.toLowerCase()) throw refused()
-  return signer
 }
 
 function contractSigner({ authority }: Step): Address {

@@ -11,6 +11,13 @@ const MAX_LINKS = 10
 const MAX_LINK_LENGTH = 16_384
 const MAX_METADATA_LENGTH = 4_096
 
+/** Every header that a signed fetch may have. */
+export const SIGNED_FETCH_HEADERS = [
+  ...Array.from({ length: MAX_LINKS }, (_, link) => `${CHAIN_HEADER}${link}`),
+  TIMESTAMP_HEADER,
+  METADATA_HEADER
+]
+
 /** How far the clocks of client and server may be apart, either way, in milliseconds. */
 const WINDOW_MS = 5 * 60_000
 
@@ -18,9 +25,12 @@ const WINDOW_MS = 5 * 60_000
 const SCENE_SIGNER = 'decentraland-kernel-scene'
 
 /** What is signed, and by whom it was sent. */
-interface SignedRequest {
+export interface SignedRequest {
   readonly method: string
+  /** As it came, without the query. */
   readonly path: string
+  /** What clients have before the path where a proxy takes it away, such as `/social`. */
+  readonly pathPrefix?: string
   /** See {@link AuthChainVerifier.verify}. */
   readonly client?: string
 }
@@ -32,6 +42,15 @@ export interface SignedFetch {
   readonly signer: Address
   /** When the authority of that key ends, in unix milliseconds; null when it is the user's own. */
   readonly expiresAt: number | null
+  /** What was signed. */
+  readonly payload: string
+  /** From when on this is stale, in unix milliseconds. */
+  readonly staleAt: number
+}
+
+/** Whether a request claims to be signed. @param headers of an HTTP request, their names in lower case */
+export function isSignedFetch(headers: Readonly<Record<string, unknown>>): boolean {
+  return `${CHAIN_HEADER}0` in headers
 }
 
 /**
@@ -43,7 +62,7 @@ export interface SignedFetch {
  */
 export async function verifySignedFetch(
   headers: Readonly<Record<string, unknown>>,
-  { method, path, client }: SignedRequest,
+  request: SignedRequest,
   verifier: AuthChainVerifier,
   now: number
 ): Promise<SignedFetch> {
@@ -57,9 +76,25 @@ export async function verifySignedFetch(
   if (!(Math.abs(now - Number(timestamp)) <= WINDOW_MS)) throw new SocialError('unauthorized', 'The signature is stale')
   if (isOfScene(rawMetadata, metadata)) throw new SocialError('unauthorized', 'Scenes cannot sign in')
 
-  const payload = [method, path, timestamp, rawMetadata].join(':').toLowerCase()
-  const { owner, signer, expiresAt } = await verifier.verify(chain, payload, now, client)
-  return { address: owner, signer, expiresAt }
+  const payload = payloadOf(request, timestamp, rawMetadata, chain.at(-1)?.payload)
+  const { owner, signer, expiresAt } = await verifier.verify(chain, payload, now, request.client)
+  return { address: owner, signer, expiresAt, payload, staleAt: Number(timestamp) + WINDOW_MS + 1 }
+}
+
+/**
+ * What must be signed. Older clients put all of it in lower case, newer ones (version 6 of `@dcl/crypto-middleware`)
+ * leave the metadata as it is: what was `claimed`, if it is any of these.
+ */
+function payloadOf(
+  { method, path, pathPrefix = '' }: SignedRequest,
+  timestamp: string,
+  metadata: string,
+  claimed: string | undefined
+): string {
+  const spellings = [path, pathPrefix + path]
+    .map(each => [method, each, timestamp].join(':').toLowerCase())
+    .flatMap(head => [`${head}:${metadata.toLowerCase()}`, `${head}:${metadata}`])
+  return spellings.find(each => each === claimed) ?? [method, path, timestamp, metadata].join(':').toLowerCase()
 }
 
 /** The headers of the scheme under their lower-case names. */

@@ -37,6 +37,16 @@ export const LIMITS = {
     default: '120',
     about: 'Blocks and unblocks of one user in a minute; counted apart, so that a user who is flooded can block.'
   },
+  MAX_MUTES: {
+    kind: whole(1, 10_000, 'users'),
+    default: '2000',
+    about: 'Users that one user mutes. The Unity client reads 10,000 of them at most.'
+  },
+  MUTES_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'mutes'),
+    default: '120',
+    about: 'Mutes of one user, and ends of mutes, in a minute.'
+  },
   LOGINS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'logins'),
     default: '600',
@@ -83,7 +93,7 @@ export const LIMITS = {
   FAILED_LOGINS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'logins'),
     default: '600',
-    about: 'Invalid tokens, logins and handshakes from one IP address in a minute, over both ports.'
+    about: 'Invalid tokens, signatures, logins and handshakes from one IP address in a minute, over both ports.'
   },
   MAX_HTTP_CONNECTIONS: {
     kind: whole(1, 1_000_000, 'connections'),
@@ -109,7 +119,7 @@ export const LIMITS = {
     kind: whole(1, 1_000_000, 'checks'),
     default: '60',
     about:
-      'Logins and handshakes of contract wallets from one IP address in a minute, each of which asks the Ethereum node.'
+      'Logins, handshakes and signed requests of contract wallets from one IP address in a minute, each of which asks the Ethereum node.'
   },
   MAX_INCOMING_REQUESTS: {
     kind: whole(1, 100_000, 'requests'),

@@ -1,18 +1,25 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Admission } from '../admission/admission.ts'
 import type { UserLimits } from '../admission/user-limits.ts'
+import { isSignedFetch, type SignedFetch } from '../auth/signed-fetch.ts'
+import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { MatrixError } from '../matrix/client/matrix-error.ts'
 import { authenticateFrom } from '../sessions/admitted.ts'
 import type { Authenticator, SessionHolder } from '../sessions/authenticator.ts'
+import type { SignedFetches } from '../sessions/signed-fetches.ts'
 import { whenOver } from './answers.ts'
 
 export interface SessionDeps {
   readonly sessions: Authenticator
   readonly admission: Admission
   readonly userLimits: UserLimits
+}
+
+export interface UserDeps extends SessionDeps {
+  readonly signedFetches: SignedFetches
 }
 
 /**
@@ -28,11 +35,63 @@ export function requireSession(
   app.decorateRequest('session', null)
   app.addHook('onRequest', async (request, reply) => {
     const session = await authenticateFrom(request.client.group, tokenOf(request), deps)
-    deps.userLimits.call(session.address)
-    whenOver(reply, deps.userLimits.request(session.address))
+    admit(session.address, reply, deps)
     request.setDecorator('session', session)
   })
   return request => request.getDecorator<SessionHolder>('session')
+}
+
+/**
+ * As {@link requireSession}, for routes that need no session: takes a token, or a signed fetch (ADR-44). Of a request
+ * with both the token counts.
+ * @returns who asks, for the handlers
+ */
+export function requireUser(
+  app: Parameters<FastifyPluginAsyncZod>[0],
+  deps: UserDeps
+): (request: FastifyRequest) => Address {
+  const { signedFetches } = deps
+  app.decorateRequest('user', null)
+  app.addHook('onRequest', async (request, reply) => {
+    const user = await userOf(request, deps)
+    admit(user.address, reply, deps)
+    request.setDecorator('user', user)
+  })
+  // The body is read by now.
+  app.addHook('preHandler', async request => {
+    const user = request.getDecorator<User>('user')
+    if (user.signed === null || READS.has(request.method)) return
+    await signedFetches.useOnce(user.signed, JSON.stringify([request.url, request.body]))
+  })
+  return request => request.getDecorator<User>('user').address
+}
+
+/** Who asks, and the signed fetch that says so, if it is one. */
+interface User {
+  readonly address: Address
+  readonly signed: SignedFetch | null
+}
+
+/** Methods that change nothing. */
+const READS = new Set(['GET', 'HEAD'])
+
+async function userOf(request: FastifyRequest, deps: UserDeps): Promise<User> {
+  const { headers, method, url } = request
+  const { group } = request.client
+  if (bearerOf(request) === null && isSignedFetch(headers)) {
+    const [path = ''] = url.split('?', 1)
+    const verify = () => deps.signedFetches.authenticate(headers, { method, path, client: group })
+    const signed = await deps.admission.authenticate(group, verify)
+    return { address: signed.address, signed }
+  }
+  const { address } = await authenticateFrom(group, socialToken(request), deps)
+  return { address, signed: null }
+}
+
+/** Counts a request of a user. @throws SocialError `too_many_requests` */
+function admit(user: Address, reply: FastifyReply, { userLimits }: SessionDeps): void {
+  userLimits.call(user)
+  whenOver(reply, userLimits.request(user))
 }
 
 /** The token of `Authorization: Bearer …`, or null. */

@@ -13,8 +13,21 @@ const TAGS = [
   { name: 'session', description: 'Logging in and out, as the Matrix client-server API has it' },
   { name: 'friendships', description: 'Who is friends with whom' },
   { name: 'account', description: 'What users decide about themselves' },
+  { name: 'mutes', description: 'Whom users do not want to hear' },
   { name: 'operation', description: 'For operators' }
 ]
+
+const SECURITY_SCHEMES = {
+  accessToken: { type: 'http', scheme: 'bearer', description: 'The `access_token` of a login' },
+  signedFetch: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-identity-auth-chain-0',
+    description:
+      'A signed fetch (ADR-44): the links of an auth chain in `x-identity-auth-chain-0`, `-1`, …, of which the last signs ' +
+      '`method:path:timestamp:metadata` in lower case; with `x-identity-timestamp` and `x-identity-metadata`'
+  }
+} as const
 
 /** The description, and what the page loads. */
 const FIXED = new Set([
@@ -43,7 +56,7 @@ export async function describeRoutes(app: FastifyInstance, url: string): Promise
       info: INFO,
       servers: [{ url }],
       tags: TAGS,
-      components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer' } } }
+      components: { securitySchemes: SECURITY_SCHEMES }
     },
     transform: jsonSchemaTransform,
     transformObject: document => withoutInputs(jsonSchemaTransformObject(document))

@@ -18,12 +18,19 @@ const MATRIX_ERROR = z
   })
   .meta({ id: 'MatrixError' })
 
+const REFUSALS = {
+  '4xx': content('Refused', ERROR),
+  '5xx': content('Not done, by no fault of the request', ERROR)
+}
+
 /** What a route under `/v1` answers. */
 export const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
   200: content(description, schema),
-  '4xx': content('Refused', ERROR),
-  '5xx': content('Not done, by no fault of the request', ERROR)
+  ...REFUSALS
 })
+
+/** As {@link answers}, of a route that has nothing to say. */
+export const NO_CONTENT = { 204: z.null().describe('Done'), ...REFUSALS }
 
 /** What a route under `/_matrix` answers. */
 export const matrixAnswers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
@@ -35,6 +42,9 @@ export const matrixAnswers = <Schema extends z.ZodType>(description: string, sch
 /** For every route that needs a token. */
 export const WITH_TOKEN = { security: [{ accessToken: [] }] } as const
 
+/** For every route that a user calls with a token, or signs. */
+export const AS_USER = { security: [{ accessToken: [] }, { signedFetch: [] }] } as const
+
 /** The answer of Matrix routes that have nothing to say. */
 export const NOTHING = z.object({})
 
@@ -44,10 +54,10 @@ export const USER_ID_PARAM = z
   .describe('`me`, an Ethereum address in any letter case, or `@0x…:server`')
 
 /** `limit` and `offset` of a list; numbers that make no sense are answered as if they were not there. */
-export function pageQuery(maxLimit: number) {
+export function pageQuery(maxLimit: number, defaultLimit = maxLimit) {
   const number = z.coerce.number().optional().catch(undefined)
   return z.object({
-    limit: number.describe(`Items of the answer, at most and by default ${maxLimit}`),
+    limit: number.describe(`Items of the answer, at most ${maxLimit}, by default ${defaultLimit}`),
     offset: number.describe('Items to skip, at most 100000')
   })
 }

@@ -3,6 +3,7 @@ import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Admission } from '../admission/admission.ts'
+import { SIGNED_FETCH_HEADERS } from '../auth/signed-fetch.ts'
 import type { HttpMetrics } from '../observability/http-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import { answerClientError, answerFailures, refuse } from './answers.ts'
@@ -98,7 +99,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(cors, {
     origin: corsOrigins === '*' ? '*' : [...corsOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'X-Requested-With', 'Date'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'X-Requested-With', 'Date', ...SIGNED_FETCH_HEADERS],
     exposedHeaders: ['X-Request-Id', 'Retry-After'],
     maxAge: 86_400,
     strictPreflight: false

@@ -8,17 +8,23 @@ export function observeRedis(registry: MetricRegistry, isConnected: () => boolea
   )
 }
 
-/** Counts uses of shared limits. @param limits their names */
-export function limitMetrics(registry: MetricRegistry, limits: readonly string[]) {
+interface Limits {
+  /** Of what is done over time, which instances count together. */
+  readonly rates: readonly string[]
+  readonly others: readonly string[]
+}
+
+/** Counts uses of limits. */
+export function limitMetrics(registry: MetricRegistry, { rates, others }: Limits) {
   const local = registry.counter({
     name: 'social_limits_local_total',
     help: 'Uses of a shared limit that one instance counted for itself because Redis did not answer',
-    labels: { limit: limits }
+    labels: { limit: rates }
   })
   const reached = registry.counter({
     name: 'social_limits_reached_total',
     help: 'What was refused because a user, a pair or an address had reached a limit',
-    labels: { limit: limits }
+    labels: { limit: [...rates, ...others] }
   })
   return {
     countedLocally: (limit: string): void => local.inc({ limit }),

@@ -92,10 +92,13 @@ const OVER_LIMIT = '53400'
 export class FriendshipStore {
   readonly #db: Database
   readonly #limits: CountLimits
+  readonly #onLimit: (limit: keyof CountLimits) => void
 
-  constructor(db: Database, limits: CountLimits) {
+  /** @param onLimit called for each change that would have gone over a limit */
+  constructor(db: Database, limits: CountLimits, onLimit: (limit: keyof CountLimits) => void = () => undefined) {
     this.#db = db
     this.#limits = limits
+    this.#onLimit = onLimit
   }
 
   /** The present state of two different users; {@link NO_PAIR} when nothing ever happened between them. */
@@ -137,7 +140,7 @@ export class FriendshipStore {
     ]
     const statement = before.version === 0 ? INSERT : SWAP
     if (before.version !== 0) values.push(before.version)
-    const [row] = await this.#db.rows<[seq: number]>(statement, values).catch(asLimitError)
+    const [row] = await this.#db.rows<[seq: number]>(statement, values).catch(error => this.#refuse(error))
     return row ? toEvent(row[0], intent, before, next) : null
   }
 
@@ -151,6 +154,13 @@ export class FriendshipStore {
     const values = [target, before.version, lo, hi, ACTION_CODE[action], next.at]
     const [row] = await this.#db.retryableRows<[seq: number]>(FIND_SWAPPED, values)
     return row ? toEvent(row[0], intent, before, next) : null
+  }
+
+  #refuse(error: unknown): never {
+    const limit = limitOf(error)
+    if (limit === null) throw error
+    this.#onLimit(limit)
+    throw new SocialError('too_many_requests', OVER_LIMIT_TEXTS[limit])
   }
 }
 
@@ -174,15 +184,14 @@ function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairR
 }
 
 /** What is said of a limit, by the word with which the database function raises it. */
-const OVER_LIMIT_TEXTS = new Map([
-  ['friends', 'The limit of friends is reached'],
-  ['outgoing', 'The limit of pending friendship requests is reached'],
-  ['incoming', 'Too many friendship requests wait for the answer of this user']
-])
+const OVER_LIMIT_TEXTS: Record<keyof CountLimits, string> = {
+  friends: 'The limit of friends is reached',
+  outgoing: 'The limit of pending friendship requests is reached',
+  incoming: 'Too many friendship requests wait for the answer of this user'
+}
 
-function asLimitError(error: unknown): never {
-  const isLimit = error instanceof Error && 'code' in error && error.code === OVER_LIMIT
-  const text = isLimit ? OVER_LIMIT_TEXTS.get(error.message) : undefined
-  if (text !== undefined) throw new SocialError('too_many_requests', text)
-  throw error
+/** The limit that a statement would have gone over; null when it failed for another reason. */
+function limitOf(error: unknown): keyof CountLimits | null {
+  if (!(error instanceof Error && 'code' in error && error.code === OVER_LIMIT)) return null
+  return Object.hasOwn(OVER_LIMIT_TEXTS, error.message) ? (error.message as keyof CountLimits) : null
 }

@@ -27,12 +27,15 @@ function signedHeaders(metadata: object = {}, { method = 'GET', path = '/' } = {
 
 /** The same scheme by hand, with any text as metadata: one that is signed, and one that is sent. */
 function handmadeHeaders(signed: string, sent = signed, timestamp = `${Date.now()}`): Headers {
-  const payload = ['get', '/', timestamp, signed].join(':').toLowerCase()
+  return signedBy(['get', '/', timestamp, signed].join(':').toLowerCase(), timestamp, sent)
+}
+
+function signedBy(payload: string, timestamp: string, metadata: string): Headers {
   const links = Authenticator.signPayload(identity, payload)
   return {
     ...Object.fromEntries(links.map((link, index) => [`x-identity-auth-chain-${index}`, JSON.stringify(link)])),
     'x-identity-timestamp': timestamp,
-    'x-identity-metadata': sent
+    'x-identity-metadata': metadata
   }
 }
 
@@ -48,8 +51,39 @@ describe('a signed fetch', () => {
     expect(await verify(signedHeaders(metadata))).toEqual({
       address,
       signer: identity.ephemeralIdentity.address.toLowerCase(),
-      expiresAt: new Date(identity.expiration).getTime()
+      expiresAt: new Date(identity.expiration).getTime(),
+      payload: expect.stringMatching(/^get:\/:\d+:\{"origin"/),
+      staleAt: expect.any(Number)
     })
+  })
+
+  it('is the same with metadata that was signed as they are, and not in lower case', async () => {
+    const metadata = '{"realm":"Hela"}'
+    const timestamp = `${Date.now()}`
+    const headers = signedBy(`get:/:${timestamp}:${metadata}`, timestamp, metadata)
+    expect(await verify(headers)).toMatchObject({ address, payload: `get:/:${timestamp}:${metadata}` })
+    await expect(verify({ ...headers, 'x-identity-metadata': '{"realm":"hela"}' })).rejects.toMatchObject(isRefused)
+  })
+
+  it('may be of the path that a proxy takes a part of away', async () => {
+    const request = { method: 'get', path: '/v1/mutes', pathPrefix: '/social' }
+    for (const path of ['/v1/mutes', '/social/v1/mutes']) {
+      expect(await verify(signedHeaders({}, { path }), request)).toMatchObject({ address })
+    }
+    for (const path of ['/social', '/other/v1/mutes', '/social/social/v1/mutes']) {
+      await expect(verify(signedHeaders({}, { path }), request)).rejects.toMatchObject(isRefused)
+    }
+  })
+
+  it('is stale from when it says', async () => {
+    const headers = signedHeaders()
+    const { staleAt } = await verify(headers)
+    await expect(verify(headers, GET_ROOT, staleAt - 1)).resolves.toMatchObject({ address })
+    await expect(verify(headers, GET_ROOT, staleAt)).rejects.toMatchObject(isRefused)
+  })
+
+  it('is refused when nothing, or the empty text, was signed', async () => {
+    await expect(verify(signedBy('', `${Date.now()}`, '{}'))).rejects.toMatchObject(isRefused)
   })
 
   it('takes header names and the method in any letter case, among other headers', async () => {

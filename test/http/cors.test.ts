@@ -31,10 +31,13 @@ describe('by default', () => {
     expect([status, text]).toEqual([204, ''])
     expect(headers.get('access-control-allow-origin')).toBe('*')
     expect(headers.get('access-control-allow-headers')?.toLowerCase().split(', ')).toEqual(
-      expect.arrayContaining(['authorization', 'content-type', 'x-requested-with'])
+      expect.arrayContaining([
+        ...['authorization', 'content-type', 'x-requested-with'],
+        ...['x-identity-auth-chain-0', 'x-identity-auth-chain-9', 'x-identity-timestamp', 'x-identity-metadata']
+      ])
     )
     expect(headers.get('access-control-allow-methods')?.split(', ')).toEqual(
-      expect.arrayContaining(['GET', 'POST', 'PUT'])
+      expect.arrayContaining(['GET', 'POST', 'PUT', 'DELETE'])
     )
     expect(Number(headers.get('access-control-max-age'))).toBeGreaterThan(0)
     expect(headers.get('access-control-allow-credentials')).toBeNull()

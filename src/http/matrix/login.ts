@@ -14,6 +14,8 @@ interface LoginRoutesDeps {
   readonly admission: Admission
   readonly sessions: LoginSessions
   readonly ids: MatrixIds
+  /** Where clients reach this service; null when it is not known. */
+  readonly publicUrl: string | null
   /** Of the client-server API, such as `v3`. */
   readonly prefixes: readonly string[]
 }
@@ -44,13 +46,17 @@ const LOGGED_IN = z.object({
   social_user_id: z.string().describe('The address'),
   access_token: z.string(),
   device_id: z.string(),
-  home_server: z.string()
+  home_server: z.string(),
+  well_known: z
+    .object({ 'm.homeserver': z.object({ base_url: z.string() }) })
+    .optional()
+    .describe('Where the rest of the API is')
 })
 const FLOWS = z.object({ flows: z.array(z.object({ type: z.string() })) })
 
 /** Logging in, in the shape of the Matrix client-server API, with or without a homeserver behind. */
 export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, deps) => {
-  const { sessions, admission, ids, prefixes } = deps
+  const { sessions, admission, ids, publicUrl, prefixes } = deps
   readAnyBodyAsJson(app)
   const describe = (summary: string) => ({ summary, tags: ['session'] })
 
@@ -82,7 +88,8 @@ export const loginRoutes: FastifyPluginAsyncZod<LoginRoutesDeps> = async (app, d
           social_user_id: session.address,
           access_token: token,
           device_id: session.deviceId,
-          home_server: ids.serverName
+          home_server: ids.serverName,
+          ...(publicUrl !== null && { well_known: { 'm.homeserver': { base_url: publicUrl } } })
         }
       }
     )

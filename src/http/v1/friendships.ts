@@ -5,10 +5,10 @@ import { ADDRESS_LENGTH, type Address, parseUserId } from '../../domain/address.
 import { SocialError } from '../../domain/errors.ts'
 import { fittingBoth, type Page, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
-import { requireSession, type SessionDeps, socialToken } from '../auth.ts'
-import { answers, pageQuery, USER_ID_PARAM, WITH_TOKEN } from '../schemas.ts'
+import { requireUser, type UserDeps } from '../auth.ts'
+import { AS_USER, answers, pageQuery, USER_ID_PARAM } from '../schemas.ts'
 
-interface FriendshipRoutesDeps extends SessionDeps {
+interface FriendshipRoutesDeps extends UserDeps {
   readonly friends: Friendships
   /** Items of one answer. */
   readonly maxPageSize: number
@@ -34,79 +34,83 @@ const REQUESTS = z.object({ incoming: z.array(REQUEST), outgoing: z.array(REQUES
 /** `/v1/friendships/…`: who is friends with whom. */
 export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = async (app, deps) => {
   const { friends, maxPageSize, maxAnswerBytes } = deps
-  const sessionOf = requireSession(app, deps, socialToken)
+  const userOf = requireUser(app, deps)
   const params = z.object({ userId: USER_ID_PARAM })
   // Every friend takes as many bytes as any other: a page of them never ends before the limit.
   const maxFriends = Math.min(maxPageSize, Math.floor((maxAnswerBytes - LIST_OVERHEAD) / FRIEND_SIZE))
-  const describe = (summary: string) => ({ summary, tags: ['friendships'], ...WITH_TOKEN })
   const requestedPage = (query: z.infer<ReturnType<typeof pageQuery>>, maxLimit: number): Page =>
     pageOf(query.limit, query.offset, { defaultLimit: maxLimit, maxLimit })
   const usersOf = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {
-    const { address: viewer } = sessionOf(request)
+    const viewer = userOf(request)
     const owner = userId === 'me' ? viewer : parseUserId(userId)
     if (!owner) throw new SocialError('invalid_request', '`userId` is not a user')
     return { viewer, owner }
   }
   const userList = answers('Users, in the order of their addresses', FRIENDSHIPS)
 
-  app.get(
-    '/v1/friendships/:userId',
-    { schema: { ...describe('Friends of a user'), params, querystring: pageQuery(maxFriends), response: userList } },
-    async request => {
-      const { viewer, owner } = usersOf(request, request.params.userId)
-      return toFriendships((await friends.list(viewer, owner, requestedPage(request.query, maxFriends))).items)
-    }
-  )
+  // Older pages call the same without a version.
+  for (const root of ['/v1', '']) {
+    const describe = (summary: string) => ({ summary, tags: ['friendships'], deprecated: root === '', ...AS_USER })
 
-  app.get(
-    '/v1/friendships/:userId/mutuals',
-    {
-      schema: {
-        ...describe('Friends that you and another user have in common'),
-        params,
-        querystring: pageQuery(maxFriends),
-        response: userList
+    app.get(
+      `${root}/friendships/:userId`,
+      { schema: { ...describe('Friends of a user'), params, querystring: pageQuery(maxFriends), response: userList } },
+      async request => {
+        const { viewer, owner } = usersOf(request, request.params.userId)
+        return toFriendships((await friends.list(viewer, owner, requestedPage(request.query, maxFriends))).items)
       }
-    },
-    async request => {
-      const { viewer, owner } = usersOf(request, request.params.userId)
-      const page = requestedPage(request.query, maxFriends)
-      return toFriendships((await friends.exposedMutual(viewer, owner, page)).items)
-    }
-  )
+    )
 
-  app.get(
-    '/v1/friendships/:userId/count',
-    { schema: { ...describe('How many friends a user has'), params, response: answers('How many', COUNT) } },
-    async request => {
-      const { viewer, owner } = usersOf(request, request.params.userId)
-      return { count: await friends.count(viewer, owner) }
-    }
-  )
-
-  app.get(
-    '/v1/friendships/:userId/requests',
-    {
-      schema: {
-        ...describe('Your own requests that wait for an answer'),
-        params,
-        querystring: pageQuery(maxPageSize),
-        response: answers('Both lists newest first; a list of long messages ends before its limit', REQUESTS)
+    app.get(
+      `${root}/friendships/:userId/mutuals`,
+      {
+        schema: {
+          ...describe('Friends that you and another user have in common'),
+          params,
+          querystring: pageQuery(maxFriends),
+          response: userList
+        }
+      },
+      async request => {
+        const { viewer, owner } = usersOf(request, request.params.userId)
+        const page = requestedPage(request.query, maxFriends)
+        return toFriendships((await friends.exposedMutual(viewer, owner, page)).items)
       }
-    },
-    async request => {
-      const { viewer, owner } = usersOf(request, request.params.userId)
-      if (viewer !== owner) throw new SocialError('forbidden', 'Requests are shown to nobody else')
-      const page = requestedPage(request.query, maxPageSize)
-      const [incoming, outgoing] = await Promise.all([
-        friends.requests(owner, 'incoming', page),
-        friends.requests(owner, 'outgoing', page)
-      ])
-      const lists = [incoming.items, outgoing.items] as const
-      const [first, second] = fittingBoth(lists, requestSize, maxAnswerBytes - LIST_OVERHEAD)
-      return { incoming: first.map(toRequest), outgoing: second.map(toRequest) }
-    }
-  )
+    )
+
+    app.get(
+      `${root}/friendships/:userId/count`,
+      { schema: { ...describe('How many friends a user has'), params, response: answers('How many', COUNT) } },
+      async request => {
+        const { viewer, owner } = usersOf(request, request.params.userId)
+        return { count: await friends.count(viewer, owner) }
+      }
+    )
+
+    app.get(
+      `${root}/friendships/:userId/requests`,
+      {
+        schema: {
+          ...describe('Your own requests that wait for an answer'),
+          params,
+          querystring: pageQuery(maxPageSize),
+          response: answers('Both lists newest first; a list of long messages ends before its limit', REQUESTS)
+        }
+      },
+      async request => {
+        const { viewer, owner } = usersOf(request, request.params.userId)
+        if (viewer !== owner) throw new SocialError('forbidden', 'Requests are shown to nobody else')
+        const page = requestedPage(request.query, maxPageSize)
+        const [incoming, outgoing] = await Promise.all([
+          friends.requests(owner, 'incoming', page),
+          friends.requests(owner, 'outgoing', page)
+        ])
+        const lists = [incoming.items, outgoing.items] as const
+        const [first, second] = fittingBoth(lists, requestSize, maxAnswerBytes - LIST_OVERHEAD)
+        return { incoming: first.map(toRequest), outgoing: second.map(toRequest) }
+      }
+    )
+  }
 }
 
 function toFriendships(addresses: readonly Address[]): z.infer<typeof FRIENDSHIPS> {

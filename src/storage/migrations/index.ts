@@ -1,5 +1,6 @@
 import type { Migrations } from '../db/migrator.ts'
 import { initial } from './0001-initial.ts'
+import { mutes } from './0004-mutes.ts'
 
 /**
  * Every migration, run in the order of the names. A migration is for ever: what is in a release is never edited, renamed
@@ -7,5 +8,6 @@ import { initial } from './0001-initial.ts'
  * instances of the release before can live with, as both run side by side during an upgrade.
  */
 export const MIGRATIONS: Migrations = {
-  '0001-initial': initial
+  '0001-initial': initial,
+  '0004-mutes': mutes
 }

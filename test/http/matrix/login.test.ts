@@ -42,7 +42,8 @@ describe('a login', () => {
       social_user_id: wallet.address,
       access_token: expect.stringMatching(/^[\w-]{43}$/),
       device_id: expect.stringMatching(/^\w+$/),
-      home_server: 'social.example'
+      home_server: 'social.example',
+      well_known: { 'm.homeserver': { base_url: env.app.httpUrl } }
     })
     expect((await rest.get(`/_matrix/client/${version}/login`)).body).toEqual({
       flows: [{ type: 'm.login.decentraland' }]

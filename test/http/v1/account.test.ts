@@ -30,7 +30,6 @@ it('settings are for nobody else until they are changed, each user their own', a
 it.each<[string, unknown, string]>([
   ['a level that there is not', { friends: 'NOBODY', friendsCount: 'FRIENDS' }, '`config.friends` must be one of'],
   ['a level in lower case', { friends: 'FRIENDS', friendsCount: 'friends' }, '`config.friendsCount` must be one of'],
-  ['half of it', { friends: 'FRIENDS' }, '`config.friendsCount` is missing'],
   ['a list', [], '`config` must be of type object'],
   ['nothing', null, '`config` must be of type object'],
   ['no config at all', undefined, '`config` is missing']
@@ -41,6 +40,19 @@ it.each<[string, unknown, string]>([
     body: { code: 400, error: 'Bad Request', message: expect.stringContaining(message) }
   })
   expect((await alice.rest.get(PATH)).body).toEqual({ config: { friends: 'ONLY_ME', friendsCount: 'ONLY_ME' } })
+})
+
+it('what a change does not give has its default, and is not kept', async () => {
+  const alice = await rest.login()
+  await alice.rest.put(PATH, { config: { friends: 'EVERYONE', friendsCount: 'EVERYONE' } })
+  for (const [given, now] of [
+    [{ friends: 'FRIENDS' }, { friends: 'FRIENDS', friendsCount: 'ONLY_ME' }],
+    [{ friendsCount: 'FRIENDS_OF_FRIENDS' }, { friends: 'ONLY_ME', friendsCount: 'FRIENDS_OF_FRIENDS' }],
+    [{}, { friends: 'ONLY_ME', friendsCount: 'ONLY_ME' }]
+  ]) {
+    expect(await alice.rest.put(PATH, { config: given })).toMatchObject({ status: 200, body: { config: now } })
+    expect((await alice.rest.get(PATH)).body).toEqual({ config: now })
+  }
 })
 
 it('a change that brings a prototype is refused', async () => {

@@ -56,6 +56,34 @@ describe('friends', () => {
   })
 })
 
+it('every list is the same under its older path', async () => {
+  const [alice, bob, carol] = (await users(3)) as [LoggedIn, LoggedIn, LoggedIn]
+  await befriend(alice, bob)
+  await befriend(bob, carol)
+  await act(alice, carol, 'request', 'Hello')
+  await bob.rest.put('/v1/account/config', { config: { friends: 'EVERYONE', friendsCount: 'EVERYONE' } })
+  const { address } = bob
+  const paths = [
+    'me',
+    'me?limit=1&offset=0',
+    address,
+    `${address}/mutuals`,
+    'me/count',
+    `${address}/count`,
+    'me/requests'
+  ]
+  for (const path of paths) {
+    const answer = await alice.rest.get(`/friendships/${path}`)
+    expect([path, answer.status]).toEqual([path, 200])
+    expect(answer.body).toEqual((await alice.rest.get(`/v1/friendships/${path}`)).body)
+  }
+  expect(await rest.get('/friendships/me')).toMatchObject({
+    status: 400,
+    body: { message: 'Missing authorization token' }
+  })
+  expect((await alice.rest.get(`/friendships/${carol.address}`)).status).toBe(403)
+})
+
 describe('requests', () => {
   it('are listed for both, newest first, with their message and when they were made in seconds', async () => {
     const [alice, bob, carol] = (await users(3)) as [LoggedIn, LoggedIn, LoggedIn]
