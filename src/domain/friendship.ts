@@ -61,8 +61,11 @@ const TRANSITIONS: Record<FriendshipAction, Transition> = {
   delete: { from: ['accepted'], by: 'anyone' }
 }
 
-/** A client whose answer got lost sends the action again within this time, in milliseconds. */
-const REPEAT_WINDOW_MS = 10_000
+/**
+ * A client whose answer got lost sends the action again within this time, in milliseconds: those that ship wait for 15
+ * or 30 seconds before they do.
+ */
+const REPEAT_WINDOW_MS = 60_000
 
 /** What one user wants to happen between them and another. */
 export interface Intent {

@@ -40,7 +40,7 @@ export class Friendships {
 
   /**
    * Does what a user wants to happen between them and another, and notifies the other. The same action sent again
-   * within ten seconds is answered with the first event and changes nothing.
+   * within a minute is answered with the first event and changes nothing.
    * @returns the event that is in the log when this resolves
    * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
    */

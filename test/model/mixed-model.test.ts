@@ -24,7 +24,7 @@ const operation = fc.record({
   ),
   protocol: fc.constantFrom(...PROTOCOLS)
 })
-const wait = fc.constantFrom(0, 10_000, 10_001)
+const wait = fc.constantFrom(0, 60_000, 60_001)
 type Plan = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
 interface Attempt {

@@ -34,7 +34,7 @@ export function perform(relation: Relation, operation: Operation): [Outcome, Rel
   if (action === 'unblock') {
     return blocks ? ['done', { ...relation, blockedBy: blockedBy.filter(by => by !== actor), last: operation }] : kept
   }
-  if (last?.action === action && last.actor === actor && operation.at - last.at <= 10_000) return kept
+  if (last?.action === action && last.actor === actor && operation.at - last.at <= 60_000) return kept
   const isPossible = {
     request: !friends && askedBy === null,
     cancel: askedBy === actor,

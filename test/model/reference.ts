@@ -35,7 +35,7 @@ export function perform(relation: Relation, operation: Operation): [Outcome, Rel
   const refuse = (text: string): [Outcome, Relation] => [{ kind: 'refused', text }, relation]
   const isSame =
     last?.action === operation.action && last.actor === operation.actor && last.message === operation.message
-  if (last && isSame && operation.at - last.at <= 10_000) return [{ kind: 'repeated', operation: last }, relation]
+  if (last && isSame && operation.at - last.at <= 60_000) return [{ kind: 'repeated', operation: last }, relation]
 
   if (operation.action === 'request' && (asked || friends)) return refuse(IMPOSSIBLE)
   if (operation.action === 'delete' && !friends) return refuse(IMPOSSIBLE)

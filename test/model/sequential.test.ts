@@ -17,7 +17,7 @@ const step = fc.record({
   distance: fc.integer({ min: 1, max: USERS - 1 }),
   action: fc.constantFrom('request', 'accept', ...ACTIONS),
   message: fc.constantFrom(undefined, '', 'hi'),
-  wait: fc.constantFrom(0, 1, 5_000, 10_000, 10_001, 3_600_000)
+  wait: fc.constantFrom(0, 1, 30_000, 60_000, 60_001, 3_600_000)
 })
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
