@@ -45,6 +45,8 @@ const HANDSHAKE = { method: 'get', path: '/' }
 const PENDING_FRAMES = 16
 /** What may wait to be sent to one client, in frames of the largest size. */
 const BUFFERED_FRAMES = 16
+/** Time to answer a close, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 10_000
 
 /** The RPC server with both protocols, not listening yet. */
 export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
@@ -122,6 +124,8 @@ function rpcLimits(rpc: Config['rpc']): RpcLimits {
     handshakeMs: rpc.handshakeTimeoutMs,
     pingMs: rpc.pingIntervalMs,
     pongMs: rpc.pongTimeoutMs,
-    ackMs: rpc.ackTimeoutMs
+    closeMs: Math.min(rpc.pongTimeoutMs, CLOSE_TIMEOUT_MS),
+    ackMs: rpc.ackTimeoutMs,
+    refusalMs: rpc.streamRefusalDelayMs
   }
 }

@@ -137,6 +137,7 @@ function arrange(reading: Reading) {
       resumeWindowMs: values.RESUME_WINDOW,
       resumeMaxUpdates: values.RESUME_MAX_UPDATES,
       streamStartTimeoutMs: values.STREAM_START_TIMEOUT,
+      streamRefusalDelayMs: values.STREAM_REFUSAL_DELAY,
       framesPerSecond: values.FRAMES_PER_SECOND_PER_CONNECTION,
       bytesPerSecond: values.BYTES_PER_SECOND_PER_CONNECTION,
       maxFragments: values.MAX_FRAGMENTS

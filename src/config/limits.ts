@@ -171,7 +171,8 @@ export const RPC_LIMITS = {
   STREAM_QUEUE_SIZE: {
     kind: whole(1, 100_000, 'updates'),
     default: '1000',
-    about: 'Updates that wait for one slow stream before it is ended.'
+    about:
+      'Updates that wait for one slow stream, before only the last of each other user is told; a long message counts for several.'
   },
   HANDSHAKE_TIMEOUT: {
     kind: duration('10ms', '10m'),
@@ -179,11 +180,15 @@ export const RPC_LIMITS = {
     about: 'Time in which a new socket must say who it is.'
   },
   PING_INTERVAL: { kind: duration('10ms', '1h'), default: '30s', about: 'Time between two pings of a socket.' },
-  PONG_TIMEOUT: { kind: duration('10ms', '1h'), default: '10s', about: 'Time in which a ping must be answered.' },
-  ACK_TIMEOUT: {
+  PONG_TIMEOUT: {
     kind: duration('10ms', '1h'),
     default: '60s',
-    about: 'Time in which an element of a stream must be acknowledged.'
+    about: 'Time in which a ping must be answered. A game may stand still for most of a minute while it loads a scene.'
+  },
+  ACK_TIMEOUT: {
+    kind: duration('10ms', '1h'),
+    default: '5m',
+    about: 'Time in which an element of a stream must be acknowledged while another waits; longer than a ping may take.'
   },
   RESUME_WINDOW: {
     kind: duration('0ms', '1d'),
@@ -235,5 +240,11 @@ export const RPC_LIMITS = {
     kind: duration('0ms', '10m'),
     default: '30s',
     about: 'Time for which a stream that is opened while the database is away waits for it.'
+  },
+  STREAM_REFUSAL_DELAY: {
+    kind: duration('0ms', '1m'),
+    default: '1s',
+    about:
+      'Time after which a client is told that a stream is refused, has failed, or was replaced by a newer one: some ask again at once, and for ever.'
   }
 } satisfies Definitions

@@ -42,11 +42,6 @@ export class SocialError extends Error {
   }
 }
 
-/** Of a stream whose client reads too slowly: it has to begin anew from the lists. */
-export function tooFarBehind(): SocialError {
-  return new SocialError('too_many_requests', 'Too many updates wait to be read')
-}
-
 /** Whether a part that every request needs is away, so that the next one would fail as well. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof SocialError && error.code === 'unavailable'

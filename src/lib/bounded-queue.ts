@@ -1,27 +1,31 @@
 import { FullError } from './full-error.ts'
 
+interface BoundedQueueOptions<T> {
+  /** The weight of all items that may wait. */
+  readonly limit: number
+  /** What an item counts for; 1 by default. */
+  readonly weightOf?: (item: T) => number
+  /** What stays of the items when they are too many: none, or fewer. By default the queue ends. */
+  readonly fold?: (items: readonly T[]) => readonly T[]
+  /** Called once, whichever way the queue ends. */
+  readonly onEnd: () => void
+}
+
 /**
- * A queue of items between one that pushes and one that iterates. It ends by {@link end}, by an item too many, or by its
- * consumer; what waits in it when it ends in good order is still delivered.
+ * A queue of items between one that pushes and one that iterates. It ends by {@link end}, by its consumer, or by more
+ * items than can be folded; what waits in it when it ends in good order is still delivered.
  */
 export class BoundedQueue<T> implements AsyncIterableIterator<T> {
-  readonly #limit: number
-  readonly #onEnd: () => void
-  readonly #overflow: () => Error
+  readonly #options: BoundedQueueOptions<T>
   #items: T[] = []
-  /** The consumer, when it waits for an item. */
-  #pull: PromiseWithResolvers<IteratorResult<T>> | null = null
+  #weight = 0
+  /** Wakes the consumer, when it waits. */
+  #wake: (() => void) | null = null
   #isEnded = false
   #error: Error | null = null
 
-  /**
-   * @param onEnd called once, whichever way the queue ends
-   * @param overflow the error for the consumer of a queue that was full
-   */
-  constructor(limit: number, onEnd: () => void, overflow: () => Error = () => new FullError('Too many items wait')) {
-    this.#limit = limit
-    this.#onEnd = onEnd
-    this.#overflow = overflow
+  constructor(options: BoundedQueueOptions<T>) {
+    this.#options = options
   }
 
   /** The items that wait, oldest first. */
@@ -29,17 +33,16 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     return this.#items
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
   push(item: T): void {
     if (this.#isEnded) return
-    if (this.#pull) {
-      this.#resolve({ done: false, value: item })
-    } else if (this.#items.length < this.#limit) {
-      this.#items.push(item)
-    } else {
-      // A consumer that is this far behind has to start anew: memory is worth more than what it missed.
-      this.#items = []
-      this.end(this.#overflow())
-    }
+    this.#items.push(item)
+    this.#weight += this.#weightOf(item)
+    if (this.#weight > this.#options.limit && !this.#wake) this.#fold()
+    this.#awake()
   }
 
   /** Ends the queue; with an error, what waits is dropped and the consumer gets the error. */
@@ -47,27 +50,51 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#error = error
-    if (error) this.#items = []
-    if (this.#pull && error) this.#reject(error)
-    else if (this.#pull) this.#resolve({ done: true, value: undefined })
-    this.#onEnd()
+    if (error) this.takeAll()
+    this.#awake()
+    this.#options.onEnd()
+  }
+
+  /** The oldest item, taken out of the queue; undefined when none waits. */
+  take(): T | undefined {
+    const item = this.#items.shift()
+    if (item !== undefined) this.#weight -= this.#weightOf(item)
+    return item
+  }
+
+  /** All that wait, oldest first, taken out of the queue. */
+  takeAll(): readonly T[] {
+    const items = this.#items
+    this.#items = []
+    this.#weight = 0
+    return items
+  }
+
+  /** Waits until there is an item to take. @returns false when there will be none; then an error is thrown once */
+  async isReady(): Promise<boolean> {
+    while (this.#items.length === 0) {
+      const error = this.#error
+      this.#error = null
+      if (error) throw error
+      if (this.#isEnded) return false
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+    return true
   }
 
   async next(): Promise<IteratorResult<T>> {
-    const item = this.#items.shift()
-    if (item !== undefined) return { done: false, value: item }
-    if (this.#error) {
-      const error = this.#error
-      this.#error = null
-      throw error
+    for (;;) {
+      // What waits stays in the queue until it is taken here: it can be taken by another meanwhile, and is never between.
+      const item = this.take()
+      if (item !== undefined) return { done: false, value: item }
+      if (!(await this.isReady())) return { done: true, value: undefined }
     }
-    if (this.#isEnded) return { done: true, value: undefined }
-    this.#pull = withResolvers()
-    return this.#pull.promise
   }
 
   async return(): Promise<IteratorResult<T>> {
-    this.#items = []
+    this.takeAll()
     this.end()
     return { done: true, value: undefined }
   }
@@ -76,28 +103,19 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     return this
   }
 
-  #resolve(result: IteratorResult<T>): void {
-    this.#pull?.resolve(result)
-    this.#pull = null
+  #weightOf(item: T): number {
+    return this.#options.weightOf?.(item) ?? 1
   }
 
-  #reject(error: Error): void {
-    this.#pull?.reject(error)
-    this.#pull = null
+  #awake(): void {
+    this.#wake?.()
+    this.#wake = null
   }
-}
 
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T) => void
-  readonly reject: (reason: unknown) => void
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let settle: Omit<PromiseWithResolvers<T>, 'promise'> | undefined
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return { promise, ...(settle as Omit<PromiseWithResolvers<T>, 'promise'>) }
+  #fold(): void {
+    const { fold, limit } = this.#options
+    this.#items = fold ? [...fold(this.#items)] : this.#items
+    this.#weight = this.#items.reduce((weight, item) => weight + this.#weightOf(item), 0)
+    if (this.#weight > limit) this.end(new FullError('Too many items wait'))
+  }
 }

@@ -66,12 +66,16 @@ export class SocketUsers {
   /**
    * To be awaited before a user is added: when they have too many sockets already, their clients are asked whether they
    * are there, as those of a lost network are not, and hold a place until their next ping. Who answers keeps its place;
-   * who does not holds none against a newcomer.
+   * who does not holds none against a newcomer, and is closed when even with those there are too many.
    */
   async makeRoom(address: Address): Promise<void> {
     const { limits, sockets } = this.#deps
     if (limits.hasRoom(address, this.#silentOf(address))) return
     await Promise.all(Array.from(sockets.get(address), socket => socket.#ask()))
+    for (const socket of [...sockets.get(address)]) {
+      if (limits.hasRoom(address, this.#silentOf(address))) return
+      if (socket.#isSilent) socket.#deps.client.close(CLOSE.madeRoom)
+    }
   }
 
   /**

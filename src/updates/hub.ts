@@ -1,6 +1,5 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
-import { tooFarBehind } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { BoundedQueue } from '../lib/bounded-queue.ts'
 import { CleanupStack } from '../lib/cleanup-stack.ts'
@@ -11,9 +10,12 @@ import type { Subscriber } from '../subscriptions/subscription.ts'
 interface HubDeps {
   readonly bus: Bus
   readonly subscriptions: OpenSubscriptions
-  /** Events that may wait for one slow subscription before it is ended. */
+  /** Events that may wait for one slow subscription before they are dropped, to be read from the log again. */
   readonly queueSize: number
 }
+
+/** So many characters of a message weigh as much as an event. */
+const MESSAGE_UNIT = 256
 
 /** Hands each event of a pair to all subscriptions of its target on this instance. */
 export class Hub {
@@ -28,11 +30,19 @@ export class Hub {
     })
   }
 
-  /** Everything that others do to this user from now on. Fails with `unauthorized` when the session ends. */
-  open(subscriber: Subscriber): BoundedQueue<PairEvent> {
+  /**
+   * Everything that others do to this user from now on. Fails with `unauthorized` when the session ends.
+   * @param fold what stays of the events that wait when they are too many
+   */
+  open(subscriber: Subscriber, fold: (events: readonly PairEvent[]) => readonly PairEvent[]): BoundedQueue<PairEvent> {
     const { address } = subscriber
     const cleanup = new CleanupStack()
-    const queue = new BoundedQueue<PairEvent>(this.#deps.queueSize, () => cleanup.run(), tooFarBehind)
+    const queue = new BoundedQueue<PairEvent>({
+      limit: this.#deps.queueSize,
+      weightOf,
+      fold,
+      onEnd: () => cleanup.run()
+    })
     this.#byTarget.add(address, queue)
     cleanup.add(() => this.#byTarget.remove(address, queue))
     cleanup.add(this.#deps.subscriptions.add('updates', subscriber, error => queue.end(error)))
@@ -42,4 +52,8 @@ export class Hub {
   close(): void {
     this.#unsubscribe()
   }
+}
+
+function weightOf({ message }: PairEvent): number {
+  return 1 + Math.floor((message?.length ?? 0) / MESSAGE_UNIT)
 }

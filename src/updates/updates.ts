@@ -3,10 +3,10 @@ import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import type { LastPosition, SavedPosition, SavedPositionStore } from '../storage/saved-positions.ts'
-import type { Subscriber, Subscription } from '../subscriptions/subscription.ts'
+import type { Subscription } from '../subscriptions/subscription.ts'
 import { whenAvailable } from '../subscriptions/when-available.ts'
 import type { Hub } from './hub.ts'
-import { ResumableStream } from './resumable-stream.ts'
+import { type Device, type LogPage, ResumableStream } from './resumable-stream.ts'
 
 /** How a stream began: anew, or where its device left off; after `expired` and `overrun` events are lost to it. */
 export const RESUME_OUTCOMES = ['fresh', 'resumed', 'expired', 'overrun'] as const
@@ -31,20 +31,14 @@ interface UpdatesDeps {
   readonly onError: (error: unknown) => void
 }
 
-/** A device that subscribes to what others do to its user. */
-export interface Device extends Subscriber {
-  /** The same when the device comes back, and another one for everything else that it subscribes to. */
-  readonly deviceKey: string
-  /** Whether the device is to see an event at all. */
-  readonly isRelevant: (event: PairEvent) => boolean
-}
-
 /** How often positions are saved while events flow, in milliseconds: what a device may see twice after a crash. */
 const FLUSH_MS = 50
 /** How often an instance says that it is alive, in milliseconds. */
 const HEARTBEAT_MS = 5000
 /** Positions that are saved in one statement. */
 const SAVE_BATCH = 1000
+/** Events that are read from the log at a time for a device that reads too slowly. */
+const LOG_PAGE = 1000
 
 /** By which a saved position is found again, and whose it is: a stream that lost it to a later one saves no more. */
 interface PositionKey {
@@ -54,10 +48,12 @@ interface PositionKey {
 
 /**
  * What others do to a user, for every device of theirs. A device that lost its connection and comes back in time first
- * gets what it has not acknowledged, of each pair the last event; whichever instance it comes back to.
+ * gets what it has not acknowledged, of each pair the last event; whichever instance it comes back to. So does one that
+ * reads too slowly, without coming back.
  */
 export class Updates {
   readonly #deps: UpdatesDeps
+  readonly #owner: ConstructorParameters<typeof ResumableStream>[2]
   readonly #streams = new Map<ResumableStream, PositionKey>()
   /** Those of them whose position may have changed: of many thousands that are open, most are idle. */
   readonly #active = new Set<ResumableStream>()
@@ -70,6 +66,12 @@ export class Updates {
 
   constructor(deps: UpdatesDeps) {
     this.#deps = deps
+    this.#owner = {
+      lowWatermark: deps.lowWatermark,
+      readLog: (device, after) => this.#whenAvailable(device, () => this.#readLog(device.address, after)),
+      activated: stream => this.#active.add(stream),
+      ended: stream => this.#remove(stream)
+    }
   }
 
   /** Says that this instance is alive, and goes on to say so. */
@@ -79,21 +81,20 @@ export class Updates {
     this.#flushTimer = setInterval(() => this.#flush(), FLUSH_MS)
   }
 
-  /** Events queue up from the call on; those that the device missed come before them. @throws SocialError `unavailable` */
-  async open(device: Device): Promise<Subscription<PairEvent>> {
-    const live = this.#deps.hub.open(device)
-    const stream = new ResumableStream({
-      live,
-      isRelevant: device.isRelevant,
-      acknowledged: device.acknowledged,
-      onActive: active => this.#active.add(active),
-      onEnd: ended => this.#remove(ended)
-    })
+  /**
+   * Events queue up from the call on; those that the device missed come before them.
+   * @param older a stream of the same device whose place this one takes: what it has not acknowledged comes first, and
+   * nothing is handed over there any more. It happens before anything is waited for.
+   * @throws SocialError `unavailable`
+   */
+  async open(device: Device, older: unknown = null): Promise<Subscription<PairEvent>> {
+    const live = this.#deps.hub.open(device, events => stream.forget(events))
+    const stream = new ResumableStream(device, live, this.#owner)
+    if (this.#takeOver(stream, older)) return stream
     try {
       const key = { device: createHash('sha256').update(device.deviceKey).digest(), owner: randomUUID() }
-      const isWanted = (): boolean => !device.signal.aborted
-      const timeoutMs = this.#deps.startTimeoutMs
-      await whenAvailable(() => this.#resume(device.address, stream, key), { timeoutMs, isWanted })
+      const delivered = this.#deps.lowWatermark()
+      await this.#whenAvailable(device, () => this.#resume(device.address, stream, { ...key, delivered }))
       this.#streams.set(stream, key)
       this.#active.add(stream)
       return stream
@@ -118,15 +119,35 @@ export class Updates {
     return this.#deps.positions.sweep(2 * this.#deps.windowMs)
   }
 
-  async #resume(address: Address, stream: ResumableStream, key: PositionKey): Promise<void> {
-    const { instance, positions, log, lowWatermark, windowMs, maxMissed, onResume } = this.#deps
-    const last = await positions.claim({ ...key, instance, start: lowWatermark(), windowMs })
+  /** The position of the device stays where it is, and is saved by the same owner. */
+  #takeOver(stream: ResumableStream, older: unknown): boolean {
+    const key = older instanceof ResumableStream ? this.#streams.get(older) : undefined
+    if (!(older instanceof ResumableStream) || key === undefined) return false
+    stream.takeOver(older)
+    this.#streams.delete(older)
+    this.#streams.set(stream, key)
+    stream.markDirty()
+    return true
+  }
+
+  #whenAvailable<T>(device: Device, work: () => Promise<T>): Promise<T> {
+    return whenAvailable(work, { timeoutMs: this.#deps.startTimeoutMs, isWanted: () => !device.signal.aborted })
+  }
+
+  async #readLog(address: Address, after: number): Promise<LogPage> {
+    const events = await this.#deps.log.afterForTarget(address, after, LOG_PAGE)
+    return { events, isLast: events.length < LOG_PAGE }
+  }
+
+  async #resume(address: Address, stream: ResumableStream, { delivered, ...key }: PositionKey & { delivered: number }) {
+    const { instance, positions, log, windowMs, maxMissed, onResume } = this.#deps
+    const last = await positions.claim({ ...key, instance, start: delivered, windowMs })
     const outcome = outcomeOf(last)
     if (last === null || outcome !== 'resumed') return onResume(outcome)
     const events = await log.afterForTarget(address, last.floor, maxMissed + last.acked.length + 1)
     const isOverrun = events.length > maxMissed + last.acked.length
     if (isOverrun) stream.markDirty()
-    else stream.resume(last, events)
+    else stream.resume(last, events, delivered)
     onResume(isOverrun ? 'overrun' : 'resumed')
   }
 
@@ -137,7 +158,7 @@ export class Updates {
   }
 
   #positionOf(stream: ResumableStream, key: PositionKey, isLost: boolean): SavedPosition {
-    return { ...key, isLost, ...stream.position(this.#deps.lowWatermark()) }
+    return { ...key, isLost, ...stream.position() }
   }
 
   #flush(): void {

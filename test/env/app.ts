@@ -19,7 +19,7 @@ export interface V1User extends Wallet {
   readonly client: V1Client
 }
 
-/** A short end, and no limit of how often: a test that is about a limit sets it. */
+/** A short end, short waits, and no limit of how often: a test that is about one of them sets it. */
 const TEST_SETTINGS = {
   HOST: '127.0.0.1',
   SHUTDOWN_GRACE: '2s',
@@ -38,6 +38,7 @@ const TEST_SETTINGS = {
   FAILED_LOGINS_PER_MINUTE: '1000000',
   FRAMES_PER_SECOND_PER_CONNECTION: '1000000',
   BYTES_PER_SECOND_PER_CONNECTION: '1024mb',
+  STREAM_REFUSAL_DELAY: '10ms',
   METRICS_TOKEN: 'metrics'
 }
 

@@ -25,13 +25,14 @@ describeWithPostgres('A stream that is opened while the database is away', () =>
     const inboxes = [new Inbox(alice.client), new Inbox(unknown.client)]
     const updates = new ReceivedUpdates(aliceOnV2.client.subscribeToFriendshipUpdates())
     const online = new ReceivedUpdates(aliceOnV2.client.subscribeToFriendConnectivityUpdates())
+    const blocks = new ReceivedUpdates(aliceOnV2.client.subscribeToBlockUpdates())
     const refused = proxy.refused
     await until(() => proxy.refused > refused + 20, 'they have tried again')
-    const streams = [...inboxes, updates, online]
+    const streams = [...inboxes, updates, online, blocks]
     expect(streams.map(({ ended }) => ended)).toEqual(streams.map(() => null))
 
     proxy.accept()
-    await until(async () => (await env.openStreams()) === 4, 'all have begun')
+    await until(async () => (await env.openStreams()) === 5, 'all have begun')
     await bob.client.removeFriend(alice.address)
     await until(() => [...inboxes, updates].every(({ items }) => items.length === 1), 'the update comes')
     expect(streams.map(({ ended }) => ended)).toEqual(streams.map(() => null))

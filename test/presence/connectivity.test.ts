@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { SocialError } from '../../src/domain/errors.ts'
 import { FRIENDS, type Operation, subscriber, World } from './connectivity-world.ts'
 
 beforeEach(() => {
@@ -128,18 +127,77 @@ describe('a stream', () => {
     expect(world.size).toBe(0)
   })
 
-  it('ends when it is not read and too much waits', async () => {
+  it('goes on with the last of each friend when it is not read and too much waits', async () => {
     const world = await play(
-      [{ kind: 'befriend', who: bob }, { kind: 'open' }, { kind: 'answer', place: 0 }, { kind: 'deliver' }],
+      [
+        { kind: 'befriend', who: bob },
+        { kind: 'befriend', who: carol },
+        { kind: 'open' },
+        { kind: 'answer', place: 0 },
+        { kind: 'deliver' },
+        { kind: 'deliver' }
+      ],
       { queueSize: 10, isRead: false }
     )
-    for (let round = 0; round < 10; round += 1) {
+    await world.do({ kind: 'connect', who: carol })
+    for (let round = 0; round < 20; round += 1) {
       await world.do({ kind: 'connect', who: bob })
       await world.do({ kind: 'disconnect', who: bob })
       await world.do({ kind: 'grace' })
     }
-    expect(world.size).toBe(0)
-    await expect(world.devices[0]?.updates.next()).rejects.toThrow(SocialError)
+    await world.do({ kind: 'connect', who: bob })
+    const [device] = world.devices
+    expect(device?.updates.waiting.length).toBeLessThanOrEqual(10 + FRIENDS.length)
+    const last = new Map(device?.updates.waiting.map(({ friend, online }) => [friend, online]))
+    expect(last).toEqual(
+      new Map([
+        [carol, true],
+        [bob, true]
+      ])
+    )
+    expect(world.size).toBe(1)
+  })
+
+  describe('that takes the place of an older one', () => {
+    it('begins with what was not acknowledged there, goes on with the friends that it watches, and tells nobody anew', async () => {
+      const world = await play(
+        [
+          { kind: 'befriend', who: bob },
+          { kind: 'befriend', who: carol },
+          { kind: 'connect', who: bob }
+        ],
+        { isRead: false }
+      )
+      let acknowledged = 0
+      const [first, second] = [new AbortController(), new AbortController()]
+      const opening = world.connectivity.open({ ...subscriber(first.signal), acknowledged: () => acknowledged })
+      await world.do({ kind: 'answer', place: 0 })
+      const older = await opening
+      await world.do({ kind: 'connect', who: carol })
+      expect((await older.next()).value).toEqual({ friend: bob, online: true })
+      expect((await older.next()).value).toEqual({ friend: carol, online: true })
+      acknowledged = 1
+      await world.do({ kind: 'disconnect', who: bob })
+      await world.do({ kind: 'grace' })
+      const newer = await world.connectivity.open(subscriber(second.signal), older)
+      first.abort()
+      expect(await older.next()).toEqual({ done: true, value: undefined })
+      expect(newer.waiting).toEqual([
+        { friend: carol, online: true },
+        { friend: bob, online: false }
+      ])
+      await world.do({ kind: 'connect', who: bob })
+      expect(newer.waiting.at(-1)).toEqual({ friend: bob, online: true })
+      expect(world.size).toBe(1)
+      second.abort()
+      expect(world.size).toBe(0)
+      // One that has ended hands over nothing.
+      const anew = world.connectivity.open(subscriber(new AbortController().signal), newer)
+      await world.do({ kind: 'answer', place: 0 })
+      expect((await anew).waiting).toHaveLength(2)
+      await world.settle()
+      world.end()
+    })
   })
 
   it('leaves nothing behind, however it ends', async () => {

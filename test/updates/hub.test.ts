@@ -24,7 +24,9 @@ const subscriber = (address: Address, signal = new AbortController().signal): Su
   acknowledged: () => 0
 })
 
-const request = (seq: number): PairEvent => ({
+const none = (): readonly PairEvent[] => []
+
+const request = (seq: number, message: string | null = null): PairEvent => ({
   kind: 'pair',
   seq,
   actor: alice,
@@ -32,7 +34,7 @@ const request = (seq: number): PairEvent => ({
   action: 'request',
   previous: 'none',
   previousActor: null,
-  message: null,
+  message,
   at: seq
 })
 
@@ -48,8 +50,8 @@ async function take(events: AsyncIterable<PairEvent>, count: number): Promise<nu
 describe('a hub', () => {
   it('hands an event to every device of the target, and nobody else', async () => {
     const { bus, subscriptions, hub } = start()
-    const devices = [1, 2].map(() => hub.open(subscriber(bob)))
-    const others = hub.open(subscriber(alice))
+    const devices = [1, 2].map(() => hub.open(subscriber(bob), none))
+    const others = hub.open(subscriber(alice), none)
     bus.publish(request(1))
     bus.publish(request(2))
     subscriptions.close()
@@ -60,7 +62,7 @@ describe('a hub', () => {
     const { bus, subscriptions, hub } = start()
     for (let cycle = 0; cycle < 10_000; cycle += 1) {
       const abort = new AbortController()
-      const events = hub.open(subscriber(bob, abort.signal))
+      const events = hub.open(subscriber(bob, abort.signal), none)
       if (cycle % 2 === 0) {
         abort.abort()
       } else {
@@ -71,15 +73,33 @@ describe('a hub', () => {
     expect([subscriptions.size('updates'), subscriptions.sizeOf(bob)]).toEqual([0, 0])
   })
 
-  it('ends a consumer that falls too far behind, and no other', async () => {
-    const { bus, hub } = start(3)
-    const [slow, fast] = [hub.open(subscriber(bob)), hub.open(subscriber(bob))]
-    const received = take(fast, 5)
-    for (let seq = 1; seq <= 5; seq += 1) {
+  it('says what waited for a consumer that falls too far behind, and goes on; others get everything', async () => {
+    const { bus, subscriptions, hub } = start(3)
+    const dropped: number[][] = []
+    const slow = hub.open(subscriber(bob), events => {
+      dropped.push(events.map(({ seq }) => seq))
+      return []
+    })
+    const fast = take(hub.open(subscriber(bob), none), 6)
+    for (let seq = 1; seq <= 6; seq += 1) {
       bus.publish(request(seq))
       await Promise.resolve()
+      await new Promise(resolve => setImmediate(resolve))
     }
-    await expect(take(slow, 5)).rejects.toThrow('Too many updates')
-    expect(await received).toEqual([1, 2, 3, 4, 5])
+    expect(dropped).toEqual([[1, 2, 3, 4]])
+    subscriptions.close()
+    expect(await take(slow, 9)).toEqual([5, 6])
+    expect(await fast).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  it('counts a long message as several events: what waits is bounded in bytes too', () => {
+    const { bus, hub } = start(10)
+    const dropped: number[] = []
+    hub.open(subscriber(bob), events => {
+      dropped.push(events.length)
+      return []
+    })
+    for (const seq of [1, 2]) bus.publish(request(seq, 'x'.repeat(2000)))
+    expect(dropped).toEqual([2])
   })
 })

@@ -42,6 +42,11 @@ export const CLOSE = {
     reason: 'Too many connections of this user',
     when: 'v1: `MAX_CONNECTIONS_PER_USER` is reached, by clients that are all there; the call that showed the token is answered first'
   },
+  madeRoom: {
+    code: 1013,
+    reason: 'Others of this user came, and this one is silent',
+    when: 'three times `MAX_CONNECTIONS_PER_USER` are open, and the client does not answer a ping: it makes room for the newest'
+  },
   notVerified: {
     code: 1013,
     reason: 'The handshake cannot be verified now',

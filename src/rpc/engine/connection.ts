@@ -15,7 +15,7 @@ import {
 import type { ConnectionInfo, ErrorReporter, Procedure, RpcObserver, Service } from './service.ts'
 
 interface ConnectionOptions<Context> {
-  readonly info: ConnectionInfo<Context>
+  readonly info: Omit<ConnectionInfo<Context>, 'openStreams'>
   readonly services: readonly Service<Context>[]
   readonly wire: Wire
   readonly limits: RpcLimits

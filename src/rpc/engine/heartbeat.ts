@@ -9,8 +9,10 @@ interface HeartbeatDeps {
 interface HeartbeatOptions {
   /** Between the last pong and the next ping, in milliseconds. */
   readonly pingMs: number
-  /** Time to answer a ping or a close, in milliseconds. */
+  /** Time to answer a ping, in milliseconds. */
   readonly pongMs: number
+  /** Time to answer a close, in milliseconds. */
+  readonly closeMs: number
 }
 
 /** So many that nobody guesses them in time. */
@@ -55,7 +57,7 @@ export class Heartbeat {
   }
 
   /** The socket is being closed: it is cut when the client does not answer within so many milliseconds. */
-  closing(withinMs = this.#options.pongMs): void {
+  closing(withinMs = this.#options.closeMs): void {
     this.end()
     this.#restart(this.#deps.cut, withinMs)
   }

@@ -28,8 +28,12 @@ export interface RpcLimits {
   readonly handshakeMs: number
   /** Time between a client's last pong and the next ping, in milliseconds. */
   readonly pingMs: number
-  /** Time to answer a ping or a close, in milliseconds; then the socket is cut. */
+  /** Time to answer a ping, in milliseconds; then the socket is cut. */
   readonly pongMs: number
+  /** Time to answer a close, in milliseconds; then the socket is cut. */
+  readonly closeMs: number
   /** Time for which a stream element may stay unacknowledged while the next one waits, in milliseconds. */
   readonly ackMs: number
+  /** After so many milliseconds a client is told that a stream is refused, has failed, or was replaced. */
+  readonly refusalMs: number
 }

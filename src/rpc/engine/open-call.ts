@@ -16,6 +16,8 @@ export class OpenCall<Context> implements Call<Context> {
   code: CallCode = 'ok'
   closeAfter: CloseReason | undefined
   acknowledged = 0
+  holder: string | null = null
+  source: unknown = null
   #controller: AbortController | undefined
   #over = false
 

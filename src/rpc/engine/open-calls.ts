@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { publicError, SocialError } from '../../domain/errors.ts'
 import type { FrameWriter } from './frame-writer.ts'
+import { LateAnswers } from './late-answers.ts'
 import type { RpcLimits } from './limits.ts'
 import { isAbort, OpenCall } from './open-call.ts'
 import { OutgoingStream, type StreamOwner } from './outgoing-stream.ts'
@@ -22,7 +23,7 @@ const PORT_CLOSED = new SocialError('unavailable', 'The port was closed')
 const SETTLE_MS = 250
 
 interface OpenCallsDeps<Context> {
-  readonly info: ConnectionInfo<Context>
+  readonly info: Omit<ConnectionInfo<Context>, 'openStreams'>
   readonly writer: FrameWriter
   readonly limits: RpcLimits
   readonly observer: RpcObserver
@@ -45,10 +46,12 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
    */
   #unaryRunning = 0
   #streamsRunning = 0
+  /** Of streams that are not open; there are none before the first. */
+  #lateAnswers: LateAnswers | undefined
   #whenIdle: (() => void) | undefined
 
   constructor({ info, writer, limits, observer, onError }: OpenCallsDeps<Context>) {
-    this.#info = info
+    this.#info = { ...info, openStreams: () => this.#streams.values() }
     this.#writer = writer
     this.#limits = limits
     this.#observer = observer
@@ -56,7 +59,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   has(number: number): boolean {
-    return this.#unary.has(number) || this.#streams.has(number)
+    return this.#unary.has(number) || this.#streams.has(number) || this.#lateAnswers?.has(number) === true
   }
 
   start(procedure: Procedure<Context>, request: RequestFrame): void {
@@ -70,6 +73,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
 
   closeStream(number: number): void {
     this.#streams.get(number)?.end()
+    this.#lateAnswers?.forget(number)
   }
 
   /** Ends the calls of a port, and says so to the client, which may wait for them. */
@@ -86,6 +90,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   end(): void {
     for (const call of this.#unary.values()) this.#cancel(call)
     for (const stream of this.#streams.values()) stream.end()
+    this.#lateAnswers?.end()
   }
 
   /**
@@ -102,10 +107,13 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   fail(call: OpenCall<Context>, error: unknown): void {
-    const shown = publicError(error)
-    call.code = shown.code
-    if (shown.code === 'internal') this.report(call, error)
-    this.#writer.refuse(call.number, shown)
+    this.#writer.refuse(call.number, this.#failed(call, error))
+  }
+
+  answerLate(number: number, give: () => void): void {
+    const { refusalMs: delayMs, streams: limit } = this.#limits
+    this.#lateAnswers ??= new LateAnswers({ delayMs, limit })
+    this.#lateAnswers.add(number, give)
   }
 
   report(call: OpenCall<Context>, error: unknown): void {
@@ -119,6 +127,13 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
 
   released(): void {
     this.#streamsRunning--
+  }
+
+  #failed(call: OpenCall<Context>, error: unknown): SocialError {
+    const shown = publicError(error)
+    call.code = shown.code
+    if (shown.code === 'internal') this.report(call, error)
+    return shown
   }
 
   #idle(): Promise<void> {
@@ -154,22 +169,28 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   #startStream(procedure: StreamProcedure<Context>, request: RequestFrame): void {
     const call = new OpenCall(this.#info, procedure, request)
     try {
-      if (this.#streamsRunning >= this.#limits.streams) throw TOO_MANY_STREAMS
+      if (!this.#hasRoomFor(procedure)) throw TOO_MANY_STREAMS
       const iterator = procedure.run(request.payload, call)[Symbol.asyncIterator]()
-      const stream = new OutgoingStream({
-        call,
-        iterator,
-        writer: this.#writer,
-        owner: this,
-        ackMs: this.#limits.ackMs
-      })
+      const { ackMs, refusalMs } = this.#limits
+      const stream = new OutgoingStream({ call, iterator, writer: this.#writer, owner: this, ackMs, refusalMs })
       this.#streams.set(call.number, stream)
       this.#streamsRunning++
       stream.start()
     } catch (error) {
-      this.fail(call, error)
+      const shown = this.#failed(call, error)
       this.#count(call, 0)
+      this.answerLate(call.number, () => this.#writer.refuse(call.number, shown))
     }
+  }
+
+  /** One that takes the place of another is let in when there is no room: that one may need a moment to end. */
+  #hasRoomFor(procedure: StreamProcedure<Context>): boolean {
+    const { streams: limit } = this.#limits
+    if (this.#streamsRunning < limit) return true
+    const replaces = [...this.#streams.values()].some(
+      ({ call }) => call.procedure === procedure && call.source !== null
+    )
+    return replaces && this.#streamsRunning < 2 * limit
   }
 
   #cancel(call: OpenCall<Context>): void {

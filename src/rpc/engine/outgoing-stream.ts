@@ -8,6 +8,8 @@ import { encodeStreamElement, encodeStreamEnd, encodeStreamOffer } from './proto
 export interface StreamOwner<Context> {
   /** Answers the call with what may be shown of `error`. */
   fail(call: OpenCall<Context>, error: unknown): void
+  /** Answers the request of that number, but only after a while. */
+  answerLate(number: number, give: () => void): void
   /** Takes an error that no client waits for. */
   report(call: OpenCall<Context>, error: unknown): void
   /** The client gets no more of this stream. */
@@ -24,6 +26,8 @@ interface OutgoingStreamDeps<Context> {
   readonly owner: StreamOwner<Context>
   /** Time for which an element may stay unacknowledged while the next one waits, in milliseconds. */
   readonly ackMs: number
+  /** After so many milliseconds the client is told of a failure. */
+  readonly refusalMs: number
 }
 
 /** What comes after the element that is in flight, once it is known. */
@@ -55,21 +59,24 @@ export class OutgoingStream<Context> {
   readonly #writer: FrameWriter
   readonly #owner: StreamOwner<Context>
   readonly #ackMs: number
+  readonly #refusalMs: number
   /** Of what was sent last. */
   #sequence = 0
   #acknowledged = false
   #next: Next | undefined
+  /** Of the acknowledgement for which the next one waits, or until a refusal is told. */
   #deadline: NodeJS.Timeout | undefined
   #bytesOut = 0
   /** Told when the client has acknowledged everything; there is one when nothing more is to be sent. */
   #whenSettled: (() => void) | undefined
 
-  constructor({ call, iterator, writer, owner, ackMs }: OutgoingStreamDeps<Context>) {
+  constructor({ call, iterator, writer, owner, ackMs, refusalMs }: OutgoingStreamDeps<Context>) {
     this.call = call
     this.#iterator = iterator
     this.#writer = writer
     this.#owner = owner
     this.#ackMs = ackMs
+    this.#refusalMs = refusalMs
   }
 
   /** The bytes of all elements so far. */
@@ -87,7 +94,8 @@ export class OutgoingStream<Context> {
     if (sequence !== this.#sequence) return
     this.#acknowledged = true
     this.call.acknowledged = sequence
-    clearTimeout(this.#deadline)
+    // Not when it is that of a refusal, which is not known yet.
+    if (this.#next !== undefined) clearTimeout(this.#deadline)
     this.#advance()
   }
 
@@ -105,6 +113,15 @@ export class OutgoingStream<Context> {
     this.end()
   }
 
+  /** Ends the stream because a newer one goes on in its place, and says so to the client: to some only after a while. */
+  replace(): void {
+    if (this.call.over) return
+    const { number, portId } = this.call
+    const end = encodeStreamEnd(number, this.#sequence, portId)
+    this.end()
+    this.#owner.answerLate(number, () => this.#writer.write(end))
+  }
+
   /** Ends the stream before its time. The client knows, or is gone. */
   end(): void {
     if (this.call.over) return
@@ -115,12 +132,24 @@ export class OutgoingStream<Context> {
 
   async #pull(): Promise<void> {
     const next = await this.#read()
-    if (!this.call.over) {
-      this.#next = next
-      this.#advance()
+    if (!this.call.over && this.#isRefusal(next)) {
+      this.#deadline = setTimeout(() => this.#offer(next), this.#refusalMs)
+    } else if (!this.call.over) {
+      this.#offer(next)
     } else if (next.kind === 'failure' && !isAbort(next.error)) {
       this.#owner.report(this.call, next.error)
     }
+  }
+
+  #offer(next: Next): void {
+    this.#next = next
+    this.#advance()
+  }
+
+  /** Whether the client is told that the stream failed: by an error, or by an element that is one. */
+  #isRefusal({ kind }: Next): boolean {
+    if (this.#refusalMs === 0 || this.call.closeAfter !== undefined) return false
+    return kind === 'failure' || (kind === 'element' && this.call.code !== 'ok')
   }
 
   async #read(): Promise<Next> {
@@ -162,8 +191,9 @@ export class OutgoingStream<Context> {
     } else if (this.#writer.framesReceived === received) {
       this.#writer.close(CLOSE.notAcknowledged)
     } else {
-      this.#owner.fail(this.call, LATE)
+      this.call.code = LATE.code
       this.end()
+      this.#owner.answerLate(this.call.number, () => this.#owner.fail(this.call, LATE))
     }
   }
 

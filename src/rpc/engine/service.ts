@@ -27,6 +27,15 @@ export interface ConnectionInfo<Context> extends Peer {
    * closed, whatever else it sent.
    */
   authenticated(): void
+  /** The streams that are open, oldest first, also that of the call that asks. */
+  openStreams(): Iterable<OpenStream<Context>>
+}
+
+/** A stream of a client that is open, as a newer one sees it that takes its place. */
+export interface OpenStream<Context> {
+  readonly call: Call<Context>
+  /** Ends it without its last elements; the client is told after a while. */
+  replace(): void
 }
 
 /** How a call went: the label under which it is counted. */
@@ -35,6 +44,7 @@ export type CallCode = 'ok' | 'canceled' | ErrorCode
 /** One call, from its request until its answer or the end of its stream. */
 export interface Call<Context> {
   readonly connection: ConnectionInfo<Context>
+  readonly procedure: { readonly name: string }
   /**
    * Aborts when the call is over: nobody waits any more (the client closed the stream, destroyed the port, or is
    * gone), or all was answered. A procedure that waits for anything must listen to it: an async generator that is
@@ -47,6 +57,9 @@ export interface Call<Context> {
   closeAfter: CloseReason | undefined
   /** How many elements of its stream the client has acknowledged: always the first ones. */
   readonly acknowledged: number
+  /** Of a subscription: whose it is, where a socket has those of several users; and what a newer one goes on with. */
+  holder: string | null
+  source: unknown
 }
 
 /**

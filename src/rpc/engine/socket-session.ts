@@ -89,7 +89,7 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     return this.#isAuthenticated ? bufferedBytes : anonymousBufferedBytes
   }
 
-  /** Cleans up at once and asks the client to close; one that does not is cut off after `pongMs`. */
+  /** Cleans up at once and asks the client to close; one that does not is cut off after `closeMs`. */
   close({ code, reason }: CloseReason): void {
     if (this.#ended) return
     this.#closedWith = code

@@ -10,6 +10,7 @@ import type { Page } from '../../domain/page.ts'
 import { Boundary } from '../boundary.ts'
 import type { Procedure, Service } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
+import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Context } from './caller.ts'
 import { encodeEvent, encodePages, encodeRequests, errorCase, errorCaseWithoutBadRequest, METHODS } from './codec.ts'
 import type { V1Deps } from './deps.ts'
@@ -70,8 +71,8 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       handle: async function* (payload, call): AsyncGenerator<SubscribeFriendshipEventsUpdatesResponse> {
         const subscriber = await authenticateSubscriber(deps, payload, call)
         const isRelevant = (event: PairEvent): boolean => visibleAction(event) !== null
-        const deviceKey = `v1:${subscriber.tokenHash}`
-        for await (const event of await updates.open({ ...subscriber, deviceKey, isRelevant })) {
+        const device = { ...subscriber, deviceKey: `v1:${subscriber.tokenHash}`, isRelevant }
+        for await (const event of await takePlace(call, subscriber.tokenHash, older => updates.open(device, older))) {
           deps.updateSent(event.action)
           yield { response: { $case: 'events', events: { responses: [encodeEvent(event, event.actor)] } } }
         }

@@ -1,4 +1,5 @@
 import type { Procedure } from '../engine/service.ts'
+import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Boundary, type V1Context } from './caller.ts'
 import { encodePages, errorCase } from './codec.ts'
 import type { V1Deps } from './deps.ts'
@@ -36,7 +37,9 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
       refuse: error => ({ error }),
       handle: async function* (payload, call) {
         const subscriber = await authenticateSubscriber(deps, payload, call)
-        for await (const updates of await friendLocations.open(subscriber)) yield { updates }
+        // It begins with where everybody is: the newer one of a socket has nothing to take over.
+        const open = () => friendLocations.open(subscriber)
+        for await (const updates of await takePlace(call, subscriber.tokenHash, open)) yield { updates }
       }
     })
   ]

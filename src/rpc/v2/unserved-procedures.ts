@@ -1,5 +1,6 @@
 import type { Boundary, Method } from '../boundary.ts'
-import type { Procedure } from '../engine/service.ts'
+import type { Call, Procedure } from '../engine/service.ts'
+import { takePlace } from '../newest-stream.ts'
 import { METHODS, rethrow } from './codec.ts'
 
 const MESSAGE = 'Voice chats and communities are not part of this service'
@@ -47,13 +48,14 @@ export function unservedProcedures<Context>(boundary: Boundary<Context>): Proced
       boundary.unary({ method, refuse: refusal, handle: async () => refusal() })
     ),
     ...streams.map((method: Method<unknown, never>) =>
-      boundary.stream({ method, refuse: rethrow, handle: (_, { signal }) => silence(signal) })
+      boundary.stream({ method, refuse: rethrow, handle: (_, call) => silence(call) })
     )
   ]
 }
 
-/** Yields nothing, until the signal aborts. */
-async function* silence(signal: AbortSignal): AsyncGenerator<never> {
-  if (signal.aborted) return
-  await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+/** Yields nothing, until the call is over: as it is when the client subscribes again. */
+async function* silence(call: Call<unknown>): AsyncGenerator<never> {
+  await takePlace(call, null, async () => 'silence')
+  if (call.signal.aborted) return
+  await new Promise(resolve => call.signal.addEventListener('abort', resolve, { once: true }))
 }

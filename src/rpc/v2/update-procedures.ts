@@ -3,8 +3,9 @@ import type { PairEvent } from '../../domain/events.ts'
 import { type Profile, unknownProfile } from '../../profiles/profile.ts'
 import type { Profiles } from '../../profiles/profiles.ts'
 import type { Subscription } from '../../subscriptions/subscription.ts'
-import type { Device } from '../../updates/updates.ts'
+import type { Device } from '../../updates/resumable-stream.ts'
 import type { Call, Procedure } from '../engine/service.ts'
+import { takePlace } from '../newest-stream.ts'
 import { subscriberOf, type V2Boundary, type V2Context } from './caller.ts'
 import * as codec from './codec.ts'
 import type { V2Deps } from './deps.ts'
@@ -21,7 +22,8 @@ export function updateProcedures(
       method: METHODS.subscribeToFriendshipUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
-        const events = await updates.open(deviceOf(call, 'friendships', codec.isFriendshipUpdate))
+        const device = deviceOf(call, 'friendships', codec.isFriendshipUpdate)
+        const events = await takePlace(call, null, older => updates.open(device, older))
         const profileOf = prefetch(profiles, events, requester)
         for await (const event of events) {
           const profile = await profileOf(event, event.actor)
@@ -34,7 +36,8 @@ export function updateProcedures(
       method: METHODS.subscribeToBlockUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
-        for await (const event of await updates.open(deviceOf(call, 'blocks', codec.isBlockUpdate))) {
+        const device = deviceOf(call, 'blocks', codec.isBlockUpdate)
+        for await (const event of await takePlace(call, null, older => updates.open(device, older))) {
           updateSent(event.action)
           yield codec.encodeBlockUpdate(event)
         }
@@ -44,7 +47,8 @@ export function updateProcedures(
       method: METHODS.subscribeToFriendConnectivityUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
-        const changes = await connectivity.open(subscriberOf(call))
+        const subscriber = subscriberOf(call)
+        const changes = await takePlace(call, null, older => connectivity.open(subscriber, older))
         const profileOf = prefetch(profiles, changes, ({ friend }) => [friend])
         for await (const change of changes) {
           yield codec.encodeConnectivity(change, await profileOf(change, change.friend))

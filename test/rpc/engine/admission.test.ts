@@ -50,7 +50,7 @@ describe('the TCP connections of one address', () => {
   })
 
   it('keep their place until they are gone, when they ignore that the server is full', async () => {
-    const limits = { connectionsPerIp: 2, pongMs: 60_000 }
+    const limits = { connectionsPerIp: 2, closeMs: 60_000 }
     await using engine = await Engine.start(limits, { trustedProxies: [], rpcConnections })
     const sockets = Array.from({ length: 10 }, () => open(engine, { localAddress: ATTACKER }))
     for (const socket of sockets) socket.once('open', () => socket.pause())

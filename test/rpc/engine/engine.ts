@@ -23,7 +23,9 @@ export const LIMITS: RpcLimits = {
   handshakeMs: 60_000,
   pingMs: 60_000,
   pongMs: 5_000,
-  ackMs: 60_000
+  closeMs: 5_000,
+  ackMs: 60_000,
+  refusalMs: 0
 }
 
 type Budgets = ConstructorParameters<typeof Admission>[0]

@@ -105,7 +105,7 @@ it('a client that is busy between two elements keeps its stream', async () => {
 
 it('a consumer that never reads is closed, its memory is capped, and nobody else waits', async () => {
   const anonymousBufferedBytes = 262_144
-  await using engine = await Engine.start({ anonymousBufferedBytes, pongMs: 200, calls: 10_000 })
+  await using engine = await Engine.start({ anonymousBufferedBytes, closeMs: 200, calls: 10_000 })
   using bystander = await Bystander.open(engine.url)
   using client = await RawClient.open(engine.url)
   const { portId, ids } = await client.load()
@@ -125,7 +125,7 @@ it('a consumer that never reads is closed, its memory is capped, and nobody else
 })
 
 it('a client that pings and never reads is closed', async () => {
-  await using engine = await Engine.start({ anonymousBufferedBytes: 16_384, pongMs: 200 })
+  await using engine = await Engine.start({ anonymousBufferedBytes: 16_384, closeMs: 200 })
   using bystander = await Bystander.open(engine.url)
   using client = await RawClient.open(engine.url)
   client.socket.pause()

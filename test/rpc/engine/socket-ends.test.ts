@@ -17,7 +17,7 @@ const cases: [string, SocketEnd, Partial<RpcLimits>, Offence][] = [
   ['sent no frame of the protocol', 1007, {}, client => client.send(Buffer.alloc(0))],
   ['sent too much', 1009, {}, client => client.send(Buffer.alloc(65_537))],
   ['was refused', 3003, {}, client => client.send('{}')],
-  ['never says who it is, nor closes', 3004, { handshakeMs: 1, pongMs: 1 }, client => client.socket.pause()],
+  ['never says who it is, nor closes', 3004, { handshakeMs: 1, closeMs: 1 }, client => client.socket.pause()],
   ['is one too many', 1013, { connections: 0 }, () => {}]
 ]
 

@@ -224,7 +224,7 @@ describe('a client that is gone', () => {
   })
 
   it('or does not answer a close is cut off', async () => {
-    await using engine = await Engine.start({ pongMs: 60 })
+    await using engine = await Engine.start({ closeMs: 60 })
     using client = await RawClient.open(engine.url)
     client.socket.pause()
     client.send('text')

@@ -88,7 +88,7 @@ it('a call that does not come to its end is not waited for longer than the grace
 })
 
 it('clients that do not answer the close are cut off', async () => {
-  await using engine = await Engine.start({ pongMs: 60_000 })
+  await using engine = await Engine.start({ closeMs: 60_000 })
   using client = await RawClient.open(engine.url)
   client.socket.pause()
   await engine.server.stop({ graceMs: 200 })

@@ -22,7 +22,7 @@ class Bench {
   reported: unknown[] = []
   #give: ((result: IteratorResult<Uint8Array> | Promise<never>) => void) | undefined
 
-  constructor() {
+  constructor(refusalMs = 0) {
     const wire = {
       send: (frame: Uint8Array) => this.sent.push(shown(frame)),
       bufferedAmount: () => 0,
@@ -43,16 +43,25 @@ class Bench {
         return { done: true, value: undefined }
       }
     }
-    const info = { id: 'c', ip: '::1', addressGroup: '127.0.0.1', context: {}, authenticated: () => {} }
+    const info = {
+      id: 'c',
+      ip: '::1',
+      addressGroup: '127.0.0.1',
+      context: {},
+      authenticated: () => {},
+      openStreams: () => []
+    }
     const procedure = { kind: 'stream', name: 'S', run: () => ({ [Symbol.asyncIterator]: () => iterator }) } as const
     const call = new OpenCall<unknown>(info, procedure, { number: 5, portId: 1, payload: new Uint8Array(0) })
     const owner = {
       fail: (_: unknown, error: unknown) => this.sent.push(String(error)),
       report: (_: unknown, error: unknown) => this.reported.push(error),
       ended: () => this.ended++,
-      released: () => this.released++
+      released: () => this.released++,
+      answerLate: (_: number, give: () => void) => (refusalMs === 0 ? give() : setTimeout(give, refusalMs))
     }
-    this.stream = new OutgoingStream({ call, iterator, writer: this.writer, owner, ackMs: ACK_MS })
+    const { writer } = this
+    this.stream = new OutgoingStream({ call, iterator, writer, owner, ackMs: ACK_MS, refusalMs })
     this.stream.start()
   }
 
@@ -226,6 +235,63 @@ describe('the deadline of an acknowledgement', () => {
     expect(bench.sent).toEqual(['0:', '1:one', 'end 1'])
     expect(bench.closings).toEqual([])
     expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 0])
+  })
+})
+
+describe('a client that may ask again at once', () => {
+  const WAIT_MS = 500
+
+  it('is told of a failure after a while, though it acknowledges at once', async () => {
+    const bench = new Bench(WAIT_MS)
+    await bench.fail(new Error('broken'))
+    await bench.acknowledge(0)
+    await vi.advanceTimersByTimeAsync(WAIT_MS - 1)
+    expect(bench.sent).toEqual(['0:'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(bench.sent).toEqual(['0:', 'Error: broken'])
+    expect([bench.ended, bench.released]).toEqual([1, 1])
+  })
+
+  it('gets an element that is an error after a while, unless its socket is closed by it', async () => {
+    for (const closes of [false, true]) {
+      const bench = new Bench(WAIT_MS)
+      bench.stream.call.code = 'unauthorized'
+      if (closes) bench.stream.call.closeAfter = CLOSE.userFull
+      await bench.acknowledge(0)
+      await bench.give('error')
+      expect(bench.sent).toEqual(closes ? ['0:', '1:error'] : ['0:'])
+      await vi.advanceTimersByTimeAsync(WAIT_MS)
+      expect(bench.sent).toEqual(['0:', '1:error'])
+    }
+  })
+
+  it('is told at once that a list is over', async () => {
+    const bench = new Bench(WAIT_MS)
+    await bench.acknowledge(0)
+    await bench.finish()
+    expect(bench.sent).toEqual(['0:', 'end 0'])
+  })
+
+  it('is told after a while that a newer stream has taken the place of one, and nothing else on it', async () => {
+    const bench = new Bench(WAIT_MS)
+    await bench.acknowledge(0)
+    await bench.give('one')
+    await bench.give('two')
+    bench.stream.replace()
+    await bench.acknowledge(1)
+    expect(bench.sent).toEqual(['0:', '1:one'])
+    expect([bench.ended, bench.released, bench.returned]).toEqual([1, 1, 1])
+    expect(bench.stream.call.signal.aborted).toBe(true)
+    await vi.advanceTimersByTimeAsync(WAIT_MS)
+    expect(bench.sent).toEqual(['0:', '1:one', 'end 1'])
+  })
+
+  it('is told nothing when it is gone before', async () => {
+    const bench = new Bench(WAIT_MS)
+    await bench.fail(new Error('broken'))
+    bench.stream.end()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(bench.sent).toEqual(['0:'])
   })
 })
 

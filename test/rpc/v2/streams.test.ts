@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { FriendshipUpdate } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../../demo/wallet.ts'
 import type { Env } from '../../env/app.ts'
@@ -47,49 +48,59 @@ it('every stream ends with its socket, however that ends', async () => {
   }
 })
 
-it('a stream that is not read is ended when too much waits, and the others go on', async () => {
+it('a stream that is not read goes on with the last state of each pair, and the others are not held up', async () => {
   const wallet = await createWallet()
   const { client, ids } = await open(wallet)
+  const carol = await connectV2(env)
   const others = await env.openStreams()
   const [stuck, read] = [3, 4]
-  client.send(request(stuck, 1, ids['SubscribeToFriendshipUpdates'] ?? 0))
-  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: stuck })
-  client.send(ack(stuck, 1, 0))
-  client.send(request(read, 1, ids['SubscribeToBlockUpdates'] ?? 0))
-  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: read })
-  client.send(ack(read, 1, 0))
+  for (const [number, name] of [
+    [stuck, 'SubscribeToFriendshipUpdates'],
+    [read, 'SubscribeToBlockUpdates']
+  ] as const) {
+    client.send(request(number, 1, ids[name] ?? 0))
+    expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number })
+    client.send(ack(number, 1, 0))
+  }
   await until(async () => (await env.openStreams()) === others + 2, 'the streams are open')
 
-  // What is on its way, what is asked for ahead, and what waits.
   const user = { address: wallet.address }
-  const elements: number[] = []
-  for (let sequence = 1; sequence <= QUEUE_SIZE + 4; sequence += 2) {
+  const elements: { number: number; sequence: number; payload: Uint8Array }[] = []
+  const next = async () => {
+    const { number, message } = await client.next()
+    elements.push({ number, sequence: message.sequenceId, payload: message.payload })
+    return { number, sequence: message.sequenceId as number }
+  }
+  for (let turn = 0; turn < QUEUE_SIZE; turn += 1) {
     await bob.service.blockUser({ user })
     await bob.service.unblockUser({ user })
     for (let count = 0; count < 2; ) {
-      const { number, message } = await client.next()
-      elements.push(number)
+      const { number, sequence } = await next()
       if (number !== read) continue
-      client.send(ack(read, 1, message.sequenceId))
+      client.send(ack(read, 1, sequence))
       count += 1
     }
-  }
-  for (let count = 0; count < QUEUE_SIZE; count += 1) {
-    await bob.service.upsertFriendship({ action: { $case: 'request', request: { user } } })
+    await bob.service.upsertFriendship({ action: { $case: 'request', request: { user, message: `${turn}` } } })
     await bob.service.upsertFriendship({ action: { $case: 'cancel', cancel: { user } } })
   }
-  await until(async () => (await env.openStreams()) === others + 1, 'the stream is ended')
-  expect(elements.filter(number => number === stuck)).toHaveLength(1)
-  client.send(ack(stuck, 1, 1))
-  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: stuck })
-  client.send(ack(stuck, 1, 2))
-  expect(await client.next()).toMatchObject({
-    type: TYPE.REMOTE_ERROR,
-    number: stuck,
-    message: { errorMessage: 'Too many updates wait to be read' }
-  })
-  await bob.service.blockUser({ user })
-  expect(await client.next()).toMatchObject({ type: TYPE.STREAM_MESSAGE, number: read })
+  await carol.service.upsertFriendship({ action: { $case: 'request', request: { user, message: 'hi' } } })
+  await bob.service.upsertFriendship({ action: { $case: 'request', request: { user, message: 'last' } } })
+  expect(elements.filter(({ number }) => number === stuck)).toHaveLength(1)
+
+  // What is on its way, what is asked for ahead, and then of each of the two the last.
+  for (const sequence of [1, 2, 3]) {
+    client.send(ack(stuck, 1, sequence))
+    expect(await next()).toEqual({ number: stuck, sequence: sequence + 1 })
+  }
+  const seen = elements
+    .filter(({ number }) => number === stuck)
+    .map(({ payload }) => FriendshipUpdate.decode(payload).update)
+    .map(update => (update?.$case === 'request' ? update.request.message : update?.$case))
+  expect(seen).toEqual(['block', '0', 'hi', 'last'])
+  client.send(ack(stuck, 1, 4))
+  await bob.service.upsertFriendship({ action: { $case: 'cancel', cancel: { user } } })
+  expect(await next()).toEqual({ number: stuck, sequence: 5 })
+  expect(await env.openStreams()).toBe(others + 2)
 })
 
 it('ten thousand subscriptions leave nothing behind', async () => {
