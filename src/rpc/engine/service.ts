@@ -32,7 +32,7 @@ export interface ConnectionInfo<Context> extends Peer {
 }
 
 /** A stream of a client that is open, as a newer one sees it that takes its place. */
-export interface OpenStream<Context> {
+interface OpenStream<Context> {
   readonly call: Call<Context>
   /** Ends it without its last elements; the client is told after a while. */
   replace(): void
