@@ -16,6 +16,7 @@ import { createHttp } from './http.ts'
 import { createMatrix } from './matrix.ts'
 import { startMatrixOutbox } from './matrix-outbox.ts'
 import { createRpc, PROCEDURES } from './rpc.ts'
+import { createServices } from './services.ts'
 import { createSocial } from './social.ts'
 
 /** How often what expired is swept out of the database, and streams whose session expired are ended, in milliseconds. */
@@ -86,6 +87,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
     admission,
     userLimits,
     social,
+    services: createServices({ config, logger, metrics, admission, db }),
     matrix,
     checks: { database: () => db.ping(), ...checks },
     isServing: () => state.isStarted && !cleanups.isRunning,

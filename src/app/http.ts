@@ -4,6 +4,7 @@ import type { UserLimits } from '../admission/user-limits.ts'
 import type { Config } from '../config/config.ts'
 import { type HealthCheck, healthRoutes } from '../http/health.ts'
 import { createHttpServer } from '../http/server.ts'
+import { type ServiceRoutesDeps, serviceRoutes } from '../http/services/users.ts'
 import { accountRoutes } from '../http/v1/account.ts'
 import { friendshipRoutes } from '../http/v1/friendships.ts'
 import { muteRoutes } from '../http/v1/mutes.ts'
@@ -22,6 +23,7 @@ interface HttpDeps {
   readonly admission: Admission
   readonly userLimits: UserLimits
   readonly social: Social
+  readonly services: ServiceRoutesDeps
   readonly matrix: Matrix
   readonly checks: Readonly<Record<string, HealthCheck>>
   readonly isServing: () => boolean
@@ -59,6 +61,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   await app.register(friendshipRoutes, { ...users, friends, maxPageSize, maxAnswerBytes })
   await app.register(muteRoutes, { ...users, mutes, maxPageSize, maxAnswerBytes })
   await app.register(accountRoutes, { ...users, settings })
+  await app.register(serviceRoutes, deps.services)
   await app.ready()
   return app
 }

@@ -14,7 +14,7 @@ export interface Command {
 }
 
 /** What a command line asks for, or why it cannot be understood. */
-export type Invocation = { readonly run: () => Promise<number> } | { readonly mistake: string }
+type Invocation = { readonly run: () => Promise<number> } | { readonly mistake: string }
 
 /**
  * Reads a command line.

@@ -1,5 +1,6 @@
 import type { Command } from './arguments.ts'
 import { check } from './check.ts'
+import { KEY_COMMANDS } from './keys.ts'
 import { matrixRegistration, PRINT } from './matrix-registration.ts'
 import { outbox, RETRY } from './outbox.ts'
 import { serve } from './serve.ts'
@@ -17,5 +18,6 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: `Writes the file that makes the service known to its homeserver; with ${PRINT}, prints it`,
     options: [PRINT],
     run: matrixRegistration
-  }
+  },
+  ...KEY_COMMANDS
 }

@@ -99,6 +99,11 @@ function arrange(reading: Reading) {
       loginsPerMinute: values.LOGINS_PER_MINUTE,
       contractWalletsPerMinute: values.CONTRACT_WALLETS_PER_MINUTE
     },
+    /** Other services that ask about users. */
+    services: {
+      keyless: values.SERVICES_WITHOUT_KEY ?? [],
+      requestsPerSecond: values.REQUESTS_PER_SECOND_PER_KEY
+    },
     /** What an address may take, on both ports. */
     admission: {
       ipv6Prefix: values.IPV6_PREFIX,

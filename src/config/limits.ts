@@ -85,6 +85,12 @@ export const LIMITS = {
     default: '32',
     about: 'HTTP requests of one user that are answered at a time, on one instance; beside those to the homeserver.'
   },
+  REQUESTS_PER_SECOND_PER_KEY: {
+    kind: whole(1, 1_000_000, 'requests'),
+    default: '200',
+    about:
+      'HTTP requests with one API key on one instance; of `SERVICES_WITHOUT_KEY`, from one IP address. Twice as many at once.'
+  },
   IPV6_PREFIX: {
     kind: whole(32, 128, 'bits'),
     default: '64',

@@ -130,7 +130,12 @@ const OUTSIDE = {
     default: { zone: 'https://peer.decentraland.zone', org: 'https://peer.decentraland.org' },
     about: 'Catalyst that knows names and pictures of users; without it a profile is the address alone.'
   },
-  CATALYST_TIMEOUT: { kind: duration('10ms', '1m'), default: '2s', about: 'Longest wait for names and pictures.' }
+  CATALYST_TIMEOUT: { kind: duration('10ms', '1m'), default: '2s', about: 'Longest wait for names and pictures.' },
+  SERVICES_WITHOUT_KEY: {
+    kind: addressRanges,
+    about:
+      'Addresses of services that may read who may write to a user (`privacy-settings`) without an API key, as comms-gatekeeper does; `0.0.0.0/0,::/0` is everybody.'
+  }
 } satisfies Definitions
 
 /** Every setting, under the headings of the operator's documentation. */

@@ -14,11 +14,13 @@ const TAGS = [
   { name: 'friendships', description: 'Who is friends with whom' },
   { name: 'account', description: 'What users decide about themselves' },
   { name: 'mutes', description: 'Whom users do not want to hear' },
+  { name: 'services', description: 'For other services, with an API key (docs/operations.md)' },
   { name: 'operation', description: 'For operators' }
 ]
 
 const SECURITY_SCHEMES = {
   accessToken: { type: 'http', scheme: 'bearer', description: 'The `access_token` of a login' },
+  apiKey: { type: 'http', scheme: 'bearer', description: 'Made by `social-service keys create`' },
   signedFetch: {
     type: 'apiKey',
     in: 'header',

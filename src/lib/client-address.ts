@@ -22,13 +22,31 @@ interface ClientAddressesOptions {
 const MAX_HOPS = 32
 const IPV6_BITS = 128
 
+/** A set of addresses, given as addresses and CIDR ranges. */
+export class IpRanges {
+  readonly #ranges: readonly Range[]
+
+  constructor(texts: readonly string[]) {
+    this.#ranges = texts.map(rangeOf)
+  }
+
+  /** @param address as proxies write one, or parsed */
+  has(address: string | Ip): boolean {
+    if (this.#ranges.length === 0) return false
+    const ip = typeof address === 'string' ? parseIp(address) : address
+    return (
+      ip !== null && this.#ranges.some(([network, bits]) => network.kind() === ip.kind() && ip.match(network, bits))
+    )
+  }
+}
+
 /** Finds out where requests come from, behind any number of trusted proxies. */
 export class ClientAddresses {
-  readonly #trusted: readonly Range[]
+  readonly #trusted: IpRanges
   readonly #ipv6Prefix: number
 
   constructor({ trustedProxies, ipv6Prefix }: ClientAddressesOptions) {
-    this.#trusted = trustedProxies.map(rangeOf)
+    this.#trusted = new IpRanges(trustedProxies)
     this.#ipv6Prefix = ipv6Prefix
   }
 
@@ -39,24 +57,19 @@ export class ClientAddresses {
   of(peer: string | undefined, forwardedFor: string | readonly string[] | undefined): ClientAddress {
     let client = parseIp(peer ?? '')
     if (client === null) return { ip: '', group: '' }
-    for (const hop of this.#isTrusted(client) ? hopsOf(forwardedFor) : []) {
+    for (const hop of this.#trusted.has(client) ? hopsOf(forwardedFor) : []) {
       const next = parseIp(hop)
       // What a trusted proxy could not name, it stands for itself.
       if (next === null) break
       client = next
-      if (!this.#isTrusted(client)) break
+      if (!this.#trusted.has(client)) break
     }
     return { ip: client.toString(), group: this.#groupOf(client) }
   }
 
   /** Whether a connection from there is that of a trusted proxy, and so not of one client. */
   isProxy(peer: string | undefined): boolean {
-    const ip = this.#trusted.length === 0 ? null : parseIp(peer ?? '')
-    return ip !== null && this.#isTrusted(ip)
-  }
-
-  #isTrusted(ip: Ip): boolean {
-    return this.#trusted.some(([network, bits]) => network.kind() === ip.kind() && ip.match(network, bits))
+    return this.#trusted.has(peer ?? '')
   }
 
   #groupOf(ip: Ip): string {

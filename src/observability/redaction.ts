@@ -4,12 +4,13 @@ const HIDDEN = '***'
 /** Names of fields and of query parameters whose values are secrets. */
 const SECRET_NAME = /(?:token|password|secret|signature|authorization|auth_?chain|cookie)$|^x-identity-/i
 
-/** Within any text: bearer tokens, who a URL logs in as, parameters and JSON fields with a secret, signatures. */
+/** Within any text: bearer tokens, API keys, who a URL logs in as, parameters and JSON fields with a secret, signatures. */
 const SECRET_TEXT = new RegExp(
   [
     /(\bbearer +)[^\s"\\]{8,}/,
     /(:\/\/)[^\s"\\/]+(?=@)/,
     /((?:token|password|secret|signature)(?:=|\\*": ?\\*"))[^\s"\\&#]+/,
+    /(\bdcl_social_[\da-f]{12}_)[\w-]{16,}/,
     /0x[\da-f]{130,}/
   ]
     .map(pattern => pattern.source)
@@ -33,7 +34,7 @@ export function safeUrl(url: string): string {
 
 /** A text without the secrets that their surroundings give away. */
 export function withoutSecrets(text: string): string {
-  return text.replace(SECRET_TEXT, `$1$2$3${HIDDEN}`)
+  return text.replace(SECRET_TEXT, `$1$2$3$4${HIDDEN}`)
 }
 
 /** A copy of the fields of a log line without the secrets that their names give away. */

@@ -9,13 +9,16 @@ export interface SessionHolder {
   readonly deviceId: string
 }
 
-/** Knows whose access token it is: those of this service, or those of a homeserver that checks logins itself. */
-export interface Authenticator {
+/** Knows who holds a token. */
+export interface TokenHolders<Holder> {
   /** @throws SocialError `unauthorized`; `unavailable` when that cannot be found out now */
-  authenticate(token: string): Promise<SessionHolder>
-  /** Whether it is known without a look-up whose token it is. */
+  authenticate(token: string): Promise<Holder>
+  /** Whether a token was found to be valid of late: its holder is not to suffer from what others of their address try. */
   isKnown(token: string): boolean
 }
+
+/** Knows whose access token it is: those of this service, or those of a homeserver that checks logins itself. */
+export type Authenticator = TokenHolders<SessionHolder>
 
 /** Also knows with which token of the homeserver a request of a user goes on. */
 export interface UpstreamAuth extends Authenticator {

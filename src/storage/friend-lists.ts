@@ -3,7 +3,7 @@ import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
 import { blockedBy, blockersOf } from './blocks.ts'
 import type { Database, Statement } from './db/database.ts'
-import { fromBytes, splitAddresses } from './schema.ts'
+import { columnsOf, fromBytes, splitAddresses } from './schema.ts'
 
 /** A request that waits for an answer, as the user who lists it sees it. */
 export interface PendingRequest {
@@ -17,6 +17,15 @@ export interface PendingRequest {
 }
 
 export type RequestDirection = 'incoming' | 'outgoing'
+
+/** What is between two users, as neither of them sees all of it. */
+export interface Relation {
+  readonly a: Address
+  readonly b: Address
+  readonly areFriends: boolean
+  readonly aBlocksB: boolean
+  readonly bBlocksA: boolean
+}
 
 /** Totals are exact up to here; beyond it, counting would cost more than the answer is worth. */
 const TOTAL_CAP = 100_000
@@ -67,6 +76,13 @@ const CLOSENESS = {
   text: `select exists (select 1 from pair where lo = $1 and hi = $2 and last_action = 2),
     exists (${mutualOf('$1', '$2')}),
     ${isBlocked('$1', '$2')}`
+}
+
+const RELATIONS = {
+  name: 'relations',
+  text: `select coalesce(last_action = 2, false), blocked_by_lo is not null, blocked_by_hi is not null
+    from unnest($1::text[] collate "C", $2::text[] collate "C") with ordinality as wanted (lo, hi, place)
+    left join pair on pair.lo = wanted.lo and pair.hi = wanted.hi order by place`
 }
 
 // The length of a message is known without reading it: what is above the bytes of a page stays where it is.
@@ -131,6 +147,18 @@ export class FriendLists {
     const [row] = await this.#db.retryableRows<Row>(CLOSENESS, [lo, hi])
     const [friends = false, friendsOfFriends = false, blocked = false] = row ?? []
     return blocked ? null : { friends, friendsOfFriends }
+  }
+
+  /** What is between the users of each of these pairs, in their order; nothing, between a user and themselves. */
+  async relations(pairs: readonly { readonly a: Address; readonly b: Address }[]): Promise<Relation[]> {
+    const ordered = pairs.map(({ a, b }) => orderedPair(a, b))
+    type Row = [friends: boolean, loBlocks: boolean, hiBlocks: boolean]
+    const rows = await this.#db.retryableRows<Row>(RELATIONS, columnsOf(ordered, ['lo', 'hi']))
+    return pairs.map(({ a, b }, at) => {
+      const [areFriends = false, loBlocks = false, hiBlocks = false] = rows[at] ?? []
+      const [aBlocksB, bBlocksA] = a === ordered[at]?.lo ? [loBlocks, hiBlocks] : [hiBlocks, loBlocks]
+      return { a, b, areFriends, aBlocksB, bBlocksA }
+    })
   }
 
   /** Requests that wait for an answer, newest first; fewer than the page when their messages are long. The total is exact up to 100,000. */

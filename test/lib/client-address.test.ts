@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ClientAddresses, parseIp } from '../../src/lib/client-address.ts'
+import { ClientAddresses, IpRanges, parseIp } from '../../src/lib/client-address.ts'
 
 const PROXY = '10.0.0.10'
 const behindProxy = new ClientAddresses({ trustedProxies: [PROXY, '172.16.0.0/12', 'fd00::/8'], ipv6Prefix: 64 })
@@ -59,5 +59,21 @@ describe('the address of a client', () => {
 
   it('reads a header of any length in bounded time', () => {
     expect(behindProxy.of(PROXY, `${'172.16.0.1,'.repeat(100_000)}172.16.0.1`).ip).toBe('172.16.0.1')
+  })
+})
+
+describe('a set of addresses', () => {
+  const ranges = new IpRanges(['10.0.0.10', '172.16.0.0/12', 'fd00::/8', '2001:db8::1'])
+
+  it('has what is in one of its ranges, however it is written', () => {
+    const inside = ['10.0.0.10', '::ffff:10.0.0.10', '172.31.255.255', 'fd12::1', '[2001:DB8:0::1]:443']
+    expect(inside.filter(address => !ranges.has(address))).toEqual([])
+  })
+
+  it('has nothing else, and nothing that is no address', () => {
+    const outside = ['10.0.0.11', '172.32.0.0', '::1', '2001:db8::2', '', 'unknown']
+    expect(outside.filter(address => ranges.has(address))).toEqual([])
+    expect(new IpRanges([]).has('10.0.0.10')).toBe(false)
+    expect(new IpRanges(['0.0.0.0/0']).has('1.2.3.4')).toBe(true)
   })
 })

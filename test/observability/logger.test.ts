@@ -101,6 +101,7 @@ describe('secrets', () => {
     `the header was "Authorization: Bearer ${SECRET}"`,
     `connect failed: postgres://social:${SECRET}@db.internal/social`,
     `connect failed: redis://:p@${SECRET}@cache:6379`,
+    `the key is dcl_social_${'0'.repeat(12)}_${SECRET}`,
     `the answer was {"access_token":"${SECRET}","device_id":"X"}`,
     `the answer was ${JSON.stringify(JSON.stringify({ token: SECRET }))}`
   ])('within a text are hidden: %s', message => {

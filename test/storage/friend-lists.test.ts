@@ -9,6 +9,8 @@ import { newUser, newUsers, Stores } from './stores.ts'
 const ALL = { limit: 1000, offset: 0 }
 const NOBODY = { items: [], total: 0 }
 
+type Seven = [Address, Address, Address, Address, Address, Address, Address]
+
 describeEachDatabase('The lists', kind => {
   let stores: Stores
   beforeAll(async () => {
@@ -32,6 +34,41 @@ describeEachDatabase('The lists', kind => {
     expect(await lists.friends(alice, { limit: 1, offset: 100_000 })).toEqual({ items: [], total: 30 })
     expect(await lists.friendCount(alice)).toBe(30)
     expect(await lists.friends(friends[0]!, ALL)).toEqual({ items: [alice], total: 1 })
+  })
+
+  test('of what is between two users have the order of the question, whoever is named first', async () => {
+    const [alice, friend, former, blocked, blocker, enemy, stranger] = newUsers(7) as Seven
+    await befriend(alice, [friend, former])
+    await stores.act(former, 'delete', alice)
+    await stores.act(alice, 'request', stranger)
+    await stores.befriend(alice, blocked)
+    await stores.act(alice, 'block', blocked)
+    await stores.act(blocker, 'block', alice)
+    await stores.act(enemy, 'block', alice)
+    await stores.act(alice, 'block', enemy)
+    const none = { areFriends: false, aBlocksB: false, bBlocksA: false }
+    const expected = [
+      [stranger, none],
+      [friend, { ...none, areFriends: true }],
+      [former, none],
+      [alice, none],
+      [blocked, { ...none, aBlocksB: true }],
+      [blocker, { ...none, bBlocksA: true }],
+      [enemy, { ...none, aBlocksB: true, bBlocksA: true }],
+      [friend, { ...none, areFriends: true }]
+    ] as const
+    expect(await stores.lists.relations(expected.map(([other]) => ({ a: alice, b: other })))).toEqual(
+      expected.map(([other, relation]) => ({ a: alice, b: other, ...relation }))
+    )
+    expect(await stores.lists.relations(expected.map(([other]) => ({ a: other, b: alice })))).toEqual(
+      expected.map(([other, { areFriends, aBlocksB, bBlocksA }]) => ({
+        a: other,
+        b: alice,
+        areFriends,
+        aBlocksB: bBlocksA,
+        bBlocksA: aBlocksB
+      }))
+    )
   })
 
   test('are bounded and well-formed for any page that a client requests', async () => {

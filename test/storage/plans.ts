@@ -117,6 +117,11 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
   await lists.visibleFriends(alice, bob, page)
   await lists.mutualFriends(alice, bob, page)
   await lists.closeness(alice, bob)
+  await lists.relations([
+    { a: alice, b: bob },
+    { a: userOf(7_000), b: STARS[0] },
+    { a: bob, b: bob }
+  ])
   await lists.requests(alice, 'incoming', page)
   await lists.requests(alice, 'outgoing', page)
   const blocks = new BlockLists(db)
