@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { RpcLimits } from '../rpc/engine/limits.ts'
+import { FRAME_OVERHEAD } from '../rpc/engine/protocol.ts'
 import type { Client, ErrorReporter } from '../rpc/engine/service.ts'
 import { SocketServer } from '../rpc/engine/socket-server.ts'
 import { SocketUsers } from '../rpc/socket-users.ts'
@@ -55,7 +56,8 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
   const report: ErrorReporter = (error, where) => logger.error({ err: error, ...where }, 'A call failed')
   const { updateSent } = metrics.streams
   const { positionLifetimeMs } = config.rpc
-  const { maxAnswerBytes, maxFriends, maxPendingRequests, maxIncomingRequests } = config.limits
+  const { maxFriends, maxPendingRequests, maxIncomingRequests } = config.limits
+  const maxAnswerBytes = config.limits.maxAnswerBytes - FRAME_OVERHEAD
   const v1 = friendshipsService({
     limits,
     admission,
@@ -66,7 +68,7 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     sessions: matrix.authenticator,
     updates,
     startTimeoutMs: config.rpc.streamStartTimeoutMs,
-    streamPageSize: config.rpc.friendsPageSize,
+    streamPage: { maxItems: config.rpc.friendsPageSize, maxBytes: maxAnswerBytes },
     maxListSize: Math.max(maxFriends, maxPendingRequests, maxIncomingRequests),
     maxAnswerBytes,
     report,

@@ -17,6 +17,7 @@ import { observeStreams } from '../observability/stream-metrics.ts'
 import { Connectivity } from '../presence/connectivity.ts'
 import { FriendIndex } from '../presence/friend-index.ts'
 import { FriendLocations } from '../presence/friend-locations.ts'
+import { FRAME_OVERHEAD } from '../rpc/engine/protocol.ts'
 import type { SocketUsers } from '../rpc/socket-users.ts'
 import { LocalSessions } from '../sessions/local-sessions.ts'
 import { SignedFetches } from '../sessions/signed-fetches.ts'
@@ -169,7 +170,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     presence: online,
     locations,
     subscriptions,
-    maxMessageBytes: limits.maxAnswerBytes
+    maxMessageBytes: limits.maxAnswerBytes - FRAME_OVERHEAD
   })
   cleanups.add('friend locations', friendLocations, it => it.close())
   return {

@@ -62,7 +62,7 @@ export const LIMITS = {
     kind: size('64kb', '16mb'),
     default: '96kb',
     about:
-      'Size of an answer with a list, and of an element of a stream; a longer page ends early. The Unity client breaks on more than 100,000 bytes.'
+      'Size of an answer with a list, and of an element of a stream, with the frame around it; what is longer comes without pictures, then with fewer entries. The Unity client breaks on more than 100,000 bytes. Friends over REST are bounded by `LIST_PAGE_LIMIT` alone.'
   },
   HTTP_BODY_LIMIT: { kind: size('1kb', '16mb'), default: '64kb', about: 'Size of the body of an HTTP request.' },
   HTTP_REQUEST_TIMEOUT: {
@@ -142,9 +142,10 @@ export const LIMITS = {
 /** Of sockets, their calls and their streams. */
 export const RPC_LIMITS = {
   FRIENDS_STREAM_PAGE_SIZE: {
-    kind: whole(1, 1000, 'friends'),
-    default: '20',
-    about: 'Friends in one element of a v1 stream.'
+    kind: whole(1, 10_000, 'friends'),
+    default: '10000',
+    about:
+      'Friends in one element of a v1 stream, as far as they fit into `MAX_ANSWER_SIZE`. Each element waits for the acknowledgement of the one before: small ones take long over a slow network.'
   },
   MAX_CONNECTIONS: { kind: whole(1, 1_000_000, 'sockets'), default: '20000', about: 'Sockets of one instance.' },
   MAX_CONNECTIONS_PER_IP: {

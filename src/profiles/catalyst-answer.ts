@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
-import type { Profile } from './profile.ts'
+import { type Profile, shortAddress } from './profile.ts'
 
 /** In characters; what is longer is left out, because half a name is another name. */
 const MAX_NAME_LENGTH = 200
@@ -15,6 +15,8 @@ const name = z
   .max(MAX_NAME_LENGTH)
   .transform(text => text.replace(LONE_SURROGATE, '\ufffd'))
   .catch('')
+const channel = z.number().min(0).max(1)
+const nameColor = z.object({ r: channel, g: channel, b: channel }).nullable().catch(null)
 const pictureUrl = z
   .url({ protocol: /^https?$/, normalize: true })
   .max(MAX_URL_LENGTH)
@@ -27,6 +29,7 @@ const avatarSchema = z.object({
   name,
   unclaimedName: name,
   hasClaimedName: z.boolean().catch(false),
+  nameColor,
   avatar: z.object({ snapshots: z.object({ face256: pictureUrl }) }).catch({ snapshots: { face256: '' } })
 })
 const profileSchema = z.object({
@@ -62,8 +65,10 @@ function parseProfile(item: unknown): Profile | null {
   if (!address) return null
   return {
     address,
-    name: name || unclaimedName,
+    name: name || unclaimedName || shortAddress(address),
     hasClaimedName: hasClaimedName && name !== '',
-    pictureUrl: avatar.snapshots.face256
+    pictureUrl: avatar.snapshots.face256,
+    // As it is, also where the name is not claimed: whether it is shown then is up to the explorer.
+    nameColor: data.avatars.nameColor
   }
 }

@@ -67,7 +67,7 @@ export class Profiles {
   }
 
   /**
-   * The profile of everyone who is named, with an empty name where it is not known. What is no longer fresh is answered
+   * The profile of everyone who is named, with the address for a name where it is not known. What is no longer fresh is answered
    * all the same, and fetched anew in the background.
    */
   async of(addresses: readonly Address[]): Promise<Map<Address, Profile>> {

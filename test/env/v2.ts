@@ -80,7 +80,7 @@ export function connectivity({ friend, status }: { friend: FriendProfile | undef
 /** A profile of which nothing but the address is known. */
 export const bare = (address: string): FriendProfile => ({
   address,
-  name: '',
+  name: `${address.slice(0, 6)}…${address.slice(-4)}`,
   hasClaimedName: false,
   profilePictureUrl: ''
 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { parseAnswer } from '../../src/profiles/catalyst-answer.ts'
-import { catalystProfile, nameOf, pictureOf } from './catalyst-server.ts'
+import { catalystProfile, NAME_COLOR, nameOf } from './catalyst-server.ts'
+import { known, unknown } from './env.ts'
 
 const alice = `0x${'a'.repeat(40)}` as Address
 const bob = `0x${'b'.repeat(40)}` as Address
@@ -11,10 +12,16 @@ const parts = (avatar: object) => parse(catalystProfile(alice, avatar)).get(alic
 const picture = (face256: unknown) => parts({ avatar: { snapshots: { face256 } } })?.pictureUrl
 
 describe('the answer of a Catalyst', () => {
-  it('has name, claimed name and picture', () => {
-    expect(parse(catalystProfile(alice))).toEqual(
-      new Map([[alice, { address: alice, name: nameOf(alice), hasClaimedName: true, pictureUrl: pictureOf(alice) }]])
-    )
+  it('has name, claimed name, picture and the colour of the name', () => {
+    expect(parse(catalystProfile(alice))).toEqual(new Map([[alice, known(alice)]]))
+  })
+
+  it('has the colour of a name that is not claimed too, and none that is no colour', () => {
+    const color = (nameColor: unknown, hasClaimedName = true) => parts({ nameColor, hasClaimedName })?.nameColor
+    expect(color({ ...NAME_COLOR, a: 1 }, false)).toEqual(NAME_COLOR)
+    expect(color({ r: 0, g: 0, b: 0 })).toEqual({ r: 0, g: 0, b: 0 })
+    const others = [undefined, null, 'red', [1, 1, 1], {}, { r: 1, g: 1 }, { r: 2, g: 0, b: 0 }, { r: '1', g: 0, b: 0 }]
+    expect(others.map(each => color(each))).toEqual(others.map(() => null))
   })
 
   it('may write an address in any letter case, and in either field', () => {
@@ -31,10 +38,11 @@ describe('the answer of a Catalyst', () => {
   })
 
   it('is taken without the parts that are malformed', () => {
-    const bare = { address: alice, name: '', hasClaimedName: false, pictureUrl: '' }
-    expect(parts({ name: 5, hasClaimedName: 'yes', avatar: 'none' })).toEqual(bare)
-    expect(parts({ name: null, hasClaimedName: true, avatar: { snapshots: [] } })).toEqual(bare)
-    expect(parts({ name: {}, avatar: undefined })).toEqual(bare)
+    const bare = unknown(alice)
+    const nameColor = 'red'
+    expect(parts({ name: 5, hasClaimedName: 'yes', avatar: 'none', nameColor })).toEqual(bare)
+    expect(parts({ name: null, hasClaimedName: true, avatar: { snapshots: [] }, nameColor })).toEqual(bare)
+    expect(parts({ name: {}, avatar: undefined, nameColor })).toEqual(bare)
     expect(parts({ avatar: {} })?.name).toBe(nameOf(alice))
   })
 
@@ -49,7 +57,7 @@ describe('the answer of a Catalyst', () => {
 
   it('has names of a bounded length that every client can decode', () => {
     expect(parts({ name: 'x'.repeat(200) })?.name).toHaveLength(200)
-    expect(parts({ name: 'x'.repeat(201) })?.name).toBe('')
+    expect(parts({ name: 'x'.repeat(201) })?.name).toBe('0xaaaa…aaaa')
     expect(parts({ name: 'a\ud800b 👋' })?.name).toBe('a\ufffdb 👋')
   })
 

@@ -68,6 +68,7 @@ export function catalystProfile(id: string, parts: object = {}): object {
         ethAddress: id,
         name: nameOf(id),
         hasClaimedName: true,
+        nameColor: NAME_COLOR,
         description: 'somebody',
         avatar: {
           bodyShape: 'urn:decentraland:off-chain:base-avatars:BaseMale',
@@ -82,5 +83,7 @@ export function catalystProfile(id: string, parts: object = {}): object {
 /** A whole answer, as it goes over the wire. */
 export const profilesText = (ids: string[]): string => JSON.stringify(ids.map(id => catalystProfile(id)))
 
+/** Numbers that have a float of 32 bits of their own, as they go over the wire. */
+export const NAME_COLOR = { r: 0.5, g: 0.25, b: 1 }
 export const nameOf = (id: string): string => `user ${id.slice(-6)}`
 export const pictureOf = (id: string): string => `https://pictures.example/${id}/face.png`

@@ -3,7 +3,7 @@ import type { Address } from '../../src/domain/address.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import type { Profile } from '../../src/profiles/profile.ts'
 import { Profiles, type ProfilesOptions } from '../../src/profiles/profiles.ts'
-import { type CatalystServer, nameOf, pictureOf, startCatalyst } from './catalyst-server.ts'
+import { type CatalystServer, NAME_COLOR, nameOf, pictureOf, startCatalyst } from './catalyst-server.ts'
 
 /** Long enough for whatever has to happen before it. */
 const PATIENT_MS = 30_000
@@ -61,12 +61,22 @@ export const known = (address: Address): Profile => ({
   address,
   name: nameOf(address),
   hasClaimedName: true,
-  pictureUrl: pictureOf(address)
+  pictureUrl: pictureOf(address),
+  nameColor: NAME_COLOR
 })
 
-export const unknown = (address: Address): Profile => ({ address, name: '', hasClaimedName: false, pictureUrl: '' })
+export const unknown = (address: Address): Profile => ({
+  address,
+  name: `${address.slice(0, 6)}…${address.slice(-4)}`,
+  hasClaimedName: false,
+  pictureUrl: '',
+  nameColor: null
+})
 
-/** The names of users as they are known now, in their order. */
-export async function namesOf(profiles: Profiles, addresses: Address[]): Promise<string[]> {
-  return [...(await profiles.of(addresses)).values()].map(({ name }) => name)
+/** Whether more than the address is known. */
+export const isKnown = ({ name, address }: Profile): boolean => name !== unknown(address).name
+
+/** The names of users as they are known now, in their order; null where none is. */
+export async function namesOf(profiles: Profiles, addresses: Address[]): Promise<(string | null)[]> {
+  return [...(await profiles.of(addresses)).values()].map(profile => (isKnown(profile) ? profile.name : null))
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Profiles } from '../../src/profiles/profiles.ts'
 import { until } from '../env/until.ts'
 import { catalystProfile, nameOf, type OnCall, profilesText } from './catalyst-server.ts'
-import { known, namesOf, profilesEnv, unknown, user, users } from './env.ts'
+import { isKnown, known, namesOf, profilesEnv, unknown, user, users } from './env.ts'
 
 const env = profilesEnv()
 
@@ -97,7 +97,7 @@ describe('the circuit breaker', () => {
     await failOften(profiles)
     env.catalyst.calls.length = 0
     env.clock += 29_999
-    expect(await namesOf(profiles, users(2))).toEqual([nameOf(user(1)), ''])
+    expect(await namesOf(profiles, users(2))).toEqual([nameOf(user(1)), null])
     expect(env.catalyst.calls).toEqual([])
 
     env.clock += 1
@@ -109,7 +109,7 @@ describe('the circuit breaker', () => {
     await until(() => env.catalyst.calls.length === 1, 'it is tried')
     expect(await profiles.one(user(500))).toEqual(unknown(user(500)))
     release()
-    expect([...(await probe).values()].filter(({ name }) => name !== '')).toHaveLength(100)
+    expect([...(await probe).values()].filter(isKnown)).toHaveLength(100)
 
     env.catalyst.onCall = ids => ids.map(id => catalystProfile(id))
     expect(await profiles.one(user(500))).toEqual(known(user(500)))

@@ -3,7 +3,7 @@ import type { Address } from '../../src/domain/address.ts'
 import { NEGATIVE_TTL_MS, TTL_MS } from '../../src/profiles/profiles.ts'
 import { until } from '../env/until.ts'
 import { catalystProfile, nameOf, profilesText } from './catalyst-server.ts'
-import { known, namesOf, profilesEnv, unknown, user, users } from './env.ts'
+import { isKnown, known, namesOf, profilesEnv, unknown, user, users } from './env.ts'
 
 const env = profilesEnv()
 
@@ -69,7 +69,7 @@ describe('calls to the Catalyst', () => {
     env.catalyst.onCall = working
     for (const release of held) release()
     const found = await waiting
-    const named = [...found.values()].filter(({ name }) => name !== '')
+    const named = [...found.values()].filter(isKnown)
     expect([found.size, named.length]).toEqual([6_000, 5_000])
     expect(env.catalyst.calls.map(ids => ids.length)).toEqual(Array.from({ length: 50 }, () => 100))
     expect(env.catalyst.mostAtOnce).toBe(4)
@@ -133,7 +133,7 @@ describe('the cache of profiles', () => {
     expect(await profiles.one(user(1))).toEqual(unknown(user(1)))
     expect(env.catalyst.calls).toHaveLength(1)
     env.clock += 1
-    await until(async () => (await profiles.one(user(1))).name !== '', 'the new profile is known')
+    await until(async () => isKnown(await profiles.one(user(1))), 'the new profile is known')
     expect(env.catalyst.calls).toHaveLength(2)
   })
 
@@ -153,7 +153,7 @@ describe('the cache of profiles', () => {
     const profiles = env.open({ cacheSize: 100 })
     for (let first = 1; first <= 10_000; first += 1_000) {
       const found = await profiles.of(users(1_000, first))
-      expect([...found.values()].every(({ name }) => name !== '')).toBe(true)
+      expect([...found.values()].every(isKnown)).toBe(true)
     }
     env.catalyst.calls.length = 0
     await profiles.of(users(100, 9_901))

@@ -11,7 +11,7 @@ describeWithRust('the Rust client of protocol v1', () => {
   let env: Env
   beforeAll(async () => {
     program = await buildRustClient()
-    env = await Env.start()
+    env = await Env.start({ FRIENDS_STREAM_PAGE_SIZE: '20' })
   }, paced(600_000))
   afterAll(() => env.stop())
 

@@ -12,13 +12,11 @@ interface FriendshipRoutesDeps extends UserDeps {
   readonly friends: Friendships
   /** Items of one answer. */
   readonly maxPageSize: number
-  /** Bytes of one answer. */
+  /** Bytes of an answer with requests, whose messages may be long. */
   readonly maxAnswerBytes: number
 }
 
 const FRIENDSHIPS = z.object({ friendships: z.array(z.object({ address: z.string() })) })
-/** Bytes of a friend in their JSON, with the comma after it. */
-const FRIEND_SIZE = '{"address":""},'.length + ADDRESS_LENGTH
 /** Bytes of a request in its JSON beside its message, at most. */
 const REQUEST_SIZE = '{"address":"","createdAt":,"message":},'.length + ADDRESS_LENGTH + 16
 /** Bytes of the JSON around the items of any list, or two. */
@@ -36,10 +34,9 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
   const { friends, maxPageSize, maxAnswerBytes } = deps
   const userOf = requireUser(app, deps)
   const params = z.object({ userId: USER_ID_PARAM })
-  // Every friend takes as many bytes as any other: a page of them never ends before the limit.
-  const maxFriends = Math.min(maxPageSize, Math.floor((maxAnswerBytes - LIST_OVERHEAD) / FRIEND_SIZE))
-  const requestedPage = (query: z.infer<ReturnType<typeof pageQuery>>, maxLimit: number): Page =>
-    pageOf(query.limit, query.offset, { defaultLimit: maxLimit, maxLimit })
+  // Of friends, who all take a few bytes each, whoever names no limit gets all: dcl-social-client never asks for more.
+  const requestedPage = ({ limit, offset }: z.infer<ReturnType<typeof pageQuery>>): Page =>
+    pageOf(limit, offset, { defaultLimit: maxPageSize, maxLimit: maxPageSize })
   const usersOf = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {
     const viewer = userOf(request)
     const owner = userId === 'me' ? viewer : parseUserId(userId)
@@ -54,10 +51,10 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
 
     app.get(
       `${root}/friendships/:userId`,
-      { schema: { ...describe('Friends of a user'), params, querystring: pageQuery(maxFriends), response: userList } },
+      { schema: { ...describe('Friends of a user'), params, querystring: pageQuery(maxPageSize), response: userList } },
       async request => {
         const { viewer, owner } = usersOf(request, request.params.userId)
-        return toFriendships((await friends.list(viewer, owner, requestedPage(request.query, maxFriends))).items)
+        return toFriendships((await friends.list(viewer, owner, requestedPage(request.query))).items)
       }
     )
 
@@ -67,13 +64,13 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
         schema: {
           ...describe('Friends that you and another user have in common'),
           params,
-          querystring: pageQuery(maxFriends),
+          querystring: pageQuery(maxPageSize),
           response: userList
         }
       },
       async request => {
         const { viewer, owner } = usersOf(request, request.params.userId)
-        const page = requestedPage(request.query, maxFriends)
+        const page = requestedPage(request.query)
         return toFriendships((await friends.exposedMutual(viewer, owner, page)).items)
       }
     )
@@ -100,7 +97,7 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
       async request => {
         const { viewer, owner } = usersOf(request, request.params.userId)
         if (viewer !== owner) throw new SocialError('forbidden', 'Requests are shown to nobody else')
-        const page = requestedPage(request.query, maxPageSize)
+        const page = requestedPage(request.query)
         const [incoming, outgoing] = await Promise.all([
           friends.requests(owner, 'incoming', page),
           friends.requests(owner, 'outgoing', page)

@@ -93,6 +93,9 @@ function identifier(type: RpcMessageTypes, number: number): number {
 
 const NO_BYTES = new Uint8Array(0)
 
+/** Bytes of a frame beside the answer or the element in it, at most. */
+export const FRAME_OVERHEAD = 32
+
 /** The first message on every socket. The Rust client sends nothing before it. */
 export const SERVER_READY: Uint8Array = RpcMessageHeader.encode({
   messageIdentifier: identifier(RpcMessageTypes.RpcMessageTypes_SERVER_READY, 0)

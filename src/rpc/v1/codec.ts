@@ -7,7 +7,7 @@ import {
   type UpdateFriendshipResponse,
   type UsersResponse
 } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
-import type { Address } from '../../domain/address.ts'
+import { ADDRESS_LENGTH, type Address } from '../../domain/address.ts'
 import { visibleAction } from '../../domain/block-view.ts'
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { PairEvent } from '../../domain/events.ts'
@@ -64,13 +64,25 @@ export function encodeEvent(event: PairEvent, other: Address): FriendshipEventRe
   return { body: { $case: 'request', request: requestResponse(other, event) } }
 }
 
-/** A list of users, page by page. */
-export function* encodePages(users: readonly Address[], pageSize: number): Generator<UsersResponse> {
-  for (let at = 0; at < users.length; at += pageSize) {
-    const page = users.slice(at, at + pageSize).map(address => ({ address }))
+/** A list of users, page by page, each of so many bytes at most. */
+export function* encodePages(users: readonly Address[], { maxItems, maxBytes }: PageSize): Generator<UsersResponse> {
+  const size = Math.min(maxItems, Math.floor((maxBytes - USERS_OVERHEAD) / USER_SIZE))
+  for (let at = 0; at < users.length; at += size) {
+    const page = users.slice(at, at + size).map(address => ({ address }))
     yield { response: { $case: 'users', users: { users: page } } }
   }
 }
+
+/** What bounds each page of a streamed list. */
+export interface PageSize {
+  readonly maxItems: number
+  readonly maxBytes: number
+}
+
+/** Bytes of a page beside the users in it, at most. */
+const USERS_OVERHEAD = 8
+/** Bytes of a user in a list: the address, with what protobuf puts before it and before the user. */
+const USER_SIZE = ADDRESS_LENGTH + 4
 
 /** The requests that wait for an answer, both ways, as far as they fit into an answer of so many bytes. */
 export function encodeRequests(

@@ -8,6 +8,7 @@ import type { Locations } from '../../presence/locations.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
 import type { Updates } from '../../updates/updates.ts'
 import type { ErrorReporter } from '../engine/service.ts'
+import type { PageSize } from './codec.ts'
 
 export interface V1Deps {
   readonly friends: Friendships
@@ -20,8 +21,8 @@ export interface V1Deps {
   readonly limits: UserLimits
   /** For so long a stream waits for a database that is away, in milliseconds. */
   readonly startTimeoutMs: number
-  /** Users in one element of a stream. */
-  readonly streamPageSize: number
+  /** What an element of a stream holds of a list of users. */
+  readonly streamPage: PageSize
   /** Users, or requests each way, of one answer. */
   readonly maxListSize: number
   /** Bytes of one answer. */

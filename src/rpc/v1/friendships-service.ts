@@ -18,7 +18,7 @@ import { presenceProcedures } from './presence-procedures.ts'
 
 /** `FriendshipsService` of protocol v1 (ADR-189): every call carries its access token (ADR-203). */
 export function friendshipsService(deps: V1Deps): Service<V1Context> {
-  const { friends, updates, streamPageSize, maxAnswerBytes } = deps
+  const { friends, updates, streamPage, maxAnswerBytes } = deps
   const boundary = new Boundary<V1Context>(deps.report)
   const wholeList: Page = { limit: deps.maxListSize, offset: 0 }
 
@@ -28,7 +28,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       refuse: errorCase,
       handle: async function* (payload, call): AsyncGenerator<UsersResponse> {
         const { address } = await authenticate(deps, payload, call)
-        yield* encodePages((await friends.list(address, address, wholeList)).items, streamPageSize)
+        yield* encodePages((await friends.list(address, address, wholeList)).items, streamPage)
       }
     }),
 
@@ -37,7 +37,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       refuse: errorCase,
       handle: async function* ({ user, authToken }, call): AsyncGenerator<UsersResponse> {
         const { address } = await authenticate(deps, authToken, call)
-        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).items, streamPageSize)
+        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).items, streamPage)
       }
     }),
 

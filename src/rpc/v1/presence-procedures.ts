@@ -7,7 +7,7 @@ import { PRESENCE_METHODS, positionOf } from './presence-codec.ts'
 
 /** Who of a user's friends is online, and where in the world they are (ADR-246). */
 export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly Procedure<V1Context>[] {
-  const { friends, online, locations, friendLocations, maxListSize, streamPageSize } = deps
+  const { friends, online, locations, friendLocations, maxListSize, streamPage } = deps
   return [
     boundary.unary({
       method: PRESENCE_METHODS.positionHeartbeat,
@@ -28,7 +28,7 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
         const { items } = await friends.list(address, address, { limit: maxListSize, offset: 0 })
         yield* encodePages(
           items.filter(friend => online.isOnline(friend)),
-          streamPageSize
+          streamPage
         )
       }
     }),

@@ -89,8 +89,8 @@ export function encodePage({ limit, offset }: Page, total: number): PaginatedRes
   return { total, page: Math.floor(offset / limit) + 1 }
 }
 
-export function encodeProfile({ address, name, hasClaimedName, pictureUrl }: Profile): FriendProfile {
-  return { address, name, hasClaimedName, profilePictureUrl: pictureUrl }
+export function encodeProfile({ address, name, hasClaimedName, pictureUrl, nameColor }: Profile): FriendProfile {
+  return { address, name, hasClaimedName, profilePictureUrl: pictureUrl, nameColor: nameColor ?? undefined }
 }
 
 /** @param since unix milliseconds; null when the user is not blocked any more */

@@ -31,23 +31,62 @@ export function requestSize({ message }: PendingRequest): number {
 
 /**
  * The items of an answer as they fit into it. Clients read an answer into a buffer of a fixed size, and break on more:
- * so first the pictures are left out, and only then the last items.
+ * so first the pictures are left out, then the colours of the names, and only then the last items.
  */
 export function encodeListing<Item, Encoded>(
   { items, profileOf, besideOf, maxBytes }: Listing<Item>,
   encode: (item: Item, profile: Profile) => Encoded
 ): Encoded[] {
   const room = maxBytes - ANSWER_OVERHEAD
-  const sizeOf = (item: Item): number => delimited(besideOf(item) + profileSize(profileOf(item)))
-  const whole = items.reduce((bytes, item) => bytes + sizeOf(item), 0)
-  if (whole <= room) return items.map(item => encode(item, profileOf(item)))
-  const withoutPicture = (item: Item): Profile => ({ ...profileOf(item), pictureUrl: '' })
-  const sizeWithout = (item: Item): number => delimited(besideOf(item) + profileSize(withoutPicture(item)))
-  return fitting(items, sizeWithout, room).map(item => encode(item, withoutPicture(item)))
+  const entries = items.map(item => ({ item, beside: besideOf(item), profile: profileOf(item) }))
+  type Size = (entry: (typeof entries)[number]) => number
+  const fits = (size: Size): boolean => entries.reduce((bytes, entry) => bytes + size(entry), 0) <= room
+  // Most pages are far below the limit, which is seen without a look at any character.
+  if (fits(({ beside, profile }) => beside + profileSizeAtMost(profile))) {
+    return entries.map(({ item, profile }) => encode(item, profile))
+  }
+  const sizeWith =
+    (detail: Detail): Size =>
+    entry =>
+      delimited(entry.beside + profileSize(entry.profile, detail))
+  const detail = DETAILS.find(each => fits(sizeWith(each))) ?? LEAST_DETAIL
+  const shown = fitting(entries, sizeWith(detail), room)
+  return shown.map(({ item, profile }) => encode(item, withDetail(profile, detail)))
 }
 
-function profileSize({ address, name, hasClaimedName, pictureUrl }: Profile): number {
-  return delimited(address.length) + textSize(name) + (hasClaimedName ? 2 : 0) + textSize(pictureUrl)
+/** What is shown of profiles beside their names. */
+interface Detail {
+  readonly pictures: boolean
+  readonly colors: boolean
+}
+
+const LEAST_DETAIL: Detail = { pictures: false, colors: false }
+/** The best one first. */
+const DETAILS: readonly Detail[] = [{ pictures: true, colors: true }, { pictures: false, colors: true }, LEAST_DETAIL]
+
+function withDetail(profile: Profile, { pictures, colors }: Detail): Profile {
+  const { pictureUrl, nameColor } = profile
+  return { ...profile, pictureUrl: pictures ? pictureUrl : '', nameColor: colors ? nameColor : null }
+}
+
+/** Three numbers of 32 bits with their tags, and what is before them all. */
+const COLOR_SIZE = 17
+
+function profileSize(profile: Profile, { pictures, colors }: Detail): number {
+  const { address, name, hasClaimedName, pictureUrl, nameColor } = profile
+  const picture = pictures ? textSize(pictureUrl) : 0
+  const color = colors && nameColor !== null ? COLOR_SIZE : 0
+  return delimited(address.length) + textSize(name) + (hasClaimedName ? 2 : 0) + picture + color
+}
+
+/** Bytes of a profile with its tag and length beside name and picture, at most. */
+const PROFILE_OVERHEAD = 96
+/** What UTF-8 makes of a unit of UTF-16, at most. */
+const BYTES_OF_UNIT = 3
+
+/** As {@link profileSize} and what is before it, or more. */
+function profileSizeAtMost({ name, pictureUrl }: Profile): number {
+  return PROFILE_OVERHEAD + BYTES_OF_UNIT * (name.length + pictureUrl.length)
 }
 
 /** Text that is empty is not written. */

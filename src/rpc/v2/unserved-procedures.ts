@@ -1,52 +1,53 @@
 import type { Boundary, Method } from '../boundary.ts'
 import type { Call, Procedure } from '../engine/service.ts'
 import { takePlace } from '../newest-stream.ts'
-import { METHODS, rethrow } from './codec.ts'
+import { internalCase, METHODS, rethrow } from './codec.ts'
 
-const MESSAGE = 'Voice chats and communities are not part of this service'
+const NOT_SERVED = 'Voice chats and communities are not part of this service'
+const NO_CHAT = 'There is no such voice chat'
 
-/** The error case that all voice-chat responses share. */
-interface Refusal {
-  readonly response: {
-    readonly $case: 'internalServerError'
-    readonly internalServerError: { readonly message: string }
-  }
-}
-
-const refusal = (): Refusal => ({
-  response: { $case: 'internalServerError', internalServerError: { message: MESSAGE } }
-})
+/** An answer that is an error case. */
+type ErrorAnswer<Name extends string> = Name extends string
+  ? { readonly response: { readonly $case: Name } & { readonly [Key in Name]: { readonly message: string } } }
+  : never
 
 /**
  * The methods of the definition that belong to other services. Clients that are out there call them, so that they are
- * there: a call is answered with an error case, a stream stays open and silent until the client ends it.
+ * there, and are told what is the case: chats cannot be begun here, and there are none. A stream stays open and silent
+ * until the client ends it.
  */
 export function unservedProcedures<Context>(boundary: Boundary<Context>): Procedure<Context>[] {
-  const unary = [
-    METHODS.startPrivateVoiceChat,
-    METHODS.acceptPrivateVoiceChat,
-    METHODS.rejectPrivateVoiceChat,
-    METHODS.endPrivateVoiceChat,
-    METHODS.getIncomingPrivateVoiceChatRequest,
-    METHODS.startCommunityVoiceChat,
-    METHODS.joinCommunityVoiceChat,
-    METHODS.requestToSpeakInCommunityVoiceChat,
-    METHODS.promoteSpeakerInCommunityVoiceChat,
-    METHODS.demoteSpeakerInCommunityVoiceChat,
-    METHODS.kickPlayerFromCommunityVoiceChat,
-    METHODS.rejectSpeakRequestInCommunityVoiceChat,
-    METHODS.endCommunityVoiceChat,
-    METHODS.muteSpeakerFromCommunityVoiceChat
-  ]
+  const answered = <Name extends string>(
+    $case: Name,
+    message: string,
+    methods: readonly Method<unknown, ErrorAnswer<Name | 'internalServerError'>>[]
+  ) => {
+    const answer = { response: { $case, [$case]: { message } } } as ErrorAnswer<Name>
+    return methods.map(method => boundary.unary({ method, refuse: internalCase, handle: async () => answer }))
+  }
   const streams = [
     METHODS.subscribeToCommunityMemberConnectivityUpdates,
     METHODS.subscribeToPrivateVoiceChatUpdates,
     METHODS.subscribeToCommunityVoiceChatUpdates
   ]
   return [
-    ...unary.map((method: Method<unknown, Refusal>) =>
-      boundary.unary({ method, refuse: refusal, handle: async () => refusal() })
-    ),
+    ...answered('forbiddenError', NOT_SERVED, [METHODS.startPrivateVoiceChat, METHODS.startCommunityVoiceChat]),
+    ...answered('notFound', NO_CHAT, [
+      METHODS.getIncomingPrivateVoiceChatRequest,
+      METHODS.acceptPrivateVoiceChat,
+      METHODS.rejectPrivateVoiceChat,
+      METHODS.endPrivateVoiceChat
+    ]),
+    ...answered('notFoundError', NO_CHAT, [
+      METHODS.joinCommunityVoiceChat,
+      METHODS.requestToSpeakInCommunityVoiceChat,
+      METHODS.promoteSpeakerInCommunityVoiceChat,
+      METHODS.demoteSpeakerInCommunityVoiceChat,
+      METHODS.kickPlayerFromCommunityVoiceChat,
+      METHODS.rejectSpeakRequestInCommunityVoiceChat,
+      METHODS.endCommunityVoiceChat,
+      METHODS.muteSpeakerFromCommunityVoiceChat
+    ]),
     ...streams.map((method: Method<unknown, never>) =>
       boundary.stream({ method, refuse: rethrow, handle: (_, call) => silence(call) })
     )

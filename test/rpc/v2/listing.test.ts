@@ -12,7 +12,8 @@ const profile = fc.record({
   address: fc.constant(parseAddress(`0x${'a'.repeat(40)}`)!),
   name: fc.string({ unit: 'binary', maxLength: 200 }),
   hasClaimedName: fc.boolean(),
-  pictureUrl: fc.webUrl()
+  pictureUrl: fc.webUrl(),
+  nameColor: fc.option(fc.constant({ r: 0.1, g: 0.2, b: 0.3 }))
 })
 
 test('a list of profiles never has more bytes than an answer may have, and few less when it ends early', () => {
@@ -28,7 +29,7 @@ test('a list of profiles never has more bytes than an answer may have, and few l
         expect(bytes).toBeLessThanOrEqual(maxBytes)
         const next = all[friends.length]
         if (next === undefined) return
-        const left = FriendProfile.encode({ ...encodeProfile(next), profilePictureUrl: '' }).finish().length
+        const left = FriendProfile.encode(encodeProfile({ ...next, pictureUrl: '', nameColor: null })).finish().length
         expect(bytes + left + 40).toBeGreaterThan(maxBytes)
       }
     )

@@ -8,6 +8,7 @@ import { bare, connectV2, listen, loginV2, type V2Device, type V2User } from '..
 import {
   type CatalystServer,
   catalystProfile,
+  NAME_COLOR,
   nameOf,
   pictureOf,
   startCatalyst
@@ -65,6 +66,16 @@ it('everybody is shown with name and picture, in every answer and update', async
   expect(profile).toEqual({ ...shown(bob.address), blockedAt: expect.any(Number) })
   expect((await alice.client.getBlockedUsers()).profiles).toEqual([profile])
   expect((await alice.client.unblockUser(bob.address)).profile).toEqual(shown(bob.address))
+})
+
+it('everybody is shown with the colour of their name to who knows of it, who is blocked too', async () => {
+  const [alice, bob] = [await connectV2(env), await connectV2(env)]
+  const user = { address: bob.address }
+  const request = await alice.service.upsertFriendship({ action: { $case: 'request', request: { user } } })
+  const friend = { ...shown(bob.address), nameColor: NAME_COLOR }
+  expect(request.response).toMatchObject({ accepted: { friend } })
+  await alice.service.blockUser({ user })
+  expect((await alice.service.getBlockedUsers({})).profiles).toMatchObject([friend])
 })
 
 it('profiles that are shown are counted, and so are the calls that they take', async () => {

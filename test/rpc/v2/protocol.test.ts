@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet } from '../../../demo/wallet.ts'
 import { collect, Env } from '../../env/app.ts'
 import { until } from '../../env/until.ts'
-import { bare, connectivity, listen, loginV2, type V2User } from '../../env/v2.ts'
+import { bare, connectivity, connectV2, listen, loginV2, type V2User } from '../../env/v2.ts'
 
 let env: Env
 beforeAll(async () => {
@@ -225,14 +225,35 @@ describe('connectivity over the published v2 client', () => {
 })
 
 describe('a method of another service', () => {
-  it('is answered with an error case, or with a stream that stays open and silent', async () => {
+  it('is answered as where there is no chat and none can be begun, or with a stream that stays open and silent', async () => {
     const [alice, bob] = await two()
-    const message = 'Voice chats and communities are not part of this service'
-    await expect(alice.client.startPrivateVoiceChat(bob.address)).rejects.toThrow(message)
-    await expect(alice.client.acceptPrivateVoiceChat('1')).rejects.toThrow(message)
-    await expect(alice.client.rejectPrivateVoiceChat('1')).rejects.toThrow(message)
-    await expect(alice.client.endPrivateVoiceChat('1')).rejects.toThrow(message)
-    await expect(alice.client.getIncomingPrivateVoiceChatRequests()).rejects.toThrow(message)
+    const notServed = 'Voice chats and communities are not part of this service'
+    await expect(alice.client.startPrivateVoiceChat(bob.address)).rejects.toThrow(notServed)
+    const { service } = await connectV2(env, alice)
+    const [callId, communityId, userAddress] = ['1', '2', bob.address]
+    const community = { communityId }
+    const member = { communityId, userAddress }
+    const cases = async (calls: Promise<{ response?: { $case: string } | undefined }>[]) =>
+      [...new Set((await Promise.all(calls)).map(({ response }) => response?.$case))].join()
+    const private_ = [
+      service.getIncomingPrivateVoiceChatRequest({}),
+      service.acceptPrivateVoiceChat({ callId }),
+      service.rejectPrivateVoiceChat({ callId }),
+      service.endPrivateVoiceChat({ callId })
+    ]
+    const communal = [
+      service.joinCommunityVoiceChat(community),
+      service.requestToSpeakInCommunityVoiceChat({ ...community, isRaisingHand: true }),
+      service.promoteSpeakerInCommunityVoiceChat(member),
+      service.demoteSpeakerInCommunityVoiceChat(member),
+      service.kickPlayerFromCommunityVoiceChat(member),
+      service.rejectSpeakRequestInCommunityVoiceChat(member),
+      service.muteSpeakerFromCommunityVoiceChat({ ...member, muted: true }),
+      service.endCommunityVoiceChat(community)
+    ]
+    expect(await cases(private_)).toBe('notFound')
+    expect(await cases(communal)).toBe('notFoundError')
+    expect(await cases([service.startCommunityVoiceChat(community)])).toBe('forbiddenError')
     const calls = alice.client.subscribeToPrivateVoiceChatUpdates()
     const first = calls.next()
     expect(await Promise.race([first, alice.client.getFriends()])).toHaveProperty('friends')
