@@ -2,19 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { OUTBOX_OPTIONS } from '../src/app/matrix-outbox.ts'
 import { type Address, parseAddress } from '../src/domain/address.ts'
+import type { PairEvent } from '../src/domain/events.ts'
 import { decide, type PairAction } from '../src/domain/friendship.ts'
 import { Accounts } from '../src/matrix/client/accounts.ts'
 import { HomeserverClient } from '../src/matrix/client/client.ts'
 import { createOutbox } from '../src/matrix/outbox/outbox.ts'
-import type { OutboxWorker } from '../src/matrix/outbox/worker.ts'
 import { createLogger } from '../src/observability/logger.ts'
 import { MetricRegistry } from '../src/observability/metric-registry.ts'
+import type { OutboxWorker } from '../src/outbox/worker.ts'
 import { Database } from '../src/storage/db/database.ts'
 import { migrate } from '../src/storage/db/migrator.ts'
 import { FriendshipStore } from '../src/storage/friendships.ts'
 import { MatrixAccountStore } from '../src/storage/matrix-accounts.ts'
 import { MIGRATIONS } from '../src/storage/migrations/index.ts'
-import { OutboxStore } from '../src/storage/outbox.ts'
+import { MATRIX_OUTBOX, OutboxStore } from '../src/storage/outbox.ts'
 
 export interface Access {
   readonly url: string
@@ -56,7 +57,7 @@ export class Pairs implements AsyncDisposable {
     const limits = { poolSize: 20, connectTimeoutMs: 2_000, statementTimeoutMs: 10_000 }
     const db = await Database.open({ url: databaseUrl, ...limits }, logger)
     await migrate(db, MIGRATIONS)
-    await new OutboxStore(db).begin()
+    await new OutboxStore(db, MATRIX_OUTBOX).begin()
     return new Pairs(db, access)
   }
 
@@ -89,7 +90,7 @@ export class Pairs implements AsyncDisposable {
 
   async #bringInStep(pairs: readonly UserPair[], homeserverCpu: () => number): Promise<PairsMeasurement> {
     for (const pair of pairs) await this.#befriend(pair)
-    const store = new OutboxStore(this.#db)
+    const store = new OutboxStore(this.#db, MATRIX_OUTBOX)
     const worker = this.#worker()
     const [from, cpuFrom, homeserverFrom] = [performance.now(), process.cpuUsage(), homeserverCpu()]
     worker.start()
@@ -106,7 +107,7 @@ export class Pairs implements AsyncDisposable {
     }
   }
 
-  #worker(): OutboxWorker {
+  #worker(): OutboxWorker<PairEvent> {
     const [homeserver, db, { asToken }] = [this.#homeserver, this.#db, this.#access]
     const registry = new MetricRegistry()
     const accounts = new Accounts(homeserver, new MatrixAccountStore(db))

@@ -15,6 +15,7 @@ import { openDatabase } from './database.ts'
 import { createHttp } from './http.ts'
 import { createMatrix } from './matrix.ts'
 import { startMatrixOutbox } from './matrix-outbox.ts'
+import { startNotifications } from './notifications.ts'
 import { createRpc, PROCEDURES } from './rpc.ts'
 import { createServices } from './services.ts'
 import { createSocial } from './social.ts'
@@ -78,6 +79,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const matrix = createMatrix({ config, logger, admission, userLimits, db, bus, social }, cleanups)
   const { accounts } = matrix
   await startMatrixOutbox({ config, logger, metrics, db, bus, accounts, now }, cleanups)
+  await startNotifications({ config, logger, metrics, db, bus, now }, cleanups)
 
   const state = { isStarted: false }
   const http = await createHttp({

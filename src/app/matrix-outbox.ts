@@ -6,7 +6,7 @@ import { createOutbox, type OutboxOptions } from '../matrix/outbox/outbox.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
-import { OutboxStore } from '../storage/outbox.ts'
+import { MATRIX_OUTBOX, OutboxStore } from '../storage/outbox.ts'
 import type { Cleanups } from './cleanups.ts'
 
 interface OutboxDeps {
@@ -38,7 +38,7 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
   const { config, logger, metrics, db, bus, accounts, now } = deps
   if (config.matrix?.mode !== 'appservice' || accounts === null) return
   const { homeserverUrl, asToken, roomOn } = config.matrix
-  await new OutboxStore(db).begin()
+  await new OutboxStore(db, MATRIX_OUTBOX).begin()
   // Connections of its own, so that a long outbox never stands in the way of a login.
   const homeserver = new HomeserverClient({
     url: homeserverUrl,

@@ -2,7 +2,9 @@ import type { Command } from './arguments.ts'
 import { check } from './check.ts'
 import { KEY_COMMANDS } from './keys.ts'
 import { matrixRegistration, PRINT } from './matrix-registration.ts'
-import { outbox, RETRY } from './outbox.ts'
+import { notifications } from './notifications.ts'
+import { outbox } from './outbox.ts'
+import { RETRY } from './parked.ts'
 import { serve } from './serve.ts'
 
 /** The commands of the program, by their names on the command line. */
@@ -13,6 +15,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: `Lists what the homeserver could not be made to follow; with ${RETRY}, lets it be tried again`,
     options: [RETRY],
     run: outbox
+  },
+  notifications: {
+    summary: `Lists what other systems could not be told; with ${RETRY}, lets it be tried again`,
+    options: [RETRY],
+    run: notifications
   },
   'matrix-registration': {
     summary: `Writes the file that makes the service known to its homeserver; with ${PRINT}, prints it`,

@@ -1,3 +1,4 @@
+import { EVENT_TYPES, type EventType } from '../domain/event-types.ts'
 import type { Reading } from './reading.ts'
 import { SETTINGS, type SettingName } from './settings.ts'
 
@@ -90,6 +91,30 @@ export function matrix(reading: Reading): Matrix | null {
     hsToken: needed(reading, 'MATRIX_HS_TOKEN', reason),
     tokenKey: needed(reading, 'MATRIX_TOKEN_KEY', reason)
   }
+}
+
+/** One receiver of webhooks. */
+interface Webhook {
+  readonly name: string
+  readonly url: string
+  readonly secrets: readonly string[]
+  readonly events: readonly EventType[]
+}
+
+/** What `WEBHOOKS` names, with what the other settings say of each. */
+export function webhooks({ values, sources, issues, warnings }: Reading): Webhook[] {
+  const { WEBHOOKS: urls, WEBHOOK_SECRETS: secrets, WEBHOOK_EVENTS: events } = values
+  const ignored = [...(secrets?.keys() ?? [])].map(name => [name, sources.WEBHOOK_SECRETS] as const)
+  ignored.push(...[...(events?.keys() ?? [])].map(name => [name, sources.WEBHOOK_EVENTS] as const))
+  for (const [name, variable] of ignored) {
+    if (!urls?.has(name)) warnings.push(`${variable} of ${name} has no effect, because WEBHOOKS does not name it`)
+  }
+  return [...(urls ?? [])].map(([name, [url = '', another]]) => {
+    if (another !== undefined) issues.push(`WEBHOOKS must have one URL for ${name}, but has several`)
+    const own = secrets?.get(name) ?? []
+    if (own.length === 0) issues.push(`WEBHOOK_SECRETS must have a secret of ${name}, because WEBHOOKS names it`)
+    return { name, url, secrets: own, events: events?.get(name) ?? EVENT_TYPES }
+  })
 }
 
 type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | 'MATRIX_TOKEN_KEY' | (typeof APPSERVICE_ONLY)[number]

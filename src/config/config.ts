@@ -1,4 +1,4 @@
-import { databaseUrl, matrix, redisUrl } from './combined.ts'
+import { databaseUrl, matrix, redisUrl, webhooks } from './combined.ts'
 import { EnvFileError, readEnvFile } from './env-file.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
 import { misspelled } from './spelling.ts'
@@ -77,6 +77,8 @@ function arrange(reading: Reading) {
     metricsToken: values.METRICS_TOKEN,
     ethereum: values.ETHEREUM_RPC_URL ? { rpcUrl: values.ETHEREUM_RPC_URL, timeoutMs: values.ETHEREUM_TIMEOUT } : null,
     catalyst: values.CATALYST_URL ? { url: values.CATALYST_URL, timeoutMs: values.CATALYST_TIMEOUT } : null,
+    /** Who is told what happens. */
+    webhooks: { receivers: webhooks(reading), timeoutMs: values.WEBHOOK_TIMEOUT },
     tokens: {
       lifetimeMs: values.TOKEN_LIFETIME,
       maxPerUser: values.MAX_SESSIONS_PER_USER,

@@ -74,6 +74,55 @@ export const addressRanges: Kind<string[]> = {
   allowed: 'a comma-separated list of IP addresses and CIDR ranges'
 }
 
+/** What one of several, each with a name, has in a list such as `one=…, other=… …`. */
+interface Item<T> {
+  readonly schema: z.ZodType<T, string>
+  /** Completes "a comma-separated list of name=". */
+  readonly allowed: string
+}
+
+/** What each of several has, by its name: one value or more, with spaces between them. A name is of a-z, 0-9 and dashes. */
+export function byName<T>({ schema, allowed }: Item<T>): Kind<ReadonlyMap<string, readonly T[]>> {
+  const entry = z
+    .string()
+    .regex(/^[a-z\d-]{1,32}\s*=\s*\S/, { abort: true })
+    .transform(text => {
+      const at = text.indexOf('=')
+      return {
+        name: text.slice(0, at).trim(),
+        values: text
+          .slice(at + 1)
+          .trim()
+          .split(/\s+/)
+      }
+    })
+    .pipe(z.object({ name: z.string(), values: z.array(schema) }))
+  return {
+    schema: separatedByCommas(entry)
+      .refine(entries => new Set(entries.map(({ name }) => name)).size === entries.length)
+      .transform(entries => new Map(entries.map(({ name, values }) => [name, values]))),
+    allowed: `a comma-separated list of name=${allowed}, each name once`
+  }
+}
+
+export const webhookUrl: Item<string> = {
+  schema: absoluteUrl(['http', 'https']).refine(text => {
+    const { username, password, hash } = new URL(text)
+    return username + password + hash === ''
+  }),
+  allowed: 'URL, of http:// or https:// and without user and fragment'
+}
+
+/** https://www.standardwebhooks.com wants 24 to 64 bytes. */
+export const webhookSecret: Item<string> = {
+  schema: z.string().regex(/^whsec_(?:[A-Za-z\d+/]{4}){8,21}(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/),
+  allowed: 'whsec_… (24 to 64 bytes in base64), or two of them'
+}
+
+export function wordOf<const T extends string>(words: readonly T[]): Item<T> {
+  return { schema: z.string().pipe(z.enum(words)), allowed: `words of ${words.join(', ')}` }
+}
+
 function measured(units: Readonly<Record<string, number>>, bareUnit: string, min: string, max: string) {
   const pattern = new RegExp(`^(\\d+) ?(${Object.keys(units).join('|')})?$`, 'i')
   const toNumber = (text: string): number => {

@@ -2,6 +2,7 @@ import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
 import { addressRanges, baseUrl, choice, duration, flag, origins, postgresUrl, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
+import { NOTIFICATIONS } from './notifications.ts'
 
 const port = whole(0, 65_535)
 const token = text(/^\S+$/, 'text without white space')
@@ -144,6 +145,7 @@ export const SETTING_GROUPS = {
   'Database and Redis': DATABASE,
   'Logs and metrics': OBSERVABILITY,
   'Other services': OUTSIDE,
+  Notifications: NOTIFICATIONS,
   Limits: LIMITS,
   'Limits of the WebSocket RPC': RPC_LIMITS,
   Matrix: MATRIX,
@@ -155,6 +157,7 @@ export const SETTINGS = {
   ...DATABASE,
   ...OBSERVABILITY,
   ...OUTSIDE,
+  ...NOTIFICATIONS,
   ...LIMITS,
   ...RPC_LIMITS,
   ...MATRIX,

@@ -10,6 +10,7 @@ const KNOWN: ReadonlySet<string> = new Set(
 /** What begins so is meant for this service: a name that no setting has is a mistake, however far it is from one. */
 const OWN_PREFIXES = [
   'MATRIX_',
+  'WEBHOOK_',
   'DATABASE_',
   'REDIS_',
   'CATALYST_',

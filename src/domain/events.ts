@@ -1,5 +1,6 @@
 import type { Address } from './address.ts'
 import type { PairAction, PairStatus } from './friendship.ts'
+import type { UserSettings } from './settings.ts'
 
 /** A committed change of a pair, as the event log holds it. */
 export interface PairEvent {
@@ -16,6 +17,20 @@ export interface PairEvent {
   /** Of a request only. */
   readonly message: string | null
   /** Unix milliseconds; the same in the answer, the push and later listings. */
+  readonly at: number
+}
+
+/** A committed change of what a user decided about themselves, as its log holds it. */
+export interface SettingsEvent {
+  readonly kind: 'settings'
+  /** Its place in the log: no event of a pair has the same, and every earlier event of the user has a lower one. */
+  readonly seq: number
+  readonly user: Address
+  /** All settings, as the change left them. */
+  readonly settings: UserSettings
+  /** Those that have another value since; at least one. */
+  readonly changed: readonly (keyof UserSettings)[]
+  /** Unix milliseconds. */
   readonly at: number
 }
 

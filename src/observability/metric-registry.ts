@@ -61,15 +61,18 @@ export class MetricRegistry {
   /** As {@link observe}, for a number of each value of a label. */
   observeEach<Value extends string>(
     { name, help, label }: Definition & { readonly label: string },
-    read: () => Readonly<Record<Value, number>>
+    read: () => Readonly<Record<Value, number>> | Promise<Readonly<Record<Value, number | null>>>
   ): void {
     new Gauge({
       name,
       help,
       labelNames: [label],
       registers: [this.#registry],
-      collect() {
-        for (const [value, number] of Object.entries<number>(read())) this.set({ [label]: value }, number)
+      async collect() {
+        for (const [value, number] of Object.entries<number | null>(await read())) {
+          if (number === null) this.remove({ [label]: value })
+          else this.set({ [label]: value }, number)
+        }
       }
     })
   }

@@ -3,18 +3,18 @@ import { shared } from '../lib/single-flight.ts'
 import type { MetricRegistry } from './metric-registry.ts'
 
 /**
- * How a try to bring an event to the homeserver can end.
- * - `done`: the homeserver has it
+ * How a try to bring an event to the homeserver, or to another system, can end.
+ * - `done`: it is there
  * - `retried`: it failed and will be tried again
  * - `parked`: it failed for good, or too often, and waits for an operator
- * - `away`: the homeserver did not answer anybody, or asked to be left alone; it does not count against the event
+ * - `away`: the system did not answer anybody, or asked to be left alone; it does not count against the event
  * - `interrupted`: the service stops, or the lease was nearly over
  */
-const OUTCOMES = ['done', 'retried', 'parked', 'away', 'interrupted'] as const
+export const OUTCOMES = ['done', 'retried', 'parked', 'away', 'interrupted'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** What waits for the homeserver. */
-interface OutboxStats {
+/** What waits to be brought there. */
+export interface OutboxStats {
   readonly depth: number
   readonly parked: number
   /** Unix milliseconds; null when nothing waits. */
@@ -57,7 +57,7 @@ export function outboxMetrics(registry: MetricRegistry, { stats, isPaused, now }
   observe('depth', 'Events that the homeserver does not have yet', ({ depth }) => depth)
   observe('parked', 'Events that wait for an operator', ({ parked }) => parked)
   observe('oldest_age_seconds', 'Age of the oldest event that the homeserver does not have yet', ({ oldestAt }) =>
-    oldestAt === null ? 0 : Math.max(0, (now() - oldestAt) / 1000)
+    ageInSeconds(oldestAt, now())
   )
   registry.observe(
     { name: `${PREFIX}paused`, help: 'Whether this instance leaves the homeserver alone because it is away' },
@@ -67,4 +67,9 @@ export function outboxMetrics(registry: MetricRegistry, { stats, isPaused, now }
     attempted: (outcome: Outcome): void => attempts.inc({ outcome }),
     followed: (action: PairAction, seconds: number): void => durations.observe({ action }, seconds)
   }
+}
+
+/** @param at unix milliseconds; null of nothing, which is not old */
+export function ageInSeconds(at: number | null, now: number): number {
+  return at === null ? 0 : Math.max(0, (now - at) / 1000)
 }

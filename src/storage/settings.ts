@@ -28,6 +28,8 @@ const COLUMNS = {
 type Key = keyof UserSettings
 const KEYS = Object.keys(COLUMNS) as Key[]
 const NAMES = KEYS.map(key => COLUMNS[key].name)
+/** The columns of all settings, in the order in which {@link toSettings} reads them. */
+export const SETTINGS_COLUMNS = NAMES.join(', ')
 const codeOf = (key: Key, word: string): number => (COLUMNS[key].words as readonly string[]).indexOf(word)
 const wordOf = (key: Key, code: number): string => {
   const word = COLUMNS[key].words[code]
@@ -86,7 +88,15 @@ export class SettingsStore {
   }
 }
 
-function toSettings(row: readonly number[]): UserSettings {
+/** The setting that a column holds. */
+export function settingOf(column: string): Key {
+  const key = KEYS[NAMES.indexOf(column)]
+  if (key === undefined) throw new Error(`No setting is in a column ${column}`)
+  return key
+}
+
+/** Settings as their columns hold them. */
+export function toSettings(row: readonly number[]): UserSettings {
   const entries = KEYS.map((key, at) => [key, wordOf(key, row[at] ?? -1)])
   return Object.fromEntries(entries) as unknown as UserSettings
 }

@@ -18,6 +18,8 @@ describe('the metrics of a service with all its parts', () => {
       METRICS_TOKEN,
       REDIS_URL: `redis://${nowhere}`,
       CATALYST_URL: `http://${nowhere}`,
+      WEBHOOKS: `chat=http://${nowhere}`,
+      WEBHOOK_SECRETS: `chat=whsec_${'k'.repeat(32)}`,
       MATRIX_MODE: 'appservice',
       MATRIX_HOMESERVER_URL: `http://${nowhere}`,
       MATRIX_AS_TOKEN: 'as',

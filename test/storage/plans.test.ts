@@ -7,7 +7,14 @@ const CALLS = await calls(userOf(5_000), userOf(5_001))
 /** Of users with 500 friends each, or more: what a page shows of them is small, what leads to it is not. */
 const CALLS_OF_STARS = await calls(...STARS)
 /** Small, however long the log is. */
-const SMALL = ['matrix_log_position', 'matrix_log_gap', 'matrix_outbox']
+const SMALL = [
+  'matrix_log_position',
+  'matrix_log_gap',
+  'matrix_outbox',
+  'notification_position',
+  'notification_gap',
+  'notification_outbox'
+]
 
 describeWithPostgres('On a million pairs', () => {
   let stores: Stores

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { type Address, parseAddress } from '../../src/domain/address.ts'
+import type { PairEvent } from '../../src/domain/events.ts'
 import { NO_PAIR } from '../../src/domain/friendship.ts'
 import { DEFAULT_SETTINGS } from '../../src/domain/settings.ts'
 import { BlockLists } from '../../src/storage/blocks.ts'
@@ -8,7 +9,8 @@ import type { Database, Statement } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { FriendshipStore } from '../../src/storage/friendships.ts'
-import { OutboxStore } from '../../src/storage/outbox.ts'
+import { NOTIFICATION_OUTBOX } from '../../src/storage/notification-outbox.ts'
+import { MATRIX_OUTBOX, OutboxStore } from '../../src/storage/outbox.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
 import { SettingsStore } from '../../src/storage/settings.ts'
 
@@ -45,6 +47,7 @@ const USERS = 200_000
 /** Twenty have expired, whatever the time is; all others not for a hundred years. */
 const EXPIRY = 'row_number() over () + case when row_number() over () <= 20 then 0 else 5000000000000 end'
 export const userOf = (n: number): Address => parseAddress(`0x${n.toString(16).padStart(40, '0')}`)!
+const SINK = 'webhook-chat'
 /** Two users with more friends and requests than anybody may have. */
 export const STARS = [userOf(USERS + 1), userOf(USERS + 2)] as const
 
@@ -64,13 +67,17 @@ const ROWS = [
   `insert into pair_event (seq, lo, hi, action, actor_is_lo, previous, acted_at)
     select row_number() over (order by version, hi), lo, hi, last_action, actor_is_lo, 0, acted_at from pair`,
   `insert into user_count select user_address, 1, 1, 1 from (select lo from pair union select hi from pair) u (user_address)`,
+  `select setval('pair_event_seq', ${11 * USERS})`,
   `insert into user_settings select address, 1, 1, 1, 1, 1 from user_count`,
   `insert into session select sha256(address::bytea), address, 'device', 1, ${EXPIRY} from user_count`,
   `insert into used_login select sha256(address::bytea), ${EXPIRY} from user_count`,
-  `select setval('pair_event_seq', ${11 * USERS})`,
   `insert into matrix_log_position (seq) select max(seq) - 500 from pair_event`,
   `insert into matrix_log_gap select n, '9000000' from generate_series(9000000, 9000050) n`,
   `insert into matrix_outbox (lo, hi, seq) select lo, hi, seq from pair_event where seq <= 100`,
+  `insert into notification_position select '${SINK}', max(seq) - 500 from settings_event`,
+  `insert into notification_gap select '${SINK}', n, '9000000' from generate_series(9000000, 9000020) n`,
+  `insert into notification_outbox (sink, lo, hi, seq)
+    select sink, lo, hi, seq from pair_event, (values ('${SINK}'), ('other')) sinks (sink) where seq <= 100`,
   `vacuum analyze`
 ]
 
@@ -144,9 +151,16 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
   await friendships.swap(intent, NO_PAIR, next, counts)
   await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
   await friendships.findSwapped(intent, { ...NO_PAIR, version: 25_001 }, next)
-  const outbox = new OutboxStore(db)
-  await outbox.enqueueFromLog(20)
-  await outbox.stats()
+  const leased = { event: { ...intent, kind: 'pair', seq: 50 } as PairEvent, attempts: 0, leasedUntil: 0 }
+  const matrix = new OutboxStore(db, MATRIX_OUTBOX)
+  for (const outbox of [matrix, new OutboxStore(db, NOTIFICATION_OUTBOX, SINK)]) {
+    await outbox.enqueueFromLog(20)
+    await outbox.lease(8, 60_000)
+    await outbox.finish(leased, 60_000)
+    await outbox.postpone(leased, { delayMs: 1, attempts: 1, error: 'away', parked: false })
+    await outbox.parked(10)
+    await outbox.stats()
+  }
   const sessions = new SessionStore(db, 50)
   const tokenHash = randomBytes(32)
   await sessions.start(

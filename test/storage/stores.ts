@@ -9,13 +9,28 @@ import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { type CountLimits, FriendshipStore } from '../../src/storage/friendships.ts'
 import { MIGRATIONS } from '../../src/storage/migrations/index.ts'
-import { OutboxStore } from '../../src/storage/outbox.ts'
+import { NOTIFICATION_OUTBOX } from '../../src/storage/notification-outbox.ts'
+import { MATRIX_OUTBOX, OutboxStore } from '../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase } from '../env/databases.ts'
 
 /** These tests are not about time: fifty callers may have to wait for each other on a busy machine. */
 const CONNECT_TIMEOUT_MS = 20_000
 /** Far above what a test reaches that is not about limits. */
 const NO_LIMITS: CountLimits = { friends: 1_000_000, outgoing: 1_000_000, incoming: 1_000_000 }
+
+const SINK = 'webhook-test'
+/** An outbox of events of pairs, whatever else it may hold. */
+export type TestOutbox = OutboxStore<PairEvent>
+/** Whose outboxes there are, each with its tables, and what is true of its own rows in them. */
+export const OUTBOXES = {
+  homeserver: { queue: 'matrix_outbox', position: 'matrix_log_position', gaps: 'matrix_log_gap', own: 'true' },
+  sink: {
+    queue: 'notification_outbox',
+    position: 'notification_position',
+    gaps: 'notification_gap',
+    own: `sink = '${SINK}'`
+  }
+} as const
 
 /** A user that no test has used. */
 export function newUser(): Address {
@@ -61,6 +76,11 @@ export class Stores implements AsyncDisposable {
     return this.#fresh.options.url
   }
 
+  /** With which the database was opened, and can be opened again. */
+  get options(): FreshDatabase['options'] {
+    return this.#fresh.options
+  }
+
   friendships(limits = NO_LIMITS): FriendshipStore {
     return new FriendshipStore(this.db, limits)
   }
@@ -73,16 +93,22 @@ export class Stores implements AsyncDisposable {
     return perform(this.friendships(limits), intent, options.at ?? this.#clock)
   }
 
-  /** An outbox that holds nothing and was not begun. */
-  async emptyOutbox(): Promise<OutboxStore> {
-    await this.query('truncate matrix_outbox, matrix_log_position, matrix_log_gap')
-    return new OutboxStore(this.db)
+  /** An outbox of one of {@link OUTBOXES} that holds nothing and was not begun. */
+  async emptyOutbox(of: keyof typeof OUTBOXES): Promise<TestOutbox> {
+    const { queue, position, gaps } = OUTBOXES[of]
+    await this.query(`truncate ${queue}, ${position}, ${gaps}`)
+    const store =
+      of === 'homeserver'
+        ? new OutboxStore<PairEvent>(this.db, MATRIX_OUTBOX)
+        : new OutboxStore(this.db, NOTIFICATION_OUTBOX, SINK)
+    return store as unknown as TestOutbox
   }
 
-  /** An outbox that holds nothing of what happened so far. */
-  async newOutbox(): Promise<OutboxStore> {
-    const outbox = await this.emptyOutbox()
+  /** An outbox that holds nothing of what happened so far; beside another one, where they share their tables. */
+  async newOutbox(of: keyof typeof OUTBOXES): Promise<TestOutbox> {
+    const outbox = await this.emptyOutbox(of)
     await outbox.begin()
+    if (of === 'sink') await new OutboxStore(this.db, NOTIFICATION_OUTBOX, 'another').begin()
     return outbox
   }
 

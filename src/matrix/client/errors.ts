@@ -1,3 +1,5 @@
+import { boundedWait } from '../../lib/retry-after.ts'
+
 /**
  * What an unsuccessful call comes to.
  * - `bad_request`: it will never be taken as it is
@@ -136,10 +138,6 @@ function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {
   return typeof body === 'object' && body !== null ? { ...body } : {}
 }
 
-/** Nobody is left alone for longer than this, whatever the answer says. */
-const MAX_WAIT_MS = 3_600_000
-
 function waitOf(milliseconds: unknown, header: string | undefined): number | undefined {
-  const wait = typeof milliseconds === 'number' ? milliseconds : Number(header ?? Number.NaN) * 1000
-  return wait >= 0 ? Math.min(Math.ceil(wait), MAX_WAIT_MS) : undefined
+  return boundedWait(typeof milliseconds === 'number' ? milliseconds : Number(header ?? Number.NaN) * 1000)
 }

@@ -1,5 +1,6 @@
 import { type Dispatcher, Pool } from 'undici'
 import type { z } from 'zod'
+import { failureCode } from '../../lib/failure-code.ts'
 import { errorOf, HomeserverError } from './errors.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -92,7 +93,7 @@ export class HomeserverHttp {
     try {
       return await this.#send(call)
     } catch (error) {
-      throw new HomeserverError({ kind: 'unavailable', operation, code: failureOf(error) })
+      throw new HomeserverError({ kind: 'unavailable', operation, code: failureCode(error) })
     } finally {
       this.#open -= 1
     }
@@ -131,11 +132,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** The code of a failure of the network, such as ECONNREFUSED or UND_ERR_SOCKET. Its message may hold the URL. */
-function failureOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'UNKNOWN'
-  if (error.name === 'TimeoutError') return 'TIMEOUT'
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }

@@ -30,10 +30,10 @@ export class HomeserverWatch {
     return this.#pausedUntil > 0
   }
 
-  /** Whether calls make sense now. After a pause the homeserver is probed first. */
-  async isReady(): Promise<boolean> {
-    if (!this.isPaused) return true
-    return this.#deps.now() >= this.#pausedUntil && this.probe()
+  /** All lanes while calls make sense, or else none. After a pause the homeserver is probed first. */
+  async capacity(lanes: number): Promise<number> {
+    const isReady = !this.isPaused || (this.#deps.now() >= this.#pausedUntil && (await this.probe()))
+    return isReady ? lanes : 0
   }
 
   /** Leaves the homeserver alone for so many milliseconds, because it wants that. */

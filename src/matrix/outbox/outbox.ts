@@ -1,17 +1,21 @@
+import type { PairEvent } from '../../domain/events.ts'
 import type { Backoff } from '../../lib/backoff.ts'
 import type { Logger } from '../../observability/logger.ts'
 import type { MetricRegistry } from '../../observability/metric-registry.ts'
 import { outboxMetrics } from '../../observability/outbox-metrics.ts'
+import type { RetryDecision } from '../../outbox/retry-decision.ts'
+import { InterruptedError, type LeaseCheck, OutboxWorker, type OutboxWorkerDeps } from '../../outbox/worker.ts'
 import type { Database } from '../../storage/db/database.ts'
 import { AccountDataLeases } from '../../storage/matrix-accounts.ts'
-import { OutboxStore } from '../../storage/outbox.ts'
+import { type LeasedEvent, MATRIX_OUTBOX, OutboxStore } from '../../storage/outbox.ts'
 import type { Accounts } from '../client/accounts.ts'
 import type { HomeserverClient } from '../client/client.ts'
+import { HomeserverError } from '../client/errors.ts'
 import { PairRooms, type RoomCalls } from '../rooms/pair-rooms.ts'
 import { DirectRooms } from './direct-rooms.ts'
 import { HomeserverWatch } from './homeserver-watch.ts'
 import { PairFollower } from './pair-follower.ts'
-import { type LeaseCheck, OutboxWorker } from './worker.ts'
+import { classifyFailure, isDatabaseAway } from './retry-decision.ts'
 
 export interface OutboxOptions {
   /** Pairs that are followed side by side. */
@@ -52,30 +56,45 @@ const CALLS_OF_LEASE = 3
 const MAX_CREATION_ATTEMPTS = 8
 
 /** A worker that keeps the homeserver in step with what is committed, not started yet. */
-export function createOutbox(deps: OutboxDeps, options: OutboxOptions): OutboxWorker {
+export function createOutbox(deps: OutboxDeps, options: OutboxOptions): OutboxWorker<PairEvent> {
   const { homeserver, accounts, asToken, db, roomOn, registry, logger, now } = deps
   const { callMs, pairBackoff, awayBackoff, ...workerOptions } = options
-  const store = new OutboxStore(db)
+  const store = new OutboxStore(db, MATRIX_OUTBOX)
   const leases = new AccountDataLeases(db)
   // Needs no pair and no user, and shows that our token is known.
   const ping = (): Promise<unknown> => homeserver.whoami(asToken)
   const watch = new HomeserverWatch({ ping, backoff: awayBackoff, logger, now })
-  const stats = () => store.stats()
+  const metrics = outboxMetrics(registry, { stats: () => store.stats(), isPaused: () => watch.isPaused, now })
+  const deliver: OutboxWorkerDeps<PairEvent>['deliver'] = async (leased, checkLease) => {
+    const { event, attempts } = leased
+    const calls = withLeaseCheck(homeserver, checkLease)
+    const rooms = new PairRooms(calls, accounts, { waitForCreation: attempts < MAX_CREATION_ATTEMPTS })
+    const directRooms = new DirectRooms(calls, leases, CALLS_OF_LEASE * callMs)
+    const startedAt = performance.now()
+    try {
+      await new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
+    } catch (error) {
+      if (error instanceof InterruptedError) throw error
+      const decision = await classifyFailure(error, attempts, watch, pairBackoff)
+      logFailure(logger, leased, error, decision)
+      return decision
+    }
+    metrics.followed(event.action, (performance.now() - startedAt) / 1000)
+    return null
+  }
   return new OutboxWorker(
-    {
-      store,
-      watch,
-      logger,
-      metrics: outboxMetrics(registry, { stats, isPaused: () => watch.isPaused, now }),
-      follow: (event, attempts, checkLease) => {
-        const calls = withLeaseCheck(homeserver, checkLease)
-        const rooms = new PairRooms(calls, accounts, { waitForCreation: attempts < MAX_CREATION_ATTEMPTS })
-        const directRooms = new DirectRooms(calls, leases, CALLS_OF_LEASE * callMs)
-        return new PairFollower({ homeserver: calls, accounts, rooms, directRooms, roomOn }).follow(event)
-      }
-    },
-    { ...workerOptions, stepMs: CALLS_OF_STEP * callMs, backoff: pairBackoff }
+    { store, deliver, target: watch, metrics, logger },
+    { ...workerOptions, stepMs: CALLS_OF_STEP * callMs }
   )
+}
+
+function logFailure(logger: Logger, { event }: LeasedEvent, error: unknown, decision: RetryDecision): void {
+  const { actor, target, action } = event
+  const fields = { err: error, actor, target, action, attempts: decision.attempts }
+  if (decision.parked) logger.error(fields, 'An event cannot be brought to the homeserver: its pair is parked')
+  else if (!(error instanceof HomeserverError || isDatabaseAway(error)))
+    logger.error(fields, 'An event could not be brought to the homeserver')
+  else logger.debug(fields, 'An event is not brought to the homeserver yet')
 }
 
 /** The same calls, each of which first makes sure that it may still be made. */

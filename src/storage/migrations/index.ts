@@ -1,5 +1,6 @@
 import type { Migrations } from '../db/migrator.ts'
 import { initial } from './0001-initial.ts'
+import { notifications } from './0002-notifications.ts'
 import { apiKeys } from './0003-api-keys.ts'
 import { mutes } from './0004-mutes.ts'
 
@@ -10,6 +11,7 @@ import { mutes } from './0004-mutes.ts'
  */
 export const MIGRATIONS: Migrations = {
   '0001-initial': initial,
+  '0002-notifications': notifications,
   '0003-api-keys': apiKeys,
   '0004-mutes': mutes
 }

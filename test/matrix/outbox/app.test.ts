@@ -4,7 +4,7 @@ import { orderedPair } from '../../../src/domain/address.ts'
 import { HomeserverClient } from '../../../src/matrix/client/client.ts'
 import { Database } from '../../../src/storage/db/database.ts'
 import { EventLog } from '../../../src/storage/event-log.ts'
-import { OutboxStore } from '../../../src/storage/outbox.ts'
+import { MATRIX_OUTBOX, OutboxStore } from '../../../src/storage/outbox.ts'
 import { Env } from '../../env/app.ts'
 import { freshPostgres, LIMITS, postgresUrl, silent } from '../../env/databases.ts'
 import { FaultProxy } from '../../env/fault-proxy.ts'
@@ -49,7 +49,7 @@ describeWithSynapse('instances of the service with one homeserver', () => {
     const db = await Database.open({ ...LIMITS, url: database }, silent)
     const homeserver = new HomeserverClient({ ...access, timeoutMs: paced(20_000), connections: 4 })
     try {
-      const outbox = new OutboxStore(db)
+      const outbox = new OutboxStore(db, MATRIX_OUTBOX)
       await until(async () => (await outbox.stats()).depth === 0, 'the homeserver has everything')
       await alice.client.removeFriend(bob.address)
       await bob.client.requestFriendship(alice.address, 'Once more?')
@@ -80,7 +80,7 @@ describeWithSynapse('instances of the service with one homeserver', () => {
       await request(carol)
       await using env = await Env.start(together)
       await using log = await LogReader.open(database)
-      const depth = async () => (await new OutboxStore(log.db).stats()).depth
+      const depth = async () => (await new OutboxStore(log.db, MATRIX_OUTBOX).stats()).depth
       await until(async () => (await depth()) === 0, 'the homeserver has everything')
 
       const homeserver = new HomeserverClient({ ...access, timeoutMs: paced(20_000), connections: 4 })

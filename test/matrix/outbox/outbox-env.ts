@@ -5,15 +5,15 @@ import { Accounts } from '../../../src/matrix/client/accounts.ts'
 import { HomeserverClient } from '../../../src/matrix/client/client.ts'
 import type { RoomId } from '../../../src/matrix/client/ids.ts'
 import { createOutbox, type OutboxOptions } from '../../../src/matrix/outbox/outbox.ts'
-import type { OutboxWorker } from '../../../src/matrix/outbox/worker.ts'
 import { MetricRegistry } from '../../../src/observability/metric-registry.ts'
+import type { OutboxWorker } from '../../../src/outbox/worker.ts'
 import { Database } from '../../../src/storage/db/database.ts'
 import { migrate } from '../../../src/storage/db/migrator.ts'
 import { EventLog } from '../../../src/storage/event-log.ts'
 import { FriendshipStore } from '../../../src/storage/friendships.ts'
 import { MatrixAccountStore } from '../../../src/storage/matrix-accounts.ts'
 import { MIGRATIONS } from '../../../src/storage/migrations/index.ts'
-import { OutboxStore } from '../../../src/storage/outbox.ts'
+import { MATRIX_OUTBOX, OutboxStore } from '../../../src/storage/outbox.ts'
 import { type FreshDatabase, freshDatabase, postgresUrl, silent } from '../../env/databases.ts'
 import { valueIn } from '../../env/metric.ts'
 import { paced } from '../../env/pace.ts'
@@ -44,7 +44,7 @@ interface WorkerOptions {
 
 /** A worker with what it counts. */
 export interface Worker {
-  readonly outbox: OutboxWorker
+  readonly outbox: OutboxWorker<PairEvent>
   readonly registry: MetricRegistry
   stop(): Promise<void>
 }
@@ -63,7 +63,7 @@ export class OutboxEnv implements AsyncDisposable {
   private constructor(fresh: FreshDatabase, access: SynapseAccess, roomOn: RoomOn) {
     this.#fresh = fresh
     this.db = fresh.db
-    this.store = new OutboxStore(fresh.db)
+    this.store = new OutboxStore(fresh.db, MATRIX_OUTBOX)
     this.#access = access
     this.#roomOn = roomOn
     this.homeserver = this.#client(access.url, access.asToken, paced(20_000))

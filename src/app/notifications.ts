@@ -1,0 +1,48 @@
+import type { Bus } from '../cluster/bus.ts'
+import type { Config } from '../config/config.ts'
+import { Dispatcher, type DispatcherOptions } from '../notifications/dispatcher.ts'
+import type { NotificationSink } from '../notifications/sink.ts'
+import { WebhookSink } from '../notifications/webhook-sink.ts'
+import type { Logger } from '../observability/logger.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import type { Database } from '../storage/db/database.ts'
+import type { Cleanups } from './cleanups.ts'
+
+interface NotificationsDeps {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly db: Database
+  readonly bus: Bus
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+const OPTIONS: DispatcherOptions = {
+  lanes: 8,
+  pollMs: 1_000,
+  leaseMs: 60_000,
+  sendMs: 30_000,
+  pairBackoff: { firstMs: 1_000, maxMs: 300_000 },
+  awayBackoff: { firstMs: 1_000, maxMs: 30_000 }
+}
+
+/** Tells every system of the configuration what is committed; nothing of it is there where none is configured. */
+export async function startNotifications(deps: NotificationsDeps, cleanups: Cleanups): Promise<void> {
+  const { config, logger, metrics, db, bus, now } = deps
+  const sinks = createSinks(config)
+  if (sinks.length === 0) return
+  for (const sink of sinks) cleanups.add(`sink ${sink.name}`, sink, it => it.close())
+  const dispatcher = new Dispatcher({ sinks, db, registry: metrics.registry, logger, now }, OPTIONS)
+  // At once, so that it takes on nothing new while others still end.
+  cleanups.addEarly('notifications', dispatcher, (it, deadline) => it.stop(deadline.leftMs))
+  bus.subscribe(event => {
+    if (event.kind === 'pair') dispatcher.wake()
+  })
+  await dispatcher.start()
+}
+
+function createSinks({ webhooks }: Config): NotificationSink[] {
+  const { receivers, timeoutMs } = webhooks
+  return receivers.map(receiver => new WebhookSink({ ...receiver, timeoutMs, connections: OPTIONS.lanes }))
+}
