@@ -32,8 +32,6 @@ interface OutboxMetricsDeps {
   readonly now: () => number
 }
 
-export type OutboxMetrics = ReturnType<typeof outboxMetrics>
-
 /** Counts what the outbox does. */
 export function outboxMetrics(registry: MetricRegistry, { stats, isPaused, now }: OutboxMetricsDeps) {
   const attempts = registry.counter({

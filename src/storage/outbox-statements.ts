@@ -35,8 +35,6 @@ interface Scope {
 const UNSHARED: Scope = { of: () => 'true', column: '', value: '' }
 
 /** All statements of one kind of outbox. Where the tables are shared, the name of the sink is their last value. */
-export type OutboxStatements = ReturnType<typeof outboxStatements>
-
 export function outboxStatements({ name, log, logTables, columns, queue, position, gaps, isShared }: OutboxTables) {
   /** @param values how many values it has without the sink */
   const statement = (what: string, values: number, text: (scope: Scope) => string): Statement => {
