@@ -51,7 +51,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   })
   await app.register(healthRoutes, {
     checks,
-    warnings: matrix.warnings,
+    warnings: { ...social.warnings, ...matrix.warnings },
     isServing,
     metrics: metrics.registry,
     metricsToken: config.metricsToken

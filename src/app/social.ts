@@ -108,7 +108,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     now
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
-  const presence = createPresence({ instance, config, channel, metrics }, cleanups)
+  const presence = createPresence({ instance, config, logger, channel, metrics }, cleanups)
   const subscriptions = cleanups.add('subscriptions', new OpenSubscriptions(), it => it.close())
   observeStreams(metrics.registry, () => ({
     updates: subscriptions.size('updates'),
@@ -196,6 +196,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     /** By the users whom they keep online. */
     sockets,
     liveSessions,
-    checkSessions
+    checkSessions,
+    warnings: presence.warnings
   }
 }

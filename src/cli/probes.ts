@@ -5,6 +5,9 @@ import type { Config } from '../config/config.ts'
 import { parseAddress } from '../domain/address.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
 import { Catalyst } from '../profiles/catalyst.ts'
+import { tryNats } from '../world/nats-client.ts'
+import { natsReason } from '../world/nats-reason.ts'
+import { subjectOf, WORLD_EVENTS } from '../world/world-events.ts'
 import { checkDatabase } from './database-check.ts'
 import { failureOf } from './reasons.ts'
 
@@ -21,6 +24,7 @@ interface Probe {
 export const PROBES: readonly Probe[] = [
   { name: 'Database', run: database },
   { name: 'Redis', run: redis },
+  { name: 'NATS', run: nats },
   { name: 'Homeserver', run: homeserver },
   { name: 'Catalyst', run: catalyst },
   { name: 'Ethereum', run: ethereum }
@@ -42,6 +46,16 @@ async function redis({ redisUrl, serverName }: Config): Promise<string | null> {
     return 'counts, publishes and subscribes'
   } catch (error) {
     throw new Error(redisReason(error))
+  }
+}
+
+async function nats({ presence }: Config): Promise<string | null> {
+  if (presence.nats === null) return null
+  try {
+    await tryNats(presence.nats, WORLD_EVENTS.map(subjectOf))
+    return 'listens to the peers of the world'
+  } catch (error) {
+    throw new Error(natsReason(error))
   }
 }
 

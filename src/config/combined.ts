@@ -1,4 +1,5 @@
 import { EVENT_TYPES, type EventType } from '../domain/event-types.ts'
+import type { NatsServers } from './presence.ts'
 import type { Reading } from './reading.ts'
 import { SETTINGS, type SettingName } from './settings.ts'
 
@@ -15,6 +16,7 @@ type Matrix = {
 
 const DATABASE_PARTS = ['DB_HOST', 'DB_USER', 'DB_PASSWORD', 'DB_NAME'] as const
 const APPSERVICE_ONLY = ['MATRIX_AS_TOKEN', 'MATRIX_HS_TOKEN'] as const
+const WORLD_ONLY = ['NATS_URL', 'PRESENCE_HEARTBEAT_TIMEOUT', 'PRESENCE_WORLD_TIMEOUT'] as const
 const HOMESERVER_ONLY = [
   'MATRIX_HOMESERVER_URL',
   'MATRIX_TOKEN_KEY',
@@ -66,6 +68,23 @@ export function redisUrl(reading: Reading): string | null {
     return values.REDIS_URL
   }
   return values.REDIS_HOST && `redis://${values.REDIS_HOST}`
+}
+
+/** What makes users online. */
+export function presence(reading: Reading) {
+  const { values } = reading
+  const source = values.PRESENCE_SOURCE
+  const reason = `PRESENCE_SOURCE is ${source}`
+  if (source === 'sockets') ignore(reading, WORLD_ONLY, reason)
+  else ask(reading, 'NATS_URL', reason)
+  const nats: NatsServers | null = source === 'sockets' ? null : values.NATS_URL
+  return {
+    source,
+    /** Null where the world is not asked. */
+    nats,
+    heartbeatTimeoutMs: values.PRESENCE_HEARTBEAT_TIMEOUT,
+    worldTimeoutMs: values.PRESENCE_WORLD_TIMEOUT
+  }
 }
 
 /** Null in standalone mode. */
@@ -120,9 +139,14 @@ export function webhooks({ values, sources, issues, warnings }: Reading): Webhoo
 type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | 'MATRIX_TOKEN_KEY' | (typeof APPSERVICE_ONLY)[number]
 
 /** The value of a setting that another one makes necessary. Empty when it has none, which is then an issue. */
-function needed({ values, sources, issues }: Reading, name: TextName, reason: string): string {
+function needed(reading: Reading, name: TextName, reason: string): string {
+  ask(reading, name, reason)
+  return reading.values[name] ?? ''
+}
+
+/** It is an issue when a setting that another one makes necessary was not set. */
+function ask({ sources, issues }: Reading, name: SettingName, reason: string): void {
   if (!sources[name]) issues.push(`${name} must be ${SETTINGS[name].kind.allowed}, because ${reason}, but is not set`)
-  return values[name] ?? ''
 }
 
 function ignore({ sources, warnings }: Reading, names: readonly SettingName[], reason: string): void {

@@ -1,4 +1,4 @@
-import { databaseUrl, matrix, redisUrl, webhooks } from './combined.ts'
+import { databaseUrl, matrix, presence, redisUrl, webhooks } from './combined.ts'
 import { EnvFileError, readEnvFile } from './env-file.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
 import { misspelled } from './spelling.ts'
@@ -73,6 +73,7 @@ function arrange(reading: Reading) {
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT
     },
     redisUrl: redisUrl(reading),
+    presence: presence(reading),
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     metricsToken: values.METRICS_TOKEN,
     ethereum: values.ETHEREUM_RPC_URL ? { rpcUrl: values.ETHEREUM_RPC_URL, timeoutMs: values.ETHEREUM_TIMEOUT } : null,

@@ -3,6 +3,7 @@ import { addressRanges, baseUrl, choice, duration, flag, origins, postgresUrl, t
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 import { NOTIFICATIONS } from './notifications.ts'
+import { PRESENCE } from './presence.ts'
 
 const port = whole(0, 65_535)
 const token = text(/^\S+$/, 'text without white space')
@@ -146,6 +147,7 @@ export const SETTING_GROUPS = {
   'Logs and metrics': OBSERVABILITY,
   'Other services': OUTSIDE,
   Notifications: NOTIFICATIONS,
+  'Who is online': PRESENCE,
   Limits: LIMITS,
   'Limits of the WebSocket RPC': RPC_LIMITS,
   Matrix: MATRIX,
@@ -158,6 +160,7 @@ export const SETTINGS = {
   ...OBSERVABILITY,
   ...OUTSIDE,
   ...NOTIFICATIONS,
+  ...PRESENCE,
   ...LIMITS,
   ...RPC_LIMITS,
   ...MATRIX,

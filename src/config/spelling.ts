@@ -17,6 +17,7 @@ const OWN_PREFIXES = [
   'ETHEREUM_',
   'MAX_',
   'PRESENCE_',
+  'NATS_',
   'RESUME_'
 ] as const
 

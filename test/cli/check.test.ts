@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Folder, freshFolder, freshPostgres, postgresUrl } from '../env/databases.ts'
+import { NatsServer, natsProgram } from '../env/nats.ts'
 import { freePort, listenOnFreePort } from '../env/ports.ts'
 import { program } from '../env/program.ts'
 import { RedisServer, redisProgram } from '../env/redis.ts'
@@ -84,14 +85,18 @@ describe('social-service check', () => {
     expect(lines).toContain('DATABSE_URL is no setting of this service: did you mean DATABASE_URL?')
   })
 
-  it.skipIf(postgresUrl === null || redisProgram() === null)('tries every service', async () => {
+  const hasServers = postgresUrl !== null && redisProgram() !== null && natsProgram() !== null
+  it.skipIf(!hasServers)('tries every service', async () => {
     const redis = programs.own(await RedisServer.start())
+    const nats = programs.own(await NatsServer.start('--user', 'app', '--pass', 's3cr3t'))
     const url = await world()
     const { code, output, lines } = await check({
       ...APPSERVICE,
       ENVIRONMENT: 'org',
       DATABASE_URL: await freshPostgres(),
       REDIS_URL: redis.url,
+      PRESENCE_SOURCE: 'nats',
+      NATS_URL: nats.url.replace('://', '://app:s3cr3t@'),
       MATRIX_HOMESERVER_URL: url,
       CATALYST_URL: url,
       ETHEREUM_RPC_URL: `${url}/eth`
@@ -100,6 +105,7 @@ describe('social-service check', () => {
     expect(code).toBe(0)
     expect(lines).toContainEqual(expect.stringMatching(/^Database ok PostgreSQL \d+.*, database test_\w+$/))
     expect(lines).toContain('Redis ok counts, publishes and subscribes')
+    expect(lines).toContain('NATS ok listens to the peers of the world')
     expect(lines).toContain('Homeserver ok answers, and knows this service as @bot:example.org')
     expect(lines).toContain('Catalyst ok answers')
     expect(lines).toContain('Ethereum ok answers, of chain 1')
@@ -113,6 +119,8 @@ describe('social-service check', () => {
       ENVIRONMENT: 'zone',
       DATABASE_URL: `postgres://app:s3cr3t@${away}/social`,
       REDIS_URL: `redis://:s3cr3t@${away}`,
+      PRESENCE_SOURCE: 'both',
+      NATS_URL: `nats://app:s3cr3t@${away}`,
       MATRIX_HOMESERVER_URL: await world(),
       MATRIX_AS_TOKEN: 'other',
       CATALYST_URL: `http://${away}`,
@@ -123,6 +131,7 @@ describe('social-service check', () => {
     expect(failed).toEqual([
       expect.stringMatching(/^Database FAILED The database cannot be reached: .*ECONNREFUSED/),
       expect.stringMatching(/^Redis FAILED Redis cannot be reached \(ECONNREFUSED/),
+      expect.stringMatching(/^NATS FAILED NATS cannot be reached \(.*ECONNREFUSED/),
       'Homeserver FAILED The homeserver does not know MATRIX_AS_TOKEN: is the registration in place?',
       'Catalyst FAILED The Catalyst does not answer as one: is CATALYST_URL right? (ECONNREFUSED)',
       'Ethereum FAILED ETHEREUM_RPC_URL is of chain 1, but ENVIRONMENT zone needs chain 11155111'

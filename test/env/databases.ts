@@ -17,6 +17,7 @@ export const postgresUrl = inject('postgresUrl')
 /** As `describe`; skipped, which the end of the run says aloud, where no PostgreSQL is installed. */
 export const describeWithPostgres = describe.skipIf(postgresUrl === null)
 export const describeWithRedis = describe.skipIf(!inject('hasRedis'))
+export const describeWithNats = describe.skipIf(!inject('hasNats'))
 
 export const LIMITS = { poolSize: 4, connectTimeoutMs: paced(20_000), statementTimeoutMs: paced(20_000) }
 export const silent = createLogger({ level: 'silent', format: 'json' })

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 import { missingServers } from './missing-servers.ts'
+import { natsProgram } from './nats.ts'
 import { PostgresServer, postgresPrograms } from './postgres.ts'
 import { redisProgram } from './redis.ts'
 
@@ -10,6 +11,7 @@ declare module 'vitest' {
     /** A PostgreSQL server for all tests of the run, where each makes its own databases; null when there is none. */
     postgresUrl: string | null
     hasRedis: boolean
+    hasNats: boolean
     /** A folder of this repository for what the files of the run share; it is gone afterwards. */
     runFolder: string
   }
@@ -28,6 +30,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgres = !kept && postgresPrograms() ? await PostgresServer.start({ durable: false }) : null
   project.provide('postgresUrl', kept ?? postgres?.url ?? null)
   project.provide('hasRedis', redisProgram() !== null)
+  project.provide('hasNats', natsProgram() !== null)
   return async () => {
     await postgres?.[Symbol.asyncDispose]()
     await rm(runFolder, { recursive: true, force: true })

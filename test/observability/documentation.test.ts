@@ -17,6 +17,8 @@ describe('the metrics of a service with all its parts', () => {
     env = await Env.start({
       METRICS_TOKEN,
       REDIS_URL: `redis://${nowhere}`,
+      PRESENCE_SOURCE: 'both',
+      NATS_URL: nowhere,
       CATALYST_URL: `http://${nowhere}`,
       WEBHOOKS: `chat=http://${nowhere}`,
       WEBHOOK_SECRETS: `chat=whsec_${'k'.repeat(32)}`,

@@ -1,0 +1,204 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { connect, type NatsConnection, NoRespondersError, RequestError } from '@nats-io/transport-node'
+import type { NatsServers } from '../config/presence.ts'
+import { type Backoff, backoffMs } from '../lib/backoff.ts'
+import type { Logger } from '../observability/logger.ts'
+import { natsReason } from './nats-reason.ts'
+
+/** What is listened to. */
+export interface NatsSubscription {
+  /** With `*` for any one part. */
+  readonly subject: string
+  /** Called for each message as it comes, one after the other: nothing of it waits in memory. */
+  readonly receive: (subject: string, payload: Uint8Array) => void
+}
+
+interface NatsClientOptions {
+  readonly nats: NatsServers
+  /** By which NATS lists the connection. */
+  readonly name: string
+  readonly subscriptions: readonly NatsSubscription[]
+  /** A connection that looks alive and brings nothing, not even answers to pings, is given up after so long at most; in milliseconds. */
+  readonly silenceMs: number
+  /** Called whenever messages begin to flow. */
+  readonly onConnected: () => void
+  readonly logger: Logger
+  /** How often a warning is repeated at most, in milliseconds. */
+  readonly remindMs?: number
+}
+
+/** Longest wait for a connection to one server, in milliseconds. */
+const CONNECT_MS = 3000
+/** Longest wait for an answer, in milliseconds. */
+const ANSWER_MS = 2000
+/** Between two tries. */
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 5000 }
+/** Pings that may be without an answer. */
+const MAX_UNANSWERED_PINGS = 2
+/** What goes on being wrong is said again after so long, in milliseconds. */
+const REMIND_MS = 60_000
+
+/**
+ * Listens to NATS, for ever: a connection that cannot be had or is lost is tried again. Nothing is buffered for it, and
+ * nobody waits for it.
+ */
+export class NatsClient {
+  readonly #options: NatsClientOptions
+  readonly #abort = new AbortController()
+  #connection: NatsConnection | null = null
+  #problem: string | null = 'NATS was not reached yet'
+  #warnedAt = Number.NEGATIVE_INFINITY
+  #saidAway = false
+
+  constructor(options: NatsClientOptions) {
+    this.#options = options
+    void this.#stayConnected()
+  }
+
+  /** Whether messages flow, as far as is known. */
+  get isConnected(): boolean {
+    return this.#connection !== null
+  }
+
+  /** What keeps messages from flowing, in words; null while they do. */
+  get problem(): string | null {
+    return this.#problem
+  }
+
+  /**
+   * Asks whoever answers on the subject.
+   * @returns null when nobody is there who would
+   * @throws Error when there is no answer in time, or no connection
+   */
+  async ask(subject: string): Promise<Uint8Array | null> {
+    if (!this.#connection) throw new Error('NATS is away')
+    try {
+      return (await this.#connection.request(subject, '', { timeout: ANSWER_MS })).data
+    } catch (error) {
+      const isNobodyThere =
+        error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())
+      if (isNobodyThere) return null
+      throw error
+    }
+  }
+
+  /** Answers on the subject, as long as the connection lasts: one of all who do so is asked. */
+  answer(subject: string, respond: () => Uint8Array): void {
+    const callback = (error: Error | null, message: { respond(payload: Uint8Array): boolean }): void => {
+      if (!error) message.respond(respond())
+    }
+    this.#connection?.subscribe(subject, { queue: subject, callback })
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    const connection = this.#connection
+    this.#connection = null
+    await connection?.close()
+  }
+
+  async #stayConnected(): Promise<void> {
+    const { signal } = this.#abort
+    let failures = 0
+    while (!signal.aborted) {
+      const from = performance.now()
+      const error = await this.#connectOnce().catch((error: unknown) => error)
+      if (signal.aborted) return
+      this.#lost(error)
+      failures = performance.now() - from > 2 * BACKOFF.maxMs ? 1 : failures + 1
+      await pause(backoffMs(failures, BACKOFF), undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  /** @returns what ended the connection */
+  async #connectOnce(): Promise<unknown> {
+    const { nats, name, subscriptions, silenceMs, logger } = this.#options
+    const guarded = subscriptions.map(({ subject, receive }) => ({
+      subject,
+      receive: (of: string, payload: Uint8Array) => {
+        try {
+          receive(of, payload)
+        } catch (error) {
+          logger.error({ err: error }, 'A message of NATS could not be handled')
+        }
+      }
+    }))
+    const { connection, ended } = await listen(nats, guarded, { name, silenceMs })
+    if (this.#abort.signal.aborted) await connection.close()
+    else this.#connected(connection)
+    return ended
+  }
+
+  #connected(connection: NatsConnection): void {
+    this.#connection = connection
+    this.#problem = null
+    if (this.#saidAway) this.#options.logger.info('NATS is connected again')
+    this.#saidAway = false
+    this.#options.onConnected()
+  }
+
+  #lost(error: unknown): void {
+    this.#connection = null
+    this.#problem = natsReason(error)
+    const now = performance.now()
+    if (now - this.#warnedAt < (this.#options.remindMs ?? REMIND_MS)) return
+    this.#warnedAt = now
+    this.#saidAway = true
+    this.#options.logger.warn({ reason: this.#problem }, 'NATS is away: who is in the world stays as last known')
+  }
+}
+
+/**
+ * Does once what the service does with NATS: logs in and listens.
+ * @throws Error, see {@link natsReason}
+ */
+export async function tryNats(nats: NatsServers, subjects: readonly string[]): Promise<void> {
+  const subscriptions = subjects.map(subject => ({ subject, receive: () => undefined }))
+  const { connection } = await listen(nats, subscriptions, { name: 'social-service check', silenceMs: CONNECT_MS })
+  await connection.close()
+}
+
+interface Listening {
+  readonly connection: NatsConnection
+  /** Resolves when the connection is over, with what ended it. */
+  readonly ended: Promise<unknown>
+}
+
+/** @throws Error when none of the servers can be reached, or one of the subjects must not be listened to */
+async function listen(
+  { servers, isTls, user, password, token }: NatsServers,
+  subscriptions: readonly NatsSubscription[],
+  { name, silenceMs }: Pick<NatsClientOptions, 'name' | 'silenceMs'>
+): Promise<Listening> {
+  const connection = await connect({
+    name,
+    servers: [...servers],
+    ...(isTls && { tls: {} }),
+    ...(user !== null && { user, pass: password ?? '' }),
+    ...(token !== null && { token }),
+    timeout: CONNECT_MS,
+    pingInterval: Math.ceil(silenceMs / (MAX_UNANSWERED_PINGS + 1)),
+    maxPingOut: MAX_UNANSWERED_PINGS,
+    reconnect: false
+  })
+  let refusal: Error | null = null
+  for (const { subject, receive } of subscriptions) {
+    connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (!error) return receive(message.subject, message.data)
+        refusal ??= error
+        void connection.close()
+      }
+    })
+  }
+  const ended = connection.closed().then(error => refusal ?? error)
+  try {
+    // What NATS refuses it says before it answers this.
+    await connection.flush()
+    if (refusal) throw refusal
+    return { connection, ended }
+  } catch (error) {
+    await connection.close()
+    throw refusal ?? error
+  }
+}
