@@ -64,6 +64,11 @@ export class RustExplorer extends RustClient {
   async hasReceived(name: Method, count: number): Promise<void> {
     await until(() => this.items(name).length >= count, `${count} items of ${name} come`)
   }
+
+  /** How many streams of a name have ended. */
+  ended(name: Method): number {
+    return this.received.filter(line => line === `ended ${snakeCase(name)}`).length
+  }
 }
 
 function codecsOf(name: Method): { requestType: Codec; responseType: Codec } {

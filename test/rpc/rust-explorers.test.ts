@@ -121,6 +121,23 @@ describeWithRust.each<ExplorerKind>(['godot', 'bevy'])('a client as %s has it, o
     expect((await alice.call('getFriends', PAGE)).paginationData).toEqual({ total: 0, page: 1 })
   })
 
+  it('subscribes again on the same socket, and receives each event once', async () => {
+    const [alice, bob] = [await explorer(), await explorer()]
+    await befriend(alice, bob)
+    const user = { user: { address: alice.address } }
+    await subscribe(alice)
+    const rounds = 12
+    for (let round = 1; round <= rounds; round++) {
+      for (const stream of STREAMS) await alice.subscribe(stream)
+      await bob.call(round % 2 ? 'blockUser' : 'unblockUser', user)
+      await alice.hasReceived('subscribeToBlockUpdates', round)
+    }
+    const wanted = Array.from({ length: rounds }, (_, at) => ({ address: bob.address, isBlocked: at % 2 === 0 }))
+    expect(alice.items('subscribeToBlockUpdates')).toEqual(wanted)
+    expect(alice.items('subscribeToFriendshipUpdates').map(caseOf)).toEqual(Array(rounds / 2).fill('block'))
+    for (const stream of STREAMS) await until(() => alice.ended(stream) === rounds, `the older ones of ${stream} end`)
+  })
+
   it('connects again after a restart of the service, and receives what it missed', async () => {
     const [alice, bob] = [await explorer(), await explorer()]
     await befriend(alice, bob)
