@@ -158,6 +158,8 @@ describeEachDatabase('other services', kind => {
     })
     expect(refused.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="settings:read"')
     expect((await limited.get(friends)).status).toBe(200)
+    expect((await limited.send('HEAD', path)).status).toBe(403)
+    expect((await rest.send('HEAD', friends)).status).toBe(401)
     // A stranger learns nothing about a body.
     expect((await limited.post('/v1/users/relations', { pairs: 'all' })).status).toBe(403)
     expect((await rest.post('/v1/users/relations', { pairs: 'all' })).status).toBe(401)
