@@ -9,10 +9,12 @@ import type { Database, Statement } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { MuteStore } from '../../src/storage/mutes.ts'
 import { NOTIFICATION_OUTBOX } from '../../src/storage/notification-outbox.ts'
 import { MATRIX_OUTBOX, OutboxStore } from '../../src/storage/outbox.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
 import { SettingsStore } from '../../src/storage/settings.ts'
+import { SignedRequestStore } from '../../src/storage/signed-requests.ts'
 
 /** A statement as a store sends it, with the values of one call. */
 export interface Call {
@@ -69,6 +71,7 @@ const ROWS = [
   `insert into user_count select user_address, 1, 1, 1 from (select lo from pair union select hi from pair) u (user_address)`,
   `select setval('pair_event_seq', ${11 * USERS})`,
   `insert into user_settings select address, 1, 1, 1, 1, 1 from user_count`,
+  `insert into user_mute select lo, hi, acted_at from pair where last_action = 6`,
   `insert into session select sha256(address::bytea), address, 'device', 1, ${EXPIRY} from user_count`,
   `insert into used_login select sha256(address::bytea), ${EXPIRY} from user_count`,
   `insert into matrix_log_position (seq) select max(seq) - 500 from pair_event`,
@@ -138,6 +141,10 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
   await settings.read(alice)
   await settings.messageSettings(alice, [bob, userOf(7_000), userOf(100)])
   await settings.change(alice, DEFAULT_SETTINGS).catch(() => undefined)
+  const mutes = new MuteStore(db, 2000, () => undefined)
+  await mutes.add(alice, bob, 1).catch(() => undefined)
+  await mutes.remove(alice, bob)
+  await mutes.list(alice, page, [bob])
   const log = new EventLog(db)
   await log.after(50_000, [10, 20_000, 49_999], 100)
   await log.find(50_000)
@@ -172,6 +179,7 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
   await sessions.end(tokenHash)
   await sessions.endAll(alice)
   await sessions.sweep()
+  await new SignedRequestStore(db).use({ signature: tokenHash, request: tokenHash, expiresAt: Date.now() + 60_000 })
   return all
 }
 

@@ -97,7 +97,11 @@ describeWithSynapse('a login in front of a homeserver', () => {
       const wallet = await createWallet()
       const path = `/_matrix/client/${prefix}`
       const { body } = await env.rest.post(`${path}/login`, loginBody(wallet))
-      expect(body).toMatchObject({ social_user_id: wallet.address, home_server: 'localhost' })
+      expect(body).toMatchObject({
+        social_user_id: wallet.address,
+        home_server: 'localhost',
+        well_known: { 'm.homeserver': { base_url: env.rest.url } }
+      })
       const rest = env.rest.as(body.access_token)
       expect((await rest.get(`${path}/account/whoami`)).body).toMatchObject({ device_id: body.device_id })
       const service = { type: 'm.login.application_service', identifier: { type: 'm.id.user', user: wallet.address } }
