@@ -3,7 +3,7 @@ import { isUnavailable } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
-import { actionOf, columnsOf, fromBytes, statusOfCode } from './schema.ts'
+import { actionOfCode, columnsOf, fromBytes, statusOfCode } from './schema.ts'
 
 /** A read of the log, and which transactions were running at its snapshot. */
 export interface EventLogView {
@@ -130,7 +130,7 @@ export function toEvent(row: EventRow): PairEvent | null {
     seq,
     actor: sideOf(actorIsLo),
     target: sideOf(!actorIsLo),
-    action: actionOf(action),
+    action: actionOfCode(action),
     previous: statusOfCode(previous),
     previousActor: previousActorIsLo === null ? null : sideOf(previousActorIsLo),
     message: fromBytes(message),

@@ -3,7 +3,7 @@ import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type CountChange, type Intent, NO_PAIR, type Pair, type PairState, statusOf } from '../domain/friendship.ts'
 import type { Database } from './db/database.ts'
-import { ACTION_CODE, actionOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
+import { ACTION_CODE, actionOfCode, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
 
 /** How many friends, and requests from and to them that wait for an answer, one user may have. */
 export interface CountLimits {
@@ -175,7 +175,7 @@ function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairR
   if (byHi !== null) blockedBy.set(hi, byHi)
   return {
     version,
-    lastAction: actionOf(lastAction),
+    lastAction: actionOfCode(lastAction),
     actor: actorIsLo ? lo : hi,
     message: fromBytes(message),
     at,

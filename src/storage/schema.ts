@@ -31,7 +31,7 @@ function reader<Word extends string>(codes: Record<Word, number>): (code: number
   }
 }
 
-export const actionOf = reader(ACTION_CODE)
+export const actionOfCode = reader(ACTION_CODE)
 export const statusOfCode = reader(STATUS_CODE)
 
 /**

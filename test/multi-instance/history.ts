@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import type { Address } from '../../src/domain/address.ts'
 import type { FriendshipAction } from '../../src/domain/friendship.ts'
-import { ACTION_CODE, actionOf, fromBytes } from '../../src/storage/schema.ts'
+import { ACTION_CODE, actionOfCode, fromBytes } from '../../src/storage/schema.ts'
 import type { ReceivedUpdate } from '../env/device.ts'
 
 /** One row of the event log. */
@@ -32,7 +32,7 @@ export async function readLog(databaseUrl: string): Promise<Logged[]> {
       seq: Number(seq),
       actor: actor_is_lo ? lo : hi,
       target: actor_is_lo ? hi : lo,
-      action: actionOf(action) as FriendshipAction,
+      action: actionOfCode(action) as FriendshipAction,
       message: fromBytes(message)
     }))
   } finally {
