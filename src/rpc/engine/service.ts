@@ -92,12 +92,12 @@ export interface Service<Context> {
 }
 
 /** What one client is served. */
-export interface Session<Context> {
+export interface ClientServices<Context> {
   readonly services: readonly Service<Context>[]
   readonly context: Context
   /** Runs once, when the client is let in: never for a socket that was gone before its handshake was verified. */
   begin?(): void
-  /** Runs once, when the socket is gone or about to be closed, also when that came before the session was used. */
+  /** Runs once, when the socket is gone or about to be closed, also when that came before it was used. */
   dispose?(): void | Promise<void>
 }
 

@@ -9,7 +9,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { Inflow } from './inflow.ts'
 import type { RpcLimits } from './limits.ts'
 import { SERVER_READY } from './protocol.ts'
-import type { Client, ErrorReporter, Peer, RpcObserver, Session } from './service.ts'
+import type { Client, ClientServices, ErrorReporter, Peer, RpcObserver } from './service.ts'
 
 /** What sockets are served, and within what limits. */
 export interface SocketOptions<Plain, Signed> {
@@ -19,10 +19,10 @@ export interface SocketOptions<Plain, Signed> {
   readonly onError: ErrorReporter
   /** Called with the reason when a handshake is refused, of which the client is told too. */
   readonly onRefused: (error: SocialError, peer: Peer) => void
-  /** The session of a client that starts with an RPC frame (v1), and shows a token in its calls. */
-  readonly openPlain: (client: Client) => Session<Plain>
+  /** What a client is served that starts with an RPC frame (v1), and shows a token in its calls. */
+  readonly openPlain: (client: Client) => ClientServices<Plain>
   /** Verifies the handshake with which a v2 client starts; throws a SocialError to refuse it. */
-  readonly handshake: (headers: HandshakeHeaders, client: Client) => Promise<Session<Signed>>
+  readonly handshake: (headers: HandshakeHeaders, client: Client) => Promise<ClientServices<Signed>>
 }
 
 /** Longest time for which a socket stays that was closed for sending too much, in milliseconds. */
@@ -45,7 +45,7 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
   #pending: Uint8Array[] | undefined
   #pendingBytes = 0
   #verification: Promise<void> | undefined
-  #session: { dispose?(): void | Promise<void> } | undefined
+  #served: { dispose?(): void | Promise<void> } | undefined
   #disposal: Promise<void> | undefined
   readonly #handshakeDeadline: NodeJS.Timeout
   readonly #heartbeat: Heartbeat
@@ -126,13 +126,13 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     const pending: Uint8Array[] = []
     this.#pending = pending
     try {
-      const session = await this.#options.handshake(parseHandshake(message), this)
+      const served = await this.#options.handshake(parseHandshake(message), this)
       if (this.#ended) {
-        await this.#dispose(session)
+        await this.#dispose(served)
         return
       }
       this.#pending = undefined
-      this.#serve(session)
+      this.#serve(served)
       this.#authenticated()
     } catch (error) {
       this.#refuse(error)
@@ -169,13 +169,13 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     }
   }
 
-  #serve<Context>(session: Session<Context>): Connection<Context> {
+  #serve<Context>(served: ClientServices<Context>): Connection<Context> {
     const { limits, observer, onError } = this.#options
-    const info = { ...this.peer, context: session.context, authenticated: () => this.#authenticated() }
-    const connection = new Connection({ info, services: session.services, wire: this, limits, observer, onError })
-    this.#session = session
+    const info = { ...this.peer, context: served.context, authenticated: () => this.#authenticated() }
+    const connection = new Connection({ info, services: served.services, wire: this, limits, observer, onError })
+    this.#served = served
     this.#connection = connection
-    session.begin?.()
+    served.begin?.()
     return connection
   }
 
@@ -226,7 +226,7 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     } catch (error) {
       this.#report(error)
     }
-    if (this.#session !== undefined) this.#disposal = this.#dispose(this.#session)
+    if (this.#served !== undefined) this.#disposal = this.#dispose(this.#served)
   }
 
   async #awaitCleanUp(): Promise<void> {
@@ -234,9 +234,9 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     await this.#disposal
   }
 
-  async #dispose(session: { dispose?(): void | Promise<void> }): Promise<void> {
+  async #dispose(served: { dispose?(): void | Promise<void> }): Promise<void> {
     try {
-      await session.dispose?.()
+      await served.dispose?.()
     } catch (error) {
       this.#report(error)
     }

@@ -2,7 +2,7 @@ import { Admission } from '../../../src/admission/admission.ts'
 import { SocialError } from '../../../src/domain/errors.ts'
 import type { HandshakeHeaders } from '../../../src/rpc/engine/handshake.ts'
 import type { RpcLimits } from '../../../src/rpc/engine/limits.ts'
-import type { EndedCall, RpcObserver, Session, SocketEnd } from '../../../src/rpc/engine/service.ts'
+import type { ClientServices, EndedCall, RpcObserver, SocketEnd } from '../../../src/rpc/engine/service.ts'
 import { SocketServer } from '../../../src/rpc/engine/socket-server.ts'
 import { echoService, Inside } from './echo-service.ts'
 
@@ -84,7 +84,7 @@ export class Engine implements AsyncDisposable {
 
   private constructor(limits: Partial<RpcLimits>, budgets: Partial<Budgets>) {
     const services = [echoService(this.inside)]
-    const open = (): Session<unknown> => {
+    const open = (): ClientServices<unknown> => {
       this.sessions++
       return { services, context: {}, dispose: () => void this.sessions-- }
     }
