@@ -15,7 +15,7 @@ import { fittingBoth, type Paged } from '../../domain/page.ts'
 import type { PendingRequest } from '../../friendships/friendships.ts'
 import { userCase } from '../fields.ts'
 
-export const METHODS = FriendshipsServiceDefinition.methods
+export const V1_METHODS = FriendshipsServiceDefinition.methods
 
 type ErrorCase = Exclude<NonNullable<UpdateFriendshipResponse['response']>, { $case: 'event' }>
 type ErrorName = ErrorCase['$case']

@@ -12,7 +12,7 @@ import type { Procedure, Service } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
 import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Context } from './caller.ts'
-import { encodeEvent, encodePages, encodeRequests, errorCase, errorCaseWithoutBadRequest, METHODS } from './codec.ts'
+import { encodeEvent, encodePages, encodeRequests, errorCase, errorCaseWithoutBadRequest, V1_METHODS } from './codec.ts'
 import type { V1Deps } from './deps.ts'
 import { presenceProcedures } from './presence-procedures.ts'
 
@@ -24,7 +24,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
 
   const procedures: Procedure<V1Context>[] = [
     boundary.stream({
-      method: METHODS.getFriends,
+      method: V1_METHODS.getFriends,
       refuse: errorCase,
       handle: async function* (payload, call): AsyncGenerator<UsersResponse> {
         const { address } = await authenticate(deps, payload, call)
@@ -33,7 +33,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
     }),
 
     boundary.stream({
-      method: METHODS.getMutualFriends,
+      method: V1_METHODS.getMutualFriends,
       refuse: errorCase,
       handle: async function* ({ user, authToken }, call): AsyncGenerator<UsersResponse> {
         const { address } = await authenticate(deps, authToken, call)
@@ -42,7 +42,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
     }),
 
     boundary.unary({
-      method: METHODS.getRequestEvents,
+      method: V1_METHODS.getRequestEvents,
       refuse: errorCaseWithoutBadRequest,
       handle: async (payload, call): Promise<RequestEventsResponse> => {
         const { address } = await authenticate(deps, payload, call)
@@ -55,7 +55,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
     }),
 
     boundary.unary({
-      method: METHODS.updateFriendshipEvent,
+      method: V1_METHODS.updateFriendshipEvent,
       refuse: errorCase,
       handle: async ({ event: wanted, authToken }, call): Promise<UpdateFriendshipResponse> => {
         const { address: actor } = await authenticate(deps, authToken, call)
@@ -66,7 +66,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
     }),
 
     boundary.stream({
-      method: METHODS.subscribeFriendshipEventsUpdates,
+      method: V1_METHODS.subscribeFriendshipEventsUpdates,
       refuse: errorCaseWithoutBadRequest,
       handle: async function* (payload, call): AsyncGenerator<SubscribeFriendshipEventsUpdatesResponse> {
         const subscriber = await authenticateSubscriber(deps, payload, call)
