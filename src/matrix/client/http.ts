@@ -15,7 +15,7 @@ export interface HomeserverHttpOptions {
 }
 
 /** One request of the client-server API. */
-export interface Call {
+export interface HomeserverCall {
   /** What errors call it. */
   readonly operation: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -72,7 +72,7 @@ export class HomeserverHttp {
    * The answer to a call, as the schema reads it.
    * @throws HomeserverError
    */
-  async call<T>(call: Call, schema: z.ZodType<T>): Promise<T> {
+  async call<T>(call: HomeserverCall, schema: z.ZodType<T>): Promise<T> {
     const { operation, asService } = call
     const answer = await this.#execute(call)
     if (answer.status < 200 || answer.status > 299) throw errorOf(operation, answer, asService)
@@ -86,7 +86,7 @@ export class HomeserverHttp {
     await this.#pool.destroy()
   }
 
-  async #execute(call: Call): Promise<Answer> {
+  async #execute(call: HomeserverCall): Promise<Answer> {
     const { operation } = call
     if (this.#open >= this.#maxOpen) throw new HomeserverError({ kind: 'unavailable', operation, code: 'BUSY' })
     this.#open += 1
@@ -99,7 +99,7 @@ export class HomeserverHttp {
     }
   }
 
-  async #send({ method, version = 'v3', path, query, body, token }: Call): Promise<Answer> {
+  async #send({ method, version = 'v3', path, query, body, token }: HomeserverCall): Promise<Answer> {
     const request: Dispatcher.RequestOptions = {
       method,
       path: this.#prefix + [version, ...path.map(encodeSegment)].join('/'),

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import type { Address } from '../../domain/address.ts'
 import { CONTENT, EVENT_ID, MEMBERSHIP, type Membership, NOTHING, ROOM_ID } from './answers.ts'
 import { HomeserverError, ifFailedAs } from './errors.ts'
-import type { Call, JsonObject } from './http.ts'
+import type { HomeserverCall, JsonObject } from './http.ts'
 import type { EventId, MatrixIds, RoomAlias, RoomId, UserId } from './ids.ts'
 
 /** A call whose token is the service's own. */
-export type ServiceCall = Omit<Call, 'token' | 'asService'>
+export type ServiceCall = Omit<HomeserverCall, 'token' | 'asService'>
 
 export interface NewRoom {
   readonly preset: 'private_chat' | 'trusted_private_chat' | 'public_chat'
