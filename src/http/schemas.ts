@@ -46,7 +46,7 @@ export const WITH_TOKEN = { security: [{ accessToken: [] }] } as const
 export const AS_USER = { security: [{ accessToken: [] }, { signedFetch: [] }] } as const
 
 /** The answer of Matrix routes that have nothing to say. */
-export const NOTHING = z.object({})
+export const EMPTY_OBJECT = z.object({})
 
 export const USER_ID_PARAM = z
   .string()

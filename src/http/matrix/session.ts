@@ -4,7 +4,7 @@ import type { MatrixIds } from '../../matrix/client/ids.ts'
 import type { LoginSessions } from '../../sessions/authenticator.ts'
 import { matrixToken, requireSession, type SessionDeps } from '../auth.ts'
 import { readAnyBodyAsJson } from '../input.ts'
-import { matrixAnswers, NOTHING, WITH_TOKEN } from '../schemas.ts'
+import { EMPTY_OBJECT, matrixAnswers, WITH_TOKEN } from '../schemas.ts'
 
 interface SessionRoutesDeps extends SessionDeps {
   readonly sessions: LoginSessions
@@ -33,7 +33,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (ap
       }
     )
 
-    const response = matrixAnswers('From now on the token is unknown', NOTHING)
+    const response = matrixAnswers('From now on the token is unknown', EMPTY_OBJECT)
     app.post(
       `/_matrix/client/${prefix}/logout`,
       { schema: { ...describe('End this session'), response } },
