@@ -34,8 +34,8 @@ interface HttpDeps {
 /** The HTTP server with all its routes, not listening yet. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const { config, logger, metrics, admission, userLimits, social, matrix, checks, isServing, graceMs } = deps
-  const { friends, settings, mutes, signedFetches } = social
-  const users = { sessions: matrix.authenticator, signedFetches, admission, userLimits }
+  const { friends, settings, mutes, openRequests, signedFetches } = social
+  const users = { sessions: matrix.authenticator, openRequests, signedFetches, admission, userLimits }
   const app = await createHttpServer({
     admission,
     logger,

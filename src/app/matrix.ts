@@ -65,7 +65,8 @@ export function createMatrix(deps: MatrixDeps, cleanups: Cleanups): Matrix {
 
 /** No homeserver: logins and friendships, and nothing else of Matrix. */
 function standalone({ config, admission, userLimits, social }: MatrixDeps): Matrix {
-  const { sessions, friends } = social
+  const { sessions, openRequests, friends } = social
+  const users = { sessions, openRequests, admission, userLimits }
   const ids = new MatrixIds(config.serverName)
   return {
     authenticator: sessions,
@@ -75,9 +76,9 @@ function standalone({ config, admission, userLimits, social }: MatrixDeps): Matr
       const prefixes = ['r0', 'v3']
       await app.register(versionRoutes)
       await app.register(loginRoutes, { sessions, admission, ids, publicUrl: config.publicHttpUrl, prefixes })
-      await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
+      await app.register(sessionRoutes, { ...users, ids, prefixes })
       const stateEvents = new FriendshipStateEvents(friends, ids)
-      await app.register(friendshipStateRoutes, { stateEvents, sessions, admission, userLimits, ids })
+      await app.register(friendshipStateRoutes, { ...users, stateEvents, ids })
     }
   }
 }
@@ -108,7 +109,8 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
     register: async app => {
       const prefixes = ['r0', 'v3', 'v1', 'unstable', 'api/v1']
       await app.register(loginRoutes, { sessions, admission, ids, publicUrl: config.publicHttpUrl, prefixes })
-      await app.register(sessionRoutes, { sessions, admission, userLimits, ids, prefixes })
+      const { openRequests } = social
+      await app.register(sessionRoutes, { sessions, openRequests, admission, userLimits, ids, prefixes })
       await app.register(matrixProxy, { ...proxy, auth: sessions, routes: ROUTES })
     }
   }
@@ -128,7 +130,8 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
     onForeignUser: userId => check.foundServer(userId)
   })
   const proxy = createProxy({ ...deps, matrix, pairRooms: null }, cleanups)
-  const { login, logout, logoutAll } = new SessionRules(sessions, homeserver.ids)
+  const { openRequests } = social
+  const { login, logout, logoutAll } = new SessionRules({ sessions, openRequests, ids: homeserver.ids })
   return {
     authenticator: sessions,
     accounts: null,

@@ -56,6 +56,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
       friendshipEvents: pairRooms ? new OutboxEventWriter(rooms, ids) : new DirectEventWriter(rooms)
     }),
     admission,
+    openRequests: social.openRequests,
     publicRules: { media: mediaRule(ids) },
     upstream,
     concurrency: new ConcurrencyLimit({ total: config.proxy.maxRequests, perKey: config.proxy.maxRequestsPerUser }),

@@ -20,6 +20,7 @@ import { FriendLocations } from '../presence/friend-locations.ts'
 import { FRAME_OVERHEAD } from '../rpc/engine/protocol.ts'
 import type { SocketUsers } from '../rpc/socket-users.ts'
 import { LocalSessions } from '../sessions/local-sessions.ts'
+import { OpenRequests } from '../sessions/open-requests.ts'
 import { SignedFetches } from '../sessions/signed-fetches.ts'
 import { BlockLists } from '../storage/blocks.ts'
 import type { Database } from '../storage/db/database.ts'
@@ -179,6 +180,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     limitReached: rates.reached,
     channelCreations: rates.channels,
     sessions,
+    openRequests: new OpenRequests(),
     signedFetches,
     settings: new Settings(settings),
     mutes: new Mutes({ store: mutes, limit: rates.mutes, now }),

@@ -9,11 +9,20 @@ import { SocialError } from '../domain/errors.ts'
 import { MatrixError } from '../matrix/client/matrix-error.ts'
 import { authenticateFrom } from '../sessions/admitted.ts'
 import type { Authenticator, SessionHolder } from '../sessions/authenticator.ts'
+import type { OpenRequests } from '../sessions/open-requests.ts'
 import type { SignedFetches } from '../sessions/signed-fetches.ts'
 import { whenOver } from './answers.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether it waits for the other requests of its token, and so none of them for it. */
+    readonly endsSession?: boolean
+  }
+}
+
 export interface SessionDeps {
   readonly sessions: Authenticator
+  readonly openRequests: OpenRequests
   readonly admission: Admission
   readonly userLimits: UserLimits
 }
@@ -34,7 +43,7 @@ export function requireSession(
 ): (request: FastifyRequest) => SessionHolder {
   app.decorateRequest('session', null)
   app.addHook('onRequest', async (request, reply) => {
-    const session = await authenticateFrom(request.client.group, tokenOf(request), deps)
+    const session = await holderOf(request, reply, tokenOf(request), deps)
     admit(session.address, reply, deps)
     request.setDecorator('session', session)
   })
@@ -53,7 +62,7 @@ export function requireUser(
   const { signedFetches } = deps
   app.decorateRequest('user', null)
   app.addHook('onRequest', async (request, reply) => {
-    const user = await userOf(request, deps)
+    const user = await userOf(request, reply, deps)
     admit(user.address, reply, deps)
     request.setDecorator('user', user)
   })
@@ -75,7 +84,7 @@ interface User {
 /** Methods that change nothing. */
 const READS = new Set(['GET', 'HEAD'])
 
-async function userOf(request: FastifyRequest, deps: UserDeps): Promise<User> {
+async function userOf(request: FastifyRequest, reply: FastifyReply, deps: UserDeps): Promise<User> {
   const { headers, method, url } = request
   const { group } = request.client
   if (bearerOf(request) === null && isSignedFetch(headers)) {
@@ -84,8 +93,19 @@ async function userOf(request: FastifyRequest, deps: UserDeps): Promise<User> {
     const signed = await deps.admission.authenticate(group, verify)
     return { address: signed.address, signed }
   }
-  const { address } = await authenticateFrom(group, socialToken(request), deps)
+  const { address } = await holderOf(request, reply, socialToken(request), deps)
   return { address, signed: null }
+}
+
+/** Whose token a request came with, which a logout waits for from now on. */
+function holderOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string,
+  deps: SessionDeps
+): Promise<SessionHolder> {
+  if (!request.routeOptions.config.endsSession) whenOver(reply, deps.openRequests.begin(token))
+  return authenticateFrom(request.client.group, token, deps)
 }
 
 /** Counts a request of a user. @throws SocialError `too_many_requests` */

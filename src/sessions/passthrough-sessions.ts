@@ -9,7 +9,7 @@ import { HomeserverError } from '../matrix/client/errors.ts'
 import type { SessionHolder, UpstreamAuth } from './authenticator.ts'
 
 interface PassthroughSessionsDeps {
-  readonly homeserver: Pick<HomeserverClient, 'whoami' | 'ids'>
+  readonly homeserver: Pick<HomeserverClient, 'whoami' | 'logout' | 'logoutAll' | 'ids'>
   readonly bus: Bus
   /** The same on every instance, so that one can name to the others which session ended; null for a single instance. */
   readonly tokenKey: string | null
@@ -55,18 +55,24 @@ export class PassthroughSessions implements UpstreamAuth {
   }
 
   async renewToken(session: SessionHolder): Promise<null> {
-    this.announceEnd(session)
+    this.#announceEnd(session)
     return null
   }
 
-  /** Announces to every instance that a session is over on the homeserver. */
-  announceEnd({ address, tokenHash }: SessionHolder): void {
-    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash.toString('hex')] })
+  /** Ends a session on the homeserver, and on every instance. @throws HomeserverError */
+  logout(session: SessionHolder, token: string): Promise<void> {
+    return announced(this.#deps.homeserver.logout(token), () => this.#announceEnd(session))
   }
 
-  /** As {@link announceEnd}, for all sessions of a user. */
-  announceEndOfAll(address: Address): void {
-    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
+  /** As {@link logout}, for all sessions of the user. */
+  logoutAll({ address }: SessionHolder, token: string): Promise<void> {
+    return announced(this.#deps.homeserver.logoutAll(token), () =>
+      this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [] })
+    )
+  }
+
+  #announceEnd({ address, tokenHash }: SessionHolder): void {
+    this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: [tokenHash.toString('hex')] })
   }
 
   #hashOf(token: string): Buffer {
@@ -97,6 +103,17 @@ export class PassthroughSessions implements UpstreamAuth {
     const known = [...new Set([...cached, ...active])]
     if (known.length > 0) this.#deps.bus.publish({ kind: 'sessions-ended', address, tokenHashes: known })
   }
+}
+
+/** What may have ended is announced too: without an answer nobody knows, and the next request finds out. */
+async function announced(logout: Promise<void>, announce: () => void): Promise<void> {
+  try {
+    await logout
+  } catch (error) {
+    if (error instanceof HomeserverError && error.unanswered) announce()
+    throw error
+  }
+  announce()
 }
 
 function asSocialError(error: unknown): never {

@@ -32,6 +32,8 @@ const RETRY_AFTER_MS = 50
 export class FaultProxy implements AsyncDisposable {
   readonly url: string
   mischief: Mischief = () => null
+  /** What a request waits for before it is served; null for nothing. */
+  delay: (method: string, path: string) => Promise<unknown> | null = () => null
   /** Every request that came, oldest first, as `METHOD path`. */
   readonly requests: string[] = []
   /** How often somebody connected, also while it was down. */
@@ -48,7 +50,7 @@ export class FaultProxy implements AsyncDisposable {
       this.connections += 1
       if (this.#isDown) socket.destroy()
     })
-    server.on('request', (incoming, outgoing) => this.#serve(incoming, outgoing))
+    server.on('request', (incoming, outgoing) => void this.#serve(incoming, outgoing))
   }
 
   static async start(target: string): Promise<FaultProxy> {
@@ -71,9 +73,10 @@ export class FaultProxy implements AsyncDisposable {
     this.#server.closeAllConnections()
   }
 
-  #serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '' } = incoming
     this.requests.push(`${method} ${url}`)
+    await this.delay(method, url)
     const fault = this.mischief(method, url)
     if (fault === null || FAULTS[fault] === 'the homeserver acts') this.#forward(incoming, outgoing, fault)
     else {

@@ -13,6 +13,9 @@ export interface MatrixUser extends LoggedIn {
   readonly userId: string
 }
 
+/** The modes in which there is chat. */
+export const CHAT_MODES = ['appservice', 'passthrough'] as const
+
 export const CLIENT = '/_matrix/client/v3'
 
 /** The part of a path that names something. */

@@ -1,8 +1,8 @@
 import { describe, inject } from 'vitest'
-import type { Answer } from './synapse/global-setup.ts'
+import type { Answer, SharedSynapse } from './synapse/global-setup.ts'
 import type { SynapseAccess } from './synapse/homeserver.ts'
 
-export { DECENTRALAND_LOGIN } from './synapse/configuration.ts'
+export { DECENTRALAND_LOGIN, PASSTHROUGH_HOMESERVER } from './synapse/configuration.ts'
 export {
   adminToken,
   type Synapse,
@@ -16,8 +16,8 @@ export {
  * `describeWithSynapse` marks tests that need one. Outside CI they are skipped where it cannot be installed, with a
  * banner at the end of the run; in CI that is an error.
  *
- * `await sharedSynapse()` is the one of the whole run. It starts with the first file that asks, and every test uses
- * users of its own, so that they do not meet. A test that stops or kills its homeserver, or has it configured in
+ * `await sharedSynapse()` is the one of the whole run, and `await sharedSynapse('passthrough')` another that checks logins
+ * itself. Each starts with the first file that asks, and every test uses users of its own, so that they do not meet. A test that stops or kills its homeserver, or has it configured in
  * another way, starts one with `startSynapse()`, which takes a second or two.
  *
  * Benchmarks and scripts import ./synapse/homeserver.ts, which needs no test run.
@@ -29,12 +29,9 @@ const synapseAvailable = await ask<boolean>('/available')
 /** As `describe`; skipped, which the end of the run says aloud, where there is no Synapse. */
 export const describeWithSynapse = describe.runIf(synapseAvailable)
 
-let shared: Promise<SynapseAccess> | null = null
-
-/** The Synapse of the test run, which knows this service as its application service. */
-export function sharedSynapse(): Promise<SynapseAccess> {
-  shared ??= ask<SynapseAccess>('/access')
-  return shared
+/** A Synapse of the test run: one that knows this service as its application service, unless told otherwise. */
+export function sharedSynapse(which: SharedSynapse = 'appservice'): Promise<SynapseAccess> {
+  return ask<SynapseAccess>(`/${which}`)
 }
 
 async function ask<T>(path: string): Promise<T> {

@@ -4,6 +4,7 @@ import { UserLimits } from '../../src/admission/user-limits.ts'
 import { requireSession, socialToken } from '../../src/http/auth.ts'
 import { healthRoutes } from '../../src/http/health.ts'
 import { MetricRegistry } from '../../src/observability/metric-registry.ts'
+import { OpenRequests } from '../../src/sessions/open-requests.ts'
 import { admission, Rest, startHttpServer, startService } from '../env/rest.ts'
 import { until } from '../env/until.ts'
 import { newUser } from '../storage/stores.ts'
@@ -24,7 +25,8 @@ async function start(budgets: Partial<AdmissionOptions>, requests = 1_000) {
     const holder = { tokenHash: Buffer.alloc(32), address, deviceId: '' }
     const userLimits = new UserLimits({ connections: 1, callsPerSecond: 1_000_000, requests })
     const sessions = { authenticate: async () => holder, isKnown: () => true }
-    requireSession(scope, { sessions, admission: admission(), userLimits }, socialToken)
+    const openRequests = new OpenRequests()
+    requireSession(scope, { sessions, openRequests, admission: admission(), userLimits }, socialToken)
     scope.get('/mine', () => new Promise<string>(resolve => held.push(() => resolve('done'))))
   })
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -17,7 +17,8 @@ const WHO_AM_I = z.object({ user_id: z.string(), device_id: z.string() })
 
 /** The session of a token, and its end, in the shape of the Matrix client-server API. */
 export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (app, deps) => {
-  const { sessions, ids, prefixes } = deps
+  const { sessions, openRequests, ids, prefixes } = deps
+  const config = { endsSession: true }
   readAnyBodyAsJson(app)
   const sessionOf = requireSession(app, deps, matrixToken)
   const describe = (summary: string) => ({ summary, tags: ['session'], ...WITH_TOKEN })
@@ -36,8 +37,9 @@ export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (ap
     const response = matrixAnswers('From now on the token is unknown', EMPTY_OBJECT)
     app.post(
       `/_matrix/client/${prefix}/logout`,
-      { schema: { ...describe('End this session'), response } },
+      { config, schema: { ...describe('End this session'), response } },
       async request => {
+        await openRequests.served(matrixToken(request))
         await sessions.logout(sessionOf(request))
         return {}
       }
@@ -45,8 +47,9 @@ export const sessionRoutes: FastifyPluginAsyncZod<SessionRoutesDeps> = async (ap
 
     app.post(
       `/_matrix/client/${prefix}/logout/all`,
-      { schema: { ...describe('End all of your sessions'), response } },
+      { config, schema: { ...describe('End all of your sessions'), response } },
       async request => {
+        await openRequests.served(matrixToken(request))
         await sessions.logoutAll(sessionOf(request).address)
         return {}
       }

@@ -80,9 +80,13 @@ export class HomeserverClient {
   }
 
   /** Ends the session of a token, with its device. */
-  async logout(token: string): Promise<void> {
-    const call = { operation: 'logout', method: 'POST', path: ['logout'], body: {}, token, asService: false } as const
-    await ifFailedAs('unauthorized', null, this.#http.call(call, NOTHING))
+  logout(token: string): Promise<void> {
+    return this.#end('logout', ['logout'], token)
+  }
+
+  /** Ends all sessions of whose token it is. */
+  logoutAll(token: string): Promise<void> {
+    return this.#end('logoutAll', ['logout', 'all'], token)
   }
 
   /** The room that has this alias, or null. */
@@ -100,6 +104,11 @@ export class HomeserverClient {
   /** Ends the connections; calls under way fail. */
   async close(): Promise<void> {
     await this.#http.close()
+  }
+
+  async #end(operation: string, path: readonly string[], token: string): Promise<void> {
+    const call = { operation, method: 'POST', path, body: {}, token, asService: false } as const
+    await ifFailedAs('unauthorized', null, this.#http.call(call, NOTHING))
   }
 
   async #asService<T>(call: ServiceCall, schema: z.ZodType<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
 import { authenticateFrom } from '../../sessions/admitted.ts'
 import type { UpstreamAuth } from '../../sessions/authenticator.ts'
+import type { OpenRequests } from '../../sessions/open-requests.ts'
 import { HomeserverError, type HomeserverErrorKind } from '../client/errors.ts'
 import type { JsonObject } from '../client/http.ts'
 import { MatrixError } from '../client/matrix-error.ts'
@@ -11,7 +12,7 @@ import { readJson } from './body.ts'
 import { Forwarder, type ForwarderLimits, type ProxyRequest, type Requester } from './forwarder.ts'
 import { parsePath } from './path.ts'
 import { RequestLifetime } from './request-lifetime.ts'
-import { forwardedQuery, matchRoute, type Route, type RuleName } from './route.ts'
+import { forwardedQuery, isAwaitedByLogout, matchRoute, type Route, type RuleName } from './route.ts'
 import { FORWARD, type PublicRule, type Rule, type RuleResult } from './rules/rule.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -22,6 +23,7 @@ export interface ProxyDeps {
   /** Of requests of anyone. */
   readonly publicRules: Readonly<Partial<Record<RuleName, PublicRule>>>
   readonly auth: UpstreamAuth
+  readonly openRequests: OpenRequests
   readonly admission: Admission
   readonly upstream: Upstream
   readonly concurrency: ConcurrencyLimit
@@ -113,12 +115,13 @@ class MatrixProxy {
 
   /** Finds out who sent a request, and counts it. */
   async #admit(route: Route, request: FastifyRequest, lifetime: RequestLifetime): Promise<Requester | null> {
-    const { auth, admission, readToken } = this.#deps
+    const { auth, openRequests, admission, readToken } = this.#deps
     if (route.access === 'anyone') {
       lifetime.whenOver(this.#acquire(request.client.group))
       return null
     }
     const token = readToken(request)
+    if (isAwaitedByLogout(route)) lifetime.whenOver(openRequests.begin(token))
     const holder = await authenticateFrom(request.client.group, token, { sessions: auth, admission })
     lifetime.whenOver(this.#acquire(holder.address))
     return { holder, token: await auth.tokenOf(holder, token) }

@@ -111,6 +111,11 @@ function paramsOf({ segments }: Route, parts: readonly string[]): Params | null 
   return params
 }
 
+/** Whether a logout lets such a request finish first: not a long poll, which ends with its session, and no other logout. */
+export function isAwaitedByLogout({ answer, rule }: Route): boolean {
+  return answer !== 'poll' && rule !== 'logout' && rule !== 'logoutAll'
+}
+
 /** The parameters of the query of a request that are forwarded. */
 export function forwardedQuery(url: string, route: Route): URLSearchParams {
   const given = new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))

@@ -12,6 +12,9 @@ export interface SynapseModule {
 /** Logs users in by auth chain, as `MATRIX_MODE=passthrough` expects of the homeserver. */
 export const DECENTRALAND_LOGIN: SynapseModule = { module: 'decentraland_login.DecentralandLogin', config: {} }
 
+/** What a homeserver has that checks logins itself, and does not know the service: the aliases of pairs are nobody's. */
+export const PASSTHROUGH_HOMESERVER = { modules: [DECENTRALAND_LOGIN], overrides: { app_service_config_files: [] } }
+
 export interface SynapseSettings {
   readonly serverName: string
   readonly port: number

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { TestProject } from 'vitest/node'
 import { listenOnFreePort } from '../ports.ts'
-import { type Synapse, startSynapse } from './homeserver.ts'
+import { PASSTHROUGH_HOMESERVER } from './configuration.ts'
+import { type Synapse, type SynapseAccess, startSynapse } from './homeserver.ts'
 import { ensureSynapse } from './installation.ts'
 
 declare module 'vitest' {
@@ -14,15 +15,19 @@ declare module 'vitest' {
 /** What that server answers. */
 export type Answer<T> = { readonly value: T } | { readonly error: string }
 
+/** By the mode of the service that they are for. */
+const SHARED = { appservice: {}, passthrough: PASSTHROUGH_HOMESERVER }
+export type SharedSynapse = keyof typeof SHARED
+
 const BANNER = '!'.repeat(100)
 
 /**
- * Shares one Synapse in a whole test run: installed and started when the first test file asks for it, stopped at the
- * end. Test files run in processes of their own, so they ask over HTTP; see test/env/synapse.ts.
+ * Shares a Synapse of each kind in a whole test run: installed and started when the first test file asks for it, stopped
+ * at the end. Test files run in processes of their own, so they ask over HTTP; see test/env/synapse.ts.
  */
 export default async function shareSynapse(project: TestProject): Promise<() => Promise<void>> {
   let installation: Promise<unknown> | null = null
-  let synapse: Promise<Synapse> | null = null
+  const synapses = new Map<SharedSynapse, Promise<Synapse>>()
   let missing: string | null = null
 
   const answerTo: Record<string, () => Promise<unknown>> = {
@@ -37,11 +42,15 @@ export default async function shareSynapse(project: TestProject): Promise<() => 
         return false
       }
     },
-    '/access': async () => {
-      synapse ??= startSynapse()
-      const { url, serverName, asToken, hsToken, adminSecret } = await synapse
-      return { url, serverName, asToken, hsToken, adminSecret }
-    }
+    '/appservice': () => access('appservice'),
+    '/passthrough': () => access('passthrough')
+  }
+
+  async function access(which: SharedSynapse): Promise<SynapseAccess> {
+    const synapse = synapses.get(which) ?? startSynapse(SHARED[which])
+    synapses.set(which, synapse)
+    const { url, serverName, asToken, hsToken, adminSecret } = await synapse
+    return { url, serverName, asToken, hsToken, adminSecret }
   }
 
   const server = createServer(async (request, response) => {
@@ -56,7 +65,7 @@ export default async function shareSynapse(project: TestProject): Promise<() => 
   return async () => {
     server.close()
     server.closeAllConnections()
-    await (await synapse?.catch(() => null))?.stop()
+    for (const synapse of synapses.values()) await (await synapse.catch(() => null))?.stop()
     if (missing !== null) {
       process.stderr.write(`\n${BANNER}\nTests with a real homeserver were SKIPPED:\n${missing}\n${BANNER}\n`)
     }

@@ -4,7 +4,7 @@ import { FakeHomeserver, sendJson } from '../../env/fake-homeserver.ts'
 import { loginBody } from '../../env/login.ts'
 import { CLIENT, MatrixEnv, part } from '../../env/matrix.ts'
 import { PresenceClient } from '../../env/presence-client.ts'
-import { DECENTRALAND_LOGIN, describeWithSynapse, type Synapse, startSynapse } from '../../env/synapse.ts'
+import { describeWithSynapse, PASSTHROUGH_HOMESERVER, type Synapse, startSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 import { Homeserver } from '../homeserver.ts'
 
@@ -17,9 +17,7 @@ describeWithSynapse('a login that the homeserver checks', () => {
   let env: MatrixEnv
 
   beforeAll(async () => {
-    // It does not know the service: the aliases of pairs are nobody's.
-    const overrides = { app_service_config_files: [] }
-    synapse = await startSynapse({ modules: [DECENTRALAND_LOGIN], overrides })
+    synapse = await startSynapse(PASSTHROUGH_HOMESERVER)
     homeserver = new Homeserver(synapse)
     env = await MatrixEnv.start(synapse, PASSTHROUGH)
   })

@@ -4,6 +4,7 @@ import { matrixProxy } from '../../../src/matrix/proxy/proxy.ts'
 import { ROUTES } from '../../../src/matrix/proxy/routes.ts'
 import { FORWARD } from '../../../src/matrix/proxy/rules/rule.ts'
 import { Upstream } from '../../../src/matrix/proxy/upstream.ts'
+import { OpenRequests } from '../../../src/sessions/open-requests.ts'
 import { FakeHomeserver } from '../../env/fake-homeserver.ts'
 import { admission, startHttpServer } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
@@ -32,6 +33,7 @@ beforeAll(async () => {
       renewToken: async () => null
     },
     admission: admission(),
+    openRequests: new OpenRequests(),
     upstream,
     concurrency: new ConcurrencyLimit({ total: 10, perKey: 10 }),
     limits: { bodyBytes: { read: 1_000, json: 1_000, media: 1_000 }, timeoutMs: 100, pollGraceMs: GRACE_MS },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatPath, parsePath } from '../../../src/matrix/proxy/path.ts'
-import { matchRoute } from '../../../src/matrix/proxy/route.ts'
+import { isAwaitedByLogout, matchRoute } from '../../../src/matrix/proxy/route.ts'
 import { ROUTES, SESSION_ROUTES } from '../../../src/matrix/proxy/routes.ts'
 
 const PREFIXES = ['r0', 'v3', 'v1', 'unstable', 'api/v1'].map(version => `/_matrix/client/${version}`)
@@ -115,4 +115,10 @@ describe('the list', () => {
       expect(isServed('POST', `/_matrix/client/v3${path}`, SESSION_ROUTES)).toBe(true)
     }
   })
+})
+
+test('a logout lets everything finish but long polls and other logouts', () => {
+  const others = [...SESSION_ROUTES, ...ROUTES].filter(route => !isAwaitedByLogout(route))
+  const paths = others.map(({ segments }) => segments.join('/'))
+  expect(paths.toSorted()).toEqual(['logout', 'logout/all', 'sync'])
 })

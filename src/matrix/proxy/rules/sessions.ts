@@ -1,40 +1,42 @@
+import type { OpenRequests } from '../../../sessions/open-requests.ts'
 import type { PassthroughSessions } from '../../../sessions/passthrough-sessions.ts'
 import type { MatrixIds } from '../../client/ids.ts'
-import type { PublicRule, Rule } from './rule.ts'
+import { answer, type PublicRule, type Rule } from './rule.ts'
+
+interface SessionRulesDeps {
+  readonly sessions: PassthroughSessions
+  readonly openRequests: OpenRequests
+  readonly ids: MatrixIds
+}
 
 /** Sessions of a homeserver that checks logins itself. */
 export class SessionRules {
-  readonly #sessions: PassthroughSessions
-  readonly #ids: MatrixIds
+  readonly #deps: SessionRulesDeps
 
-  constructor(sessions: PassthroughSessions, ids: MatrixIds) {
-    this.#sessions = sessions
-    this.#ids = ids
+  constructor(deps: SessionRulesDeps) {
+    this.#deps = deps
   }
 
   /** Says too who logged in as clients of Decentraland want to know it: by the address. */
   readonly login: PublicRule = ({ body }) => ({
     kind: 'forward',
     body,
-    transformResponse: session => ({ ...session, social_user_id: this.#ids.addressOf(session['user_id']) ?? undefined })
+    transformResponse: session => ({
+      ...session,
+      social_user_id: this.#deps.ids.addressOf(session['user_id']) ?? undefined
+    })
   })
 
-  readonly logout: Rule = ({ holder }) => ({
-    kind: 'forward',
-    onResponse: status => {
-      if (mayBeOver(status)) this.#sessions.announceEnd(holder)
-    }
-  })
+  // Not handed on, which would end with the client: one that waits for others may go away before its turn has come.
+  readonly logout: Rule = async ({ holder, token }) => {
+    await this.#deps.openRequests.served(token)
+    await this.#deps.sessions.logout(holder, token)
+    return answer({})
+  }
 
-  readonly logoutAll: Rule = ({ holder }) => ({
-    kind: 'forward',
-    onResponse: status => {
-      if (mayBeOver(status)) this.#sessions.announceEndOfAll(holder.address)
-    }
-  })
-}
-
-/** Without an answer nobody knows: then the next request finds out at the homeserver. */
-function mayBeOver(status: number | null): boolean {
-  return status === null || status === 200 || status === 401
+  readonly logoutAll: Rule = async ({ holder, token }) => {
+    await this.#deps.openRequests.served(token)
+    await this.#deps.sessions.logoutAll(holder, token)
+    return answer({})
+  }
 }
