@@ -88,7 +88,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
   const { config, logger, admission, userLimits, db, bus, social } = deps
   const homeserver = createClient(config, matrix.asToken, matrix, cleanups)
   const accounts = createAccounts(deps, matrix, cleanups)
-  const check = startCheck({ homeserver, asToken: matrix.asToken, logger }, cleanups)
+  const check = startCheck({ homeserver, use: matrix, logger }, cleanups)
   const sessions = new AppserviceSessions({
     sessions: social.sessions,
     store: new MatrixSessionStore(db),
@@ -120,7 +120,7 @@ function appservice(deps: MatrixDeps, matrix: Mode<'appservice'>, cleanups: Clea
 function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cleanups): Matrix {
   const { config, logger, bus, social } = deps
   const homeserver = createClient(config, null, matrix, cleanups)
-  const check = startCheck({ homeserver, asToken: null, logger }, cleanups)
+  const check = startCheck({ homeserver, use: matrix, logger }, cleanups)
   const sessions = new PassthroughSessions({
     homeserver,
     bus,
@@ -129,7 +129,10 @@ function passthrough(deps: MatrixDeps, matrix: Mode<'passthrough'>, cleanups: Cl
     activeSessions: social.liveSessions,
     onForeignUser: userId => check.foundServer(userId)
   })
-  const proxy = createProxy({ ...deps, matrix, pairRooms: null }, cleanups)
+  const proxy = createProxy(
+    { ...deps, matrix, pairRooms: null, onPairName: isReserved => check.foundName(isReserved) },
+    cleanups
+  )
   const { openRequests } = social
   const { login, logout, logoutAll } = new SessionRules({ sessions, openRequests, ids: homeserver.ids })
   return {

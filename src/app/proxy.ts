@@ -4,23 +4,21 @@ import { matrixToken } from '../http/auth.ts'
 import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
 import { HomeserverHttp } from '../matrix/client/http.ts'
 import { MatrixIds } from '../matrix/client/ids.ts'
+import type { CreateRoomDeps } from '../matrix/proxy/rules/create-room.ts'
 import { DirectEventWriter, OutboxEventWriter } from '../matrix/proxy/rules/friendship.ts'
 import { Rooms } from '../matrix/proxy/rules/rooms.ts'
 import { createRules, mediaRule } from '../matrix/proxy/rules/rules.ts'
 import { Upstream } from '../matrix/proxy/upstream.ts'
-import type { PairRoomCreator } from '../matrix/rooms/pair-room-creator.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Cleanups } from './cleanups.ts'
 import type { Social } from './social.ts'
 
-interface CreateProxyDeps {
+interface CreateProxyDeps extends Pick<CreateRoomDeps, 'pairRooms' | 'onPairName'> {
   readonly admission: Admission
   readonly config: Config
   readonly matrix: NonNullable<Config['matrix']>
   readonly logger: Logger
   readonly social: Social
-  /** Null where this service is no application service, and clients make these rooms themselves. */
-  readonly pairRooms: PairRoomCreator | null
 }
 
 /** Connections for the calls that rules make. */
@@ -30,7 +28,7 @@ const POLL_GRACE_MS = 45_000
 
 /** What every proxy in front of a homeserver has. */
 export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
-  const { admission, config, matrix, logger, social, pairRooms } = deps
+  const { admission, config, matrix, logger, social, pairRooms, onPairName } = deps
   const { homeserverUrl: url, timeoutMs } = matrix
   const ids = new MatrixIds(config.serverName)
   const http = cleanups.add('rules', new HomeserverHttp({ url, timeoutMs, connections: CONNECTIONS }), it => it.close())
@@ -53,6 +51,7 @@ export function createProxy(deps: CreateProxyDeps, cleanups: Cleanups) {
       channelLimits: { created: config.proxy.maxChannelsCreated, joined: config.proxy.maxChannelsJoined },
       allowPrivateRooms: matrix.allowPrivateRooms,
       pairRooms,
+      onPairName,
       friendshipEvents: pairRooms ? new OutboxEventWriter(rooms, ids) : new DirectEventWriter(rooms)
     }),
     admission,

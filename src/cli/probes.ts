@@ -4,6 +4,7 @@ import { redisReason, tryRedis } from '../cluster/redis.ts'
 import type { Config } from '../config/config.ts'
 import { parseAddress } from '../domain/address.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
+import { lookAtHomeserver } from '../matrix/client/homeserver-check.ts'
 import { Catalyst } from '../profiles/catalyst.ts'
 import { tryNats } from '../world/nats-client.ts'
 import { natsReason } from '../world/nats-reason.ts'
@@ -62,21 +63,11 @@ async function nats({ presence }: Config): Promise<string | null> {
 async function homeserver({ matrix, serverName }: Config): Promise<string | null> {
   if (matrix === null) return null
   const { homeserverUrl: url, timeoutMs } = matrix
-  const versions = await fetch(`${url}/_matrix/client/versions`, { signal: AbortSignal.timeout(timeoutMs) }).catch(
-    error => unreachable('The homeserver', 'MATRIX_HOMESERVER_URL', error)
-  )
-  if (!versions.ok) throw new Error(`No homeserver is at MATRIX_HOMESERVER_URL: it answers ${versions.status}`)
-  await versions.body?.cancel()
-  if (matrix.mode !== 'appservice') return 'answers'
-  const client = new HomeserverClient({ url, timeoutMs, connections: 1, serverName, asToken: matrix.asToken })
+  const client = new HomeserverClient({ url, timeoutMs, connections: 1, serverName, asToken: null })
   try {
-    const { userId } = await client.whoami(matrix.asToken)
-    const name = userId.slice(userId.indexOf(':') + 1)
-    if (name !== serverName) throw new Error(`SERVER_NAME is ${serverName}, but the homeserver is ${name}`)
-    return `answers, and knows this service as ${userId}`
-  } catch (error) {
-    const isUnknown = (error as { kind?: unknown }).kind === 'unauthorized'
-    throw isUnknown ? new Error('The homeserver does not know MATRIX_AS_TOKEN: is the registration in place?') : error
+    const { problem, userId } = await lookAtHomeserver(client, matrix)
+    if (problem !== null) throw new Error(problem)
+    return userId === null ? 'answers' : `answers, and knows this service as ${userId}`
   } finally {
     await client.close()
   }

@@ -10,7 +10,12 @@ type Matrix = {
   readonly allowPrivateRooms: boolean
   readonly timeoutMs: number
 } & (
-  | { readonly mode: 'passthrough'; readonly tokenKey: string | null }
+  | {
+      readonly mode: 'passthrough'
+      /** By which the homeserver may still know this service from before. */
+      readonly asToken: string | null
+      readonly tokenKey: string | null
+    }
   | { readonly mode: 'appservice'; readonly asToken: string; readonly hsToken: string; readonly tokenKey: string }
 )
 
@@ -91,9 +96,9 @@ export function presence(reading: Reading) {
 export function matrix(reading: Reading): Matrix | null {
   const mode = reading.values.MATRIX_MODE
   const reason = `MATRIX_MODE is ${mode}`
-  if (mode !== 'appservice') ignore(reading, APPSERVICE_ONLY, reason)
+  if (mode === 'passthrough') ignore(reading, ['MATRIX_HS_TOKEN'], reason)
   if (mode === 'standalone') {
-    ignore(reading, HOMESERVER_ONLY, reason)
+    ignore(reading, [...APPSERVICE_ONLY, ...HOMESERVER_ONLY], reason)
     return null
   }
   const homeserver = {
@@ -102,7 +107,9 @@ export function matrix(reading: Reading): Matrix | null {
     allowPrivateRooms: reading.values.MATRIX_ALLOW_PRIVATE_ROOMS,
     timeoutMs: reading.values.MATRIX_TIMEOUT
   }
-  if (mode === 'passthrough') return { mode, ...homeserver, tokenKey: reading.values.MATRIX_TOKEN_KEY }
+  if (mode === 'passthrough') {
+    return { mode, ...homeserver, asToken: reading.values.MATRIX_AS_TOKEN, tokenKey: reading.values.MATRIX_TOKEN_KEY }
+  }
   return {
     mode,
     ...homeserver,

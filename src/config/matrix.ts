@@ -16,7 +16,12 @@ export const MATRIX = {
     aliases: ['SYNAPSE_URL'],
     about: 'The homeserver; needed unless `MATRIX_MODE` is `standalone`.'
   },
-  MATRIX_AS_TOKEN: { kind: token, secret: true, about: '`as_token` of the registration; needed in `appservice` mode.' },
+  MATRIX_AS_TOKEN: {
+    kind: token,
+    secret: true,
+    about:
+      '`as_token` of the registration; needed in `appservice` mode. Where it is left in `passthrough` mode, it is used to find that the registration is still in place.'
+  },
   MATRIX_HS_TOKEN: { kind: token, secret: true, about: '`hs_token` of the registration; needed in `appservice` mode.' },
   MATRIX_TOKEN_KEY: {
     kind: longToken,

@@ -31,3 +31,13 @@ export interface OrderedPair {
 export function orderedPair(a: Address, b: Address): OrderedPair {
   return a < b ? { lo: a, hi: b } : { lo: b, hi: a }
 }
+
+/** Whether a user is one of the two. */
+export function isOneOf({ lo, hi }: OrderedPair, user: Address | null): boolean {
+  return user === lo || user === hi
+}
+
+/** The other one of the two than this one. */
+export function otherOf({ lo, hi }: OrderedPair, user: Address): Address {
+  return user === lo ? hi : lo
+}

@@ -132,10 +132,27 @@ describe('social-service check', () => {
       expect.stringMatching(/^Database FAILED The database cannot be reached: .*ECONNREFUSED/),
       expect.stringMatching(/^Redis FAILED Redis cannot be reached \(ECONNREFUSED/),
       expect.stringMatching(/^NATS FAILED NATS cannot be reached \(.*ECONNREFUSED/),
-      'Homeserver FAILED The homeserver does not know MATRIX_AS_TOKEN: is the registration in place?',
+      expect.stringMatching(
+        /^Homeserver FAILED The homeserver does not know MATRIX_AS_TOKEN: give it the registration/
+      ),
       'Catalyst FAILED The Catalyst does not answer as one: is CATALYST_URL right? (ECONNREFUSED)',
       'Ethereum FAILED ETHEREUM_RPC_URL is of chain 1, but ENVIRONMENT zone needs chain 11155111'
     ])
     expect(output).not.toContain('s3cr3t')
+  })
+
+  it('says that a homeserver which checks logins itself is left with the registration', async () => {
+    const { code, lines } = await check({
+      MATRIX_MODE: 'passthrough',
+      MATRIX_HOMESERVER_URL: await world(),
+      MATRIX_AS_TOKEN: 'as',
+      SERVER_NAME: 'example.org'
+    })
+    expect(code).toBe(1)
+    expect(lines).toContainEqual(
+      expect.stringMatching(
+        /^Homeserver FAILED MATRIX_MODE is passthrough, but the homeserver still has the registration/
+      )
+    )
   })
 })

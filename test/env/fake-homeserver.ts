@@ -13,6 +13,7 @@ export interface Received {
 
 /** With what the service asks whether the homeserver is the one that is configured. */
 const CHECKS: ReadonlySet<string | undefined> = new Set(['Bearer as-secret', 'Bearer social-service'])
+const CHECKED = /\/(account\/whoami|register\/available\?.*)$/
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -55,7 +56,7 @@ export class FakeHomeserver implements HomeserverAccess, AsyncDisposable {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request
-    if (url.endsWith('/account/whoami') && CHECKS.has(headers.authorization)) {
+    if (CHECKED.test(url) && CHECKS.has(headers.authorization)) {
       const isService = headers.authorization === `Bearer ${this.asToken}`
       const unknown = { errcode: 'M_UNKNOWN_TOKEN', error: '' }
       return sendJson(

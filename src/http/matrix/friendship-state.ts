@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { Address } from '../../domain/address.ts'
+import { type Address, isOneOf, otherOf } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
 import { FRIENDSHIP_CONTENT, FRIENDSHIP_TYPE, type FriendshipStateEvents } from '../../friendships/state-event.ts'
 import type { MatrixIds } from '../../matrix/client/ids.ts'
@@ -40,7 +40,7 @@ export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateDeps> =
   }
 
   const put = async (actor: Address, roomId: string, stateKey: string, content: z.infer<typeof FRIENDSHIP_CONTENT>) => {
-    const target = otherOf(actor, roomId, ids)
+    const target = targetOf(actor, roomId, ids)
     const { seq } = await stateEvents.put({ actor, target, stateKey, content })
     return { event_id: `$${seq}` }
   }
@@ -58,9 +58,9 @@ export const friendshipStateRoutes: FastifyPluginAsyncZod<FriendshipStateDeps> =
   }
 }
 
-function otherOf(user: Address, roomId: string, ids: MatrixIds): Address {
+function targetOf(actor: Address, roomId: string, ids: MatrixIds): Address {
   const pair = ids.pairOf(roomId)
   if (pair === null) throw new SocialError('not_found', 'There is no such room')
-  if (user !== pair.lo && user !== pair.hi) throw new SocialError('forbidden', 'You are not in this room')
-  return user === pair.lo ? pair.hi : pair.lo
+  if (!isOneOf(pair, actor)) throw new SocialError('forbidden', 'You are not in this room')
+  return otherOf(pair, actor)
 }

@@ -26,6 +26,8 @@ export interface TokenOwner {
   readonly deviceId: string | null
 }
 
+/** A token that nobody has: a homeserver says so. */
+export const NO_TOKEN = 'social-service'
 const SERVICE_LOGIN = 'm.login.application_service'
 const SESSION = z.object({ user_id: USER_ID, access_token: z.string().min(1), device_id: z.string().min(1) })
 const TOKEN_OWNER = z.object({ user_id: USER_ID, device_id: z.string().nullish() })
@@ -77,6 +79,23 @@ export class HomeserverClient {
     const call = { operation: 'whoami', method: 'GET', path: ['account', 'whoami'], token, asService: false } as const
     const { user_id, device_id } = await this.#http.call(call, TOKEN_OWNER)
     return { userId: user_id, deviceId: device_id ?? null }
+  }
+
+  /**
+   * Whether a user is reserved for an application service. Only a homeserver where everybody can register says so, and
+   * answers it without a token: another one counts as if it had no reserved users.
+   */
+  async isReserved(localpart: string): Promise<boolean> {
+    const path = ['register', 'available']
+    const query = { username: localpart }
+    const call = { operation: 'isReserved', method: 'GET', path, query, token: NO_TOKEN, asService: false } as const
+    try {
+      await this.#http.call(call, NOTHING)
+      return false
+    } catch (error) {
+      if (error instanceof HomeserverError) return error.errcode === 'M_EXCLUSIVE'
+      throw error
+    }
   }
 
   /** Ends the session of a token, with its device. */

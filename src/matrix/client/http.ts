@@ -1,7 +1,8 @@
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import type { z } from 'zod'
 import { failureCode } from '../../lib/failure-code.ts'
 import { errorOf, HomeserverError } from './errors.ts'
+import { homeserverPool } from './pool.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -36,9 +37,6 @@ const MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 /** Calls that may wait, for each connection; beyond them the homeserver counts as away. */
 const MAX_WAITING = 100
 
-/** A server may drop an idle connection at any time: this is below what common ones allow, in milliseconds. */
-const KEEP_ALIVE_MS = 10_000
-
 interface Answer {
   readonly status: number
   readonly retryAfter: string | undefined
@@ -55,17 +53,15 @@ export class HomeserverHttp {
   #open = 0
 
   constructor({ url, timeoutMs, connections }: HomeserverHttpOptions) {
-    const { origin, pathname } = new URL(url)
-    this.#prefix = `${pathname.replace(/\/+$/, '')}/_matrix/client/`
-    this.#timeoutMs = timeoutMs
-    this.#maxOpen = connections * (1 + MAX_WAITING)
-    this.#pool = new Pool(origin, {
+    const { pool, basePath } = homeserverPool(url, {
       connections,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { timeout: timeoutMs },
       maxResponseSize: MAX_RESPONSE_BYTES
     })
+    this.#pool = pool
+    this.#prefix = `${basePath}/_matrix/client/`
+    this.#timeoutMs = timeoutMs
+    this.#maxOpen = connections * (1 + MAX_WAITING)
   }
 
   /**

@@ -7,7 +7,7 @@ export interface RegistrationOptions {
 }
 
 /** The localpart of the user that the homeserver creates for this service itself. */
-const SENDER = 'social-service'
+export const SENDER = 'social-service'
 
 const USER = '@0x[0-9a-f]{40}'
 const PAIR_ALIAS = '#0x[0-9a-f]{40}\\+0x[0-9a-f]{40}'

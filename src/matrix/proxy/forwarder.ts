@@ -1,17 +1,22 @@
-import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
-import { SocialError } from '../../domain/errors.ts'
 import type { SessionHolder, UpstreamAuth } from '../../sessions/authenticator.ts'
-import { CONTENT } from '../client/answers.ts'
 import type { JsonObject } from '../client/http.ts'
 import { passingBody, readBody } from './body.ts'
 import { answerHeaders, requestHeaders } from './headers.ts'
-import { filterJson, type JsonFilter } from './json-filter.ts'
 import { formatPath } from './path.ts'
 import type { RequestLifetime } from './request-lifetime.ts'
 import type { Match, Route } from './route.ts'
 import type { RuleResult } from './rules/rule.ts'
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
+import {
+  discard,
+  type ForwardResult,
+  filtered,
+  isFromHomeserver,
+  refused,
+  transformed,
+  unavailable
+} from './upstream-answer.ts'
 
 /** Who sent a request. */
 export interface Requester {
@@ -34,13 +39,6 @@ export interface ProxyRequest extends Match {
 /** How a request is forwarded; its body is null when it was not read. */
 export type ForwardPlan = Omit<Extract<RuleResult, { kind: 'forward' }>, 'body'> & { readonly body: JsonObject | null }
 
-/** What the client is answered. */
-export interface ForwardResult {
-  readonly status: number
-  readonly headers: Record<string, string>
-  readonly body: Readable | JsonObject
-}
-
 export interface ForwarderDeps {
   readonly auth: UpstreamAuth
   readonly upstream: Upstream
@@ -62,9 +60,6 @@ const MAX_POLL_MS = 60_000
 const LARGE_MS = 10 * 60_000
 /** Longest JSON of a request that is held until it is answered, so that it can be sent once more. */
 const MAX_RETRYABLE_BYTES = 64 * 1024
-/** Longest answer that is transformed on its way. */
-const MAX_TRANSFORMED_BYTES = 64 * 1024
-
 /** Hands requests on to the homeserver, and its answers back. */
 export class Forwarder {
   readonly #deps: ForwarderDeps
@@ -86,11 +81,10 @@ export class Forwarder {
       }
       status = answer.status
       if (route.answer === 'poll') lifetime.limit(LARGE_MS)
-      const { transformResponse, responseFilter } = plan
-      if (transformResponse && status === 200) {
-        return { status, headers: {}, body: transformResponse(await readAnswer(answer)) }
-      }
+      const { transformResponse, responseFilter, onRefusal } = plan
+      if (transformResponse && status === 200) return await transformed(answer, transformResponse)
       if (responseFilter && status === 200) return await filtered(answer, responseFilter)
+      if (onRefusal && status >= 400) return await refused(answer, onRefusal)
       return { status, headers: answerHeaders(answer.headers), body: answer.body }
     } finally {
       plan.onResponse?.(status)
@@ -108,7 +102,7 @@ export class Forwarder {
         ...requestHeaders(request, requester?.token ?? null),
         ...headers,
         // What is to be read here must not come compressed.
-        ...((plan.transformResponse || plan.responseFilter) && { 'accept-encoding': 'identity' })
+        ...((plan.transformResponse || plan.responseFilter || plan.onRefusal) && { 'accept-encoding': 'identity' })
       },
       body,
       signal: lifetime.signal
@@ -156,55 +150,4 @@ function boundPoll(query: URLSearchParams): number {
   const timeout = wanted >= 0 ? Math.min(Math.floor(wanted), MAX_POLL_MS) : 0
   query.set('timeout', String(timeout))
   return timeout
-}
-
-/** Whether it is not from something on the way, such as the error page of a load balancer. */
-function isFromHomeserver({ status, headers }: UpstreamAnswer, { answer }: Route): boolean {
-  if (status === 304 || (answer === 'media' && status >= 200 && status < 300)) return true
-  return /^application\/json\b/i.test(String(headers['content-type']))
-}
-
-/** The answer, as the filter leaves it. @throws SocialError when the filter, or the answer, cannot be had */
-async function filtered(
-  answer: UpstreamAnswer,
-  responseFilter: () => JsonFilter | Promise<JsonFilter>
-): Promise<ForwardResult> {
-  try {
-    const { 'content-length': _, etag: __, ...headers } = answerHeaders(answer.headers)
-    if (headers['content-encoding'] !== undefined) throw unavailable()
-    const filter = await responseFilter()
-    return {
-      status: answer.status,
-      headers,
-      body: Readable.from(filterJson(answer.body, filter), { objectMode: false })
-    }
-  } catch (error) {
-    await discard(answer)
-    throw error
-  }
-}
-
-/** The JSON of an answer that is to be transformed. */
-async function readAnswer({ body }: UpstreamAnswer): Promise<JsonObject> {
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length
-      if (size > MAX_TRANSFORMED_BYTES) throw unavailable()
-      chunks.push(chunk)
-    }
-    return CONTENT.parse(JSON.parse(Buffer.concat(chunks).toString()))
-  } catch {
-    throw unavailable()
-  }
-}
-
-/** Lets the connection be used again, if what is left to read is not much. */
-async function discard({ body }: UpstreamAnswer): Promise<void> {
-  await body.dump().catch(() => undefined)
-}
-
-function unavailable(): SocialError {
-  return new SocialError('unavailable', 'The homeserver does not answer, try again')
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import { SocialError } from '../../domain/errors.ts'
+import { homeserverPool } from '../client/pool.ts'
 
 /** A request for the homeserver. */
 export interface UpstreamRequest {
@@ -28,9 +29,6 @@ interface UpstreamOptions {
   readonly onChange: (isAway: boolean) => void
 }
 
-/** A server may drop an idle connection at any time: this is below what common ones allow, in milliseconds. */
-const KEEP_ALIVE_MS = 10_000
-
 /**
  * The homeserver, as far as requests of clients go through to it. It has as many connections as there are requests:
  * long polls hold theirs for minutes, and nothing may wait behind them. The caller bounds how many there are.
@@ -42,18 +40,16 @@ export class Upstream {
   #isAway = false
 
   constructor({ url, connectTimeoutMs, onChange }: UpstreamOptions) {
-    const { origin, pathname } = new URL(url)
-    this.#basePath = pathname.replace(/\/+$/, '')
-    this.#onChange = onChange
-    this.#pool = new Pool(origin, {
+    const { pool, basePath } = homeserverPool(url, {
       connections: null,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
       connect: { timeout: connectTimeoutMs },
       // Deadlines come with the signal, which covers a whole request; these start anew with each part of it.
       headersTimeout: 0,
       bodyTimeout: 0
     })
+    this.#pool = pool
+    this.#basePath = basePath
+    this.#onChange = onChange
   }
 
   /** @throws SocialError `unavailable`; whatever `body` throws */

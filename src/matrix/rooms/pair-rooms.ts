@@ -1,4 +1,4 @@
-import { type Address, type OrderedPair, orderedPair } from '../../domain/address.ts'
+import { type Address, type OrderedPair, orderedPair, otherOf } from '../../domain/address.ts'
 import type { Accounts } from '../client/accounts.ts'
 import type { Membership } from '../client/answers.ts'
 import type { HomeserverClient } from '../client/client.ts'
@@ -38,8 +38,8 @@ export class PairRooms {
   }
 
   /** The room of a pair, created in the name of one of the two unless it is there. */
-  async ensure({ lo, hi }: OrderedPair, actor: Address): Promise<RoomId> {
-    return (await this.open(actor, actor === lo ? hi : lo)).roomId
+  async ensure(pair: OrderedPair, actor: Address): Promise<RoomId> {
+    return (await this.open(actor, otherOf(pair, actor))).roomId
   }
 
   /** The room of two users, with the one in it and the other invited at least. A new one begins with `state`. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Address, type OrderedPair, orderedPair } from '../../../domain/address.ts'
+import { type Address, isOneOf, type OrderedPair, orderedPair, otherOf } from '../../../domain/address.ts'
 import type { ActionLimits } from '../../../friendships/action-limits.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
@@ -10,7 +10,7 @@ import type { RoomAccess } from './room-access.ts'
 import type { Rooms } from './rooms.ts'
 import { answer, forbidden, parseBody, type RuleCall, type RuleResult } from './rule.ts'
 
-interface CreateRoomDeps {
+export interface CreateRoomDeps {
   readonly ids: MatrixIds
   readonly rooms: Rooms
   readonly access: RoomAccess
@@ -20,6 +20,8 @@ interface CreateRoomDeps {
   readonly limits: ActionLimits
   /** Null where clients create the rooms of pairs themselves. */
   readonly pairRooms: PairRoomCreator | null
+  /** Called there when a user has made such a room, or was refused because its name is reserved. */
+  readonly onPairName?: ((isReserved: boolean) => void) | undefined
 }
 
 /** People who are invited at the same time: each of them is looked up. */
@@ -66,8 +68,8 @@ export class CreateRoomRule {
   }
 
   async #createPairRoom(call: RuleCall, pair: OrderedPair): Promise<RuleResult> {
-    const { policy, limits, pairRooms, ids, rooms } = this.#deps
-    const other = call.actor === pair.lo ? pair.hi : pair.lo
+    const { policy, limits, pairRooms, onPairName, ids, rooms } = this.#deps
+    const other = otherOf(pair, call.actor)
     await policy.checkContact(call.actor, other)
     if (pairRooms) {
       await limits.take({ actor: call.actor, target: other, action: 'request' })
@@ -76,7 +78,16 @@ export class CreateRoomRule {
       return answer({ room_id: roomId })
     }
     const room = { preset: 'trusted_private_chat', is_direct: true, invite: [ids.userId(other)] }
-    return { kind: 'forward', body: { ...room, room_alias_name: ids.pairAliasName(pair) } }
+    return {
+      kind: 'forward',
+      body: { ...room, room_alias_name: ids.pairAliasName(pair) },
+      onResponse: status => {
+        if (status === 200) onPairName?.(false)
+      },
+      onRefusal: errcode => {
+        if (errcode === 'M_EXCLUSIVE') onPairName?.(true)
+      }
+    }
   }
 
   async #createPrivateRoom(call: RuleCall, room: NewRoom): Promise<RuleResult> {
@@ -97,9 +108,7 @@ export class CreateRoomRule {
     const both = others.length === 1 && first ? orderedPair(actor, first) : null
     const named = ids.pairOfName(room_alias_name)
     if (named === null) return room_alias_name === undefined ? both : null
-    const isOneOf = actor === named.lo || actor === named.hi
-    const isForOthers = others.some(address => address !== named.lo && address !== named.hi)
-    if (!isOneOf || isForOthers) throw forbidden('This alias is that of two others')
+    if (![actor, ...others].every(user => isOneOf(named, user))) throw forbidden('This alias is that of two others')
     return named
   }
 

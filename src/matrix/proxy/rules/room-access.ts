@@ -1,4 +1,4 @@
-import type { Address } from '../../../domain/address.ts'
+import { type Address, isOneOf, otherOf } from '../../../domain/address.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
 import type { Policy } from './policy.ts'
 import type { RoomKind, Rooms } from './rooms.ts'
@@ -40,9 +40,7 @@ export class RoomAccess {
   async mayWrite({ actor, token }: RuleCall, roomId: string): Promise<boolean> {
     const room = await this.#rooms.kindOf(roomId, token)
     if (room?.kind !== 'pair') return room !== null
-    const { lo, hi } = room.pair
-    if (actor !== lo && actor !== hi) return false
-    return this.#policy.mayMessage(actor, actor === lo ? hi : lo)
+    return isOneOf(room.pair, actor) && this.#policy.mayMessage(actor, otherOf(room.pair, actor))
   }
 
   checkPrivateRooms(): void {
@@ -52,8 +50,7 @@ export class RoomAccess {
   #accessTo(room: RoomKind, actor: Address): AccessibleRoom {
     if (room.kind === 'private') this.checkPrivateRooms()
     if (room.kind !== 'pair') return { kind: room.kind }
-    const { lo, hi } = room.pair
-    if (actor !== lo && actor !== hi) throw forbidden('This room is for two others')
-    return { kind: 'pair', other: actor === lo ? hi : lo }
+    if (!isOneOf(room.pair, actor)) throw forbidden('This room is for two others')
+    return { kind: 'pair', other: otherOf(room.pair, actor) }
   }
 }

@@ -40,6 +40,8 @@ export type RuleResult =
       readonly responseFilter?: () => JsonFilter | Promise<JsonFilter>
       /** Called once with the status of the homeserver's answer, or null when it gave none. */
       readonly onResponse?: (status: number | null) => void
+      /** Called with the errcode that the homeserver refuses with. */
+      readonly onRefusal?: (errcode: unknown) => void
     }
   | { readonly kind: 'answer'; readonly status: number; readonly body: JsonObject }
 

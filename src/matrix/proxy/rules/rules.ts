@@ -1,16 +1,14 @@
 import { z } from 'zod'
 import type { RateLimit } from '../../../cluster/rate-limit.ts'
-import type { ActionLimits } from '../../../friendships/action-limits.ts'
 import type { Friendships } from '../../../friendships/friendships.ts'
 import type { RelationCache } from '../../../friendships/relations.ts'
 import type { Settings } from '../../../friendships/settings.ts'
 import { FriendshipStateEvents } from '../../../friendships/state-event.ts'
 import type { MatrixIds } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
-import type { PairRoomCreator } from '../../rooms/pair-room-creator.ts'
 import type { RuleName } from '../route.ts'
 import { type ChannelLimits, Channels } from './channels.ts'
-import { CreateRoomRule } from './create-room.ts'
+import { type CreateRoomDeps, CreateRoomRule } from './create-room.ts'
 import { MessageRule, StateRule } from './events.ts'
 import { type FriendshipEventWriter, FriendshipRule } from './friendship.ts'
 import { MembershipRules } from './membership.ts'
@@ -21,20 +19,17 @@ import type { Rooms } from './rooms.ts'
 import { FORWARD, forbidden, type PublicRule, parseBody, type Rule, refuseAll } from './rule.ts'
 import { SignalRules } from './signals.ts'
 
-interface RulesDeps {
+interface RulesDeps extends Pick<CreateRoomDeps, 'limits' | 'pairRooms' | 'onPairName'> {
   readonly ids: MatrixIds
   readonly rooms: Rooms
   readonly friends: Friendships
   readonly settings: Settings
   readonly relations: RelationCache
-  readonly limits: ActionLimits
   readonly channelLimits: ChannelLimits
   /** How often a user makes a channel. */
   readonly channelCreations: RateLimit
   /** Whether there may be private rooms that are not the room of a pair. */
   readonly allowPrivateRooms: boolean
-  /** Null where clients create the rooms of pairs themselves. */
-  readonly pairRooms: PairRoomCreator | null
   readonly friendshipEvents: FriendshipEventWriter
 }
 
@@ -66,7 +61,8 @@ export function createRules(deps: RulesDeps): Readonly<Record<RoomRuleName, Rule
       policy,
       channels,
       limits: deps.limits,
-      pairRooms: deps.pairRooms
+      pairRooms: deps.pairRooms,
+      onPairName: deps.onPairName
     }).create,
     createAlias: refuseAll('An alias is made with its room'),
     join: membership.join,
