@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../demo/wallet.ts'
 import { type OnCall, startEthereumNode } from '../auth/ethereum-node.ts'
 import type { Env } from '../env/app.ts'
+import { describeWithPostgres, freshPostgres } from '../env/databases.ts'
 import { valueIn } from '../env/metric.ts'
 import { freePort } from '../env/ports.ts'
 import { type LoggedIn, Rest, startService } from '../env/rest.ts'
@@ -131,6 +132,20 @@ describe('the signature of a change', () => {
     const signed = signedHeaders(await createWallet(), 'put', CONFIG)
     expect((await change(signed, 'NOBODY')).status).toBe(400)
     expect((await change(signed, 'FRIENDS')).status).toBe(200)
+  })
+})
+
+describeWithPostgres('with several instances', () => {
+  it('the signature of a change is good for one request on all of them', async () => {
+    const DATABASE_URL = await freshPostgres()
+    await using one = await startService({ DATABASE_URL })
+    await using two = await startService({ DATABASE_URL })
+    const signed = signedHeaders(wallet, 'put', CONFIG)
+    const change = async ({ app }: Env, friends: string): Promise<number> =>
+      (await new Rest(app.httpUrl).send('PUT', CONFIG, { json: { config: { friends } }, headers: signed })).status
+    expect(await change(one, 'FRIENDS')).toBe(200)
+    expect(await change(two, 'EVERYONE')).toBe(403)
+    expect(await change(two, 'FRIENDS')).toBe(200)
   })
 })
 
