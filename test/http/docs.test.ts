@@ -25,6 +25,7 @@ interface Schema {
 }
 interface Operation {
   readonly summary?: string
+  readonly description?: string
   readonly tags?: readonly string[]
   readonly security?: readonly Record<string, readonly string[]>[]
   readonly parameters?: readonly { name: string; in: string; required?: boolean; schema: Schema }[]
@@ -82,11 +83,22 @@ describe('the description', () => {
 
   it('says that routes under /v1, and their older paths, take a signed fetch as well', () => {
     const both = operations().filter(([, , { security }]) => security?.some(scheme => 'signedFetch' in scheme))
-    const ofUsers = operations().filter(([path]) => /^\/(v1|friendships)\//.test(path))
+    const ofUsers = operations().filter(
+      ([path, , { tags }]) => /^\/(v1|friendships)\//.test(path) && !tags?.includes('services')
+    )
     expect(both.map(([path, method]) => `${method} ${path}`)).toEqual(
       ofUsers.map(([path, method]) => `${method} ${path}`)
     )
     for (const [, , { security }] of both) expect(security).toEqual([{ accessToken: [] }, { signedFetch: [] }])
+  })
+
+  it('says which scope a key of another service needs', () => {
+    const ofServices = operations().filter(([, , { tags }]) => tags?.includes('services'))
+    expect(ofServices.map(([path]) => path.split('/').at(-1))).toEqual(['privacy-settings', 'relations', 'friends'])
+    for (const [, , { security, description }] of ofServices) {
+      expect(security).toEqual([{ apiKey: [] }])
+      expect(description).toMatch(/`\w+:read`/)
+    }
   })
 
   it('describes what really comes', async () => {

@@ -75,6 +75,18 @@ describeEachDatabase('API keys', kind => {
     expect(await lastUseOf(id)).toBeGreaterThanOrEqual(first ?? Number.POSITIVE_INFINITY)
   })
 
+  it('are good too when their use cannot be written', async () => {
+    const errors: unknown[] = []
+    const keys = new ApiKeys({ store, onError: error => errors.push(error) })
+    const { text, id } = await keys.create('unwritten', ['friends:read'])
+    await stores.query(`alter table api_key add constraint unused check (id <> '${id}' or last_used_at is null)`)
+    for (let call = 0; call < 3; call += 1) expect(await keys.authenticate(text)).toMatchObject({ id })
+    await until(() => errors.length > 0, 'the failure is told')
+    expect(errors).toHaveLength(1)
+    expect(await lastUseOf(id)).toBeNull()
+    await stores.query('alter table api_key drop constraint unused')
+  })
+
   it('are looked up together when many come at once', async () => {
     const keys = newKeys()
     const made = await Promise.all(Array.from({ length: 20 }, () => keys.create('many', ['friends:read'])))

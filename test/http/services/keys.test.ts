@@ -2,11 +2,12 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLogger } from '../../../src/observability/logger.ts'
 import { Env } from '../../env/app.ts'
-import { describeWithPostgres, freshPostgres } from '../../env/databases.ts'
+import { describeWithPostgres, freshPostgres, silent } from '../../env/databases.ts'
 import { createKey, keysCommand } from '../../env/keys.ts'
 import { valueIn } from '../../env/metric.ts'
 import { Rest } from '../../env/rest.ts'
 import { until } from '../../env/until.ts'
+import { TcpProxy } from '../../faults/tcp-proxy.ts'
 
 const NOBODY = `0x${'ab'.repeat(20)}`
 const PRIVACY = `/v1/users/${NOBODY}/privacy-settings`
@@ -144,6 +145,17 @@ describeWithPostgres('an API key', () => {
     ).toBe(401)
     expect((await rest.as(WRONG).get(PRIVACY, from('10.1.2.3'))).status).toBe(401)
     expect((await rest.get(PRIVACY)).headers.get('www-authenticate')).toBe('Bearer')
+  })
+
+  it('is neither good nor wrong while the database is away', async () => {
+    await using proxy = await TcpProxy.start(database.DATABASE_URL)
+    const away = { DATABASE_URL: proxy.url, FAILED_LOGINS_PER_MINUTE: '1' }
+    await using env = await Env.start({ ...settings(), ...away }, { logger: silent })
+    const get = () => new Rest(env.app.httpUrl, key).get(FRIENDS)
+    proxy.refuse()
+    for (let call = 0; call < 4; call += 1) expect(await get()).toMatchObject({ status: 503 })
+    proxy.accept()
+    await until(async () => (await get()).status === 200, 'it is good again')
   })
 
   it('that reads the friends of a user with thousands gets pages that keep to the bytes of an answer', async () => {
