@@ -10,7 +10,16 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { Cleanups } from './cleanups.ts'
 
 /** How often something may be done. */
-const RATES = ['user-actions', 'pair-actions', 'blocks', 'mutes', 'incoming-requests', 'logins', 'channels'] as const
+const RATES = [
+  'user-actions',
+  'pair-actions',
+  'blocks',
+  'mutes',
+  'incoming-requests',
+  'settings',
+  'logins',
+  'channels'
+] as const
 /** How much a user may have. */
 const CAPACITIES = ['friends', 'outgoing', 'incoming', 'muted'] as const
 
@@ -40,6 +49,7 @@ export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: 
       incoming: limit('incoming-requests', limits.incomingRequestsPerMinute)
     }),
     mutes: limit('mutes', limits.mutesPerMinute),
+    settings: limit('settings', limits.settingsPerMinute),
     logins: limit('logins', limits.loginsPerMinute),
     channels: new RateLimit({ ...shared, name: 'channels', perDay: proxy.maxChannelsCreatedPerDay }),
     /** Counts a refusal. */

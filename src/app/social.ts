@@ -182,7 +182,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     sessions,
     openRequests: new OpenRequests(),
     signedFetches,
-    settings: new Settings(settings),
+    settings: new Settings(settings, rates.settings),
     mutes: new Mutes({ store: mutes, limit: rates.mutes, now }),
     blocks: new Blocks(blockLists, friends),
     relations,

@@ -97,6 +97,7 @@ function arrange(reading: Reading) {
       actionsPerMinute: values.ACTIONS_PER_MINUTE,
       pairActionsPerMinute: values.PAIR_ACTIONS_PER_MINUTE,
       blocksPerMinute: values.BLOCKS_PER_MINUTE,
+      settingsPerMinute: values.SETTINGS_PER_MINUTE,
       maxMutes: values.MAX_MUTES,
       mutesPerMinute: values.MUTES_PER_MINUTE,
       loginsPerMinute: values.LOGINS_PER_MINUTE,

@@ -47,6 +47,11 @@ export const LIMITS = {
     default: '120',
     about: 'Mutes of one user, and ends of mutes, in a minute.'
   },
+  SETTINGS_PER_MINUTE: {
+    kind: whole(1, 1_000_000, 'changes'),
+    default: '60',
+    about: 'Changes of their settings by one user in a minute: each is kept, and told to other systems.'
+  },
   LOGINS_PER_MINUTE: {
     kind: whole(1, 1_000_000, 'logins'),
     default: '600',

@@ -1,3 +1,4 @@
+import type { RateLimit } from '../cluster/rate-limit.ts'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { UserSettings } from '../domain/settings.ts'
@@ -11,17 +12,25 @@ const MAX_USERS = 50
 /** What users decide about themselves. */
 export class Settings {
   readonly #store: SettingsStore
+  readonly #limit: RateLimit
 
-  constructor(store: SettingsStore) {
+  /** @param limit of changes by one user */
+  constructor(store: SettingsStore, limit: RateLimit) {
     this.#store = store
+    this.#limit = limit
   }
 
   of(user: Address): Promise<UserSettings> {
     return this.#store.read(user)
   }
 
-  /** Changes what is named and keeps the rest. @returns all settings as they are now */
-  change(user: Address, settings: Partial<UserSettings>): Promise<UserSettings> {
+  /**
+   * Changes what is named and keeps the rest.
+   * @returns all settings as they are now
+   * @throws SocialError `too_many_requests`
+   */
+  async change(user: Address, settings: Partial<UserSettings>): Promise<UserSettings> {
+    await this.#limit.take(user)
     return this.#store.change(user, settings)
   }
 

@@ -88,7 +88,7 @@ it('takes deliveries that fail together for one failure of the sink', async () =
 
 it('counts against an event that the sink fails with it and takes others', async () => {
   const bad = leased()
-  const { deliveries, clock } = deliveriesTo(({ seq: each }: Notification) =>
+  const { deliveries, clock, watch } = deliveriesTo(({ seq: each }: Notification) =>
     each === bad.event.seq ? failing('away')() : Promise.resolve()
   )
   const tryBad = () => deliveries.deliver(bad, NO_STOP)
@@ -98,6 +98,7 @@ it('counts against an event that the sink fails with it and takes others', async
   clock.now += 30_000
   await deliveries.deliver(leased(), NO_STOP)
   expect(await tryBad()).toMatchObject({ outcome: 'retried', attempts: 1 })
+  expect(await watch.capacity(8)).toBe(8)
   // Nothing was delivered since.
   expect(await tryBad()).toMatchObject({ outcome: 'away', attempts: 0 })
 })

@@ -150,7 +150,8 @@ describeEachDatabase('notifications', kind => {
     await using env = await NotificationEnv.open(kind, 'chat')
     const chat = env.receiver('chat')
     chat.goDown()
-    const instance = await env.dispatch()
+    // Shorter than the time between two polls, so that what found it away is not the first to try again.
+    const instance = await env.dispatch({ options: { awayBackoff: { firstMs: 1, maxMs: 1 } } })
     await env.act(newUser(), 'request', newUser())
     await until(
       async () => (await instance.counted('social_notifications_paused{sink="webhook-chat"}')) === 1,

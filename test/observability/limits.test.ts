@@ -15,6 +15,7 @@ beforeAll(async () => {
     PAIR_ACTIONS_PER_MINUTE: '3',
     MAX_MUTES: '2',
     MUTES_PER_MINUTE: '4',
+    SETTINGS_PER_MINUTE: '2',
     CALLS_PER_SECOND: '10'
   })
   rest = new Rest(env.app.httpUrl)
@@ -78,6 +79,14 @@ it.each<[string, () => Promise<unknown>]>([
       const [alice, bob] = (await users(2)) as [LoggedIn, LoggedIn]
       for (const type of ['request', 'cancel', 'request']) expect(await act(alice, bob, type)).toBe(200)
       expect(await act(alice, bob, 'cancel')).toBe(429)
+    }
+  ],
+  [
+    'settings',
+    async () => {
+      const alice = await rest.login()
+      const change = async () => (await alice.rest.put('/v1/account/config', { config: {} })).status
+      expect([await change(), await change(), await change()]).toEqual([200, 200, 429])
     }
   ],
   [
