@@ -20,7 +20,7 @@ interface Sequence {
   readonly end: 'nothing' | 'request of alice' | 'friendship'
 }
 
-const LATE = 11_000
+const LATE = 61_000
 const REQUEST = { type: 'request', message: 'Hi' }
 const alice = (key: Put['key'], answer: Put['answer'], more: Partial<Put> = {}): Put => ({
   by: 'alice',
@@ -60,7 +60,7 @@ export const SEQUENCES: readonly Sequence[] = [
     end: 'request of alice'
   },
   {
-    title: 'with the empty key is refused after ten seconds',
+    title: 'with the empty key is refused after a minute',
     puts: [alice('empty', 'done'), alice('empty', 'M_BAD_STATE', { after: LATE })],
     end: 'request of alice'
   },
@@ -70,7 +70,7 @@ export const SEQUENCES: readonly Sequence[] = [
     end: 'request of alice'
   },
   {
-    title: 'with the own key and ten seconds later the empty one is refused',
+    title: 'with the own key and a minute later the empty one is refused',
     puts: [alice('own', 'done'), alice('empty', 'M_BAD_STATE', { after: LATE }), alice('own', 'repeated')],
     end: 'request of alice'
   },
