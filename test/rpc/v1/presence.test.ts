@@ -8,7 +8,7 @@ import { connectivity, listen, loginV2 } from '../../env/v2.ts'
 
 let env: Env
 beforeAll(async () => {
-  env = await Env.start({ PRESENCE_GRACE: '0ms' })
+  env = await Env.start({ PRESENCE_GRACE: '0ms', FRIENDS_STREAM_PAGE_SIZE: '20' })
 })
 afterAll(() => env.stop())
 

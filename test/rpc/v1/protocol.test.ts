@@ -19,7 +19,7 @@ import { until } from '../../env/until.ts'
 describeEachDatabase('FriendshipsService', kind => {
   let env: Env
   beforeAll(async () => {
-    env = await startOn(kind, { MAX_FRIENDS: '45', MAX_PENDING_REQUESTS: '60' })
+    env = await startOn(kind, { MAX_FRIENDS: '45', MAX_PENDING_REQUESTS: '60', FRIENDS_STREAM_PAGE_SIZE: '20' })
   })
   afterAll(() => env.stop())
 
@@ -166,7 +166,7 @@ describeEachDatabase('FriendshipsService', kind => {
   })
 
   describe('many friends', () => {
-    it('are streamed in pages of 20, and refused beyond the limit', async () => {
+    it('are streamed in pages of the size that is set, and refused beyond the limit', async () => {
       const alice = await env.login()
       const others = await Promise.all(Array.from({ length: 50 }, () => env.login()))
       await Promise.all(others.map(other => other.client.requestFriendship(alice.address)))
