@@ -14,10 +14,12 @@ export interface ChatUser extends Wallet {
 
 /** Of each service, one more user, who looks whether others are found. */
 const seekers = new WeakMap<MatrixEnv, Promise<MatrixUser>>()
+/** Of each service, those who have logged in. */
+const clients = new WeakMap<MatrixEnv, SocialClient[]>()
 
 /**
  * Logs a wallet in, a new one unless one is given, and waits until others find it: the homeserver writes its directory
- * after the account. The client listens until it logs out or the test is over.
+ * after the account. The client listens until it logs out or the service is stopped.
  */
 export async function loginToChat(matrix: MatrixEnv, wallet?: Wallet): Promise<ChatUser> {
   const { env } = matrix
@@ -25,9 +27,9 @@ export async function loginToChat(matrix: MatrixEnv, wallet?: Wallet): Promise<C
   const timestamp = Date.now()
   const authChain = Authenticator.signPayload(identity, String(timestamp))
   const client = await SocialClient.loginToServer(env.app.httpUrl, address, timestamp, authChain)
-  env.onStop(async () => {
-    if (client.isLoggedIn()) await client.logout()
-  })
+  const known = clients.get(matrix)
+  if (known === undefined) env.onStop(() => logoutFromChat(matrix))
+  clients.set(matrix, [...(known ?? []), client])
   const seeker = seekers.get(matrix) ?? matrix.login()
   seekers.set(matrix, seeker)
   const { rest } = await seeker
@@ -37,4 +39,13 @@ export async function loginToChat(matrix: MatrixEnv, wallet?: Wallet): Promise<C
   }
   await until(isFound, 'the user is found')
   return { address, identity, client, id: client.getUserId() }
+}
+
+/**
+ * Logs out everybody who is still in, all at once and whatever they are doing: as the client's own tests do after each
+ * (`clearClientList` in test/integration/TestEnvironments.ts of decentraland/matrix-client, commit bd2b2d2).
+ */
+export async function logoutFromChat(matrix: MatrixEnv): Promise<void> {
+  const open = clients.get(matrix)?.splice(0) ?? []
+  await Promise.all(open.filter(client => client.isLoggedIn()).map(client => client.logout()))
 }

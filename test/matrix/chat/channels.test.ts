@@ -1,19 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import { ConversationType, type Member } from 'dcl-social-client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { MatrixEnv } from '../../env/matrix.ts'
-import { type ChatUser, loginToChat } from '../../env/social-client.ts'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { CHAT_MODES, MatrixEnv } from '../../env/matrix.ts'
+import { type ChatUser, loginToChat, logoutFromChat } from '../../env/social-client.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 
 const newName = () => `chat-${randomBytes(5).toString('hex')}`
 
-describeWithSynapse('the published client, in channels', () => {
+describeWithSynapse.each(CHAT_MODES)('the published client, in channels, in %s mode', mode => {
   let env: MatrixEnv
 
   beforeAll(async () => {
-    env = await MatrixEnv.start(await sharedSynapse(), { MAX_CHANNELS_CREATED: '2', MAX_CHANNELS_JOINED: '3' })
+    env = await MatrixEnv.start(await sharedSynapse(mode), {
+      MATRIX_MODE: mode,
+      MAX_CHANNELS_CREATED: '2',
+      MAX_CHANNELS_JOINED: '3'
+    })
   })
+  // Also while what they began is under way: each has joins of its own accord, which have to succeed.
+  afterEach(() => logoutFromChat(env))
   afterAll(() => env[Symbol.asyncDispose]())
 
   const create = async ({ client }: ChatUser, name: string, members: string[] = []): Promise<string> => {

@@ -1,17 +1,19 @@
 import { type Conversation, ConversationType, CursorDirection, type TextMessage } from 'dcl-social-client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { MatrixEnv } from '../../env/matrix.ts'
-import { type ChatUser, loginToChat } from '../../env/social-client.ts'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { CHAT_MODES, MatrixEnv } from '../../env/matrix.ts'
+import { type ChatUser, loginToChat, logoutFromChat } from '../../env/social-client.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 import { loginV2 } from '../../env/v2.ts'
 
-describeWithSynapse('the published client, in a conversation', () => {
+describeWithSynapse.each(CHAT_MODES)('the published client, in a conversation, in %s mode', mode => {
   let env: MatrixEnv
 
   beforeAll(async () => {
-    env = await MatrixEnv.start(await sharedSynapse())
+    env = await MatrixEnv.start(await sharedSynapse(mode), { MATRIX_MODE: mode })
   })
+  // Also while what they began is under way: each has joins of its own accord, which have to succeed.
+  afterEach(() => logoutFromChat(env))
   afterAll(() => env[Symbol.asyncDispose]())
 
   /** Two users, of whom one has opened the conversation that both are in. */
@@ -125,6 +127,47 @@ describeWithSynapse('the published client, in a conversation', () => {
       ['two', 'unread'],
       ['three', 'unread']
     ])
+  })
+
+  test('hears nothing again of what was written before it came', async () => {
+    const { alice, bob, id } = await conversation()
+    await sendAll(alice, id, ['one', 'two'])
+    const tablet = await loginToChat(env, bob)
+    const received: string[] = []
+    tablet.client.onMessage((_, { text }) => received.push(text))
+    await alice.client.sendMessageTo(id, 'three')
+    await until(() => received.length > 0, 'a message is received')
+    expect(received).toEqual(['three'])
+  })
+
+  test('has read everything when it answers', async () => {
+    const { alice, bob, id } = await conversation()
+    expect(bob.client.doesConversationHaveUnreadMessages(id)).toBe(false)
+    await sendAll(alice, id, ['one', 'two'])
+    await until(() => unread(bob, id) === 2, 'both are unread')
+    await bob.client.sendMessageTo(id, 'three')
+    await until(() => unread(bob, id) === 0, 'nothing is unread')
+    expect(bob.client.doesConversationHaveUnreadMessages(id)).toBe(false)
+  })
+
+  test('is notified once also while it reads', async () => {
+    const { alice, bob, id } = await conversation()
+    const received: string[] = []
+    bob.client.onMessage((_, { text }) => received.push(text))
+    await bob.client.getCursorOnLastMessage(id)
+    await sendAll(alice, id, ['one', 'two'])
+    await until(() => received.includes('two'), 'both are received')
+    expect(received).toEqual(['one', 'two'])
+  })
+
+  test('logs out while it joins of its own accord, and has the conversation with the next login', async () => {
+    const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
+    const { id } = await alice.client.createDirectConversation(bob.id)
+    expect(await bob.client.createDirectConversation(alice.id)).toMatchObject({ id })
+    // What fails by itself from here on fails the run.
+    await Promise.all([alice.client.logout(), bob.client.logout()])
+    const again = await loginToChat(env, bob)
+    await inConversation(again, id)
   })
 
   test('keeps to itself with three: each pair has a conversation of its own', async () => {

@@ -2,7 +2,7 @@ import { PresenceType } from 'dcl-social-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MatrixEnv } from '../../env/matrix.ts'
 import { type ChatUser, loginToChat } from '../../env/social-client.ts'
-import { DECENTRALAND_LOGIN, describeWithSynapse, sharedSynapse, startSynapse } from '../../env/synapse.ts'
+import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 
 describeWithSynapse('the published client, in its session', () => {
@@ -86,9 +86,7 @@ describeWithSynapse('the published client, in its session', () => {
 
 describeWithSynapse('the published client, with a homeserver that checks logins', () => {
   test('logs in, chats, makes friends and logs out', async () => {
-    const overrides = { app_service_config_files: [] }
-    await using synapse = await startSynapse({ modules: [DECENTRALAND_LOGIN], overrides })
-    await using env = await MatrixEnv.start(synapse, { MATRIX_MODE: 'passthrough' })
+    await using env = await MatrixEnv.start(await sharedSynapse('passthrough'), { MATRIX_MODE: 'passthrough' })
     const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
     const received: string[] = []
     bob.client.onMessage((_, { text, sender }) => received.push(`${sender}: ${text}`))
