@@ -239,6 +239,10 @@ describeWithNats('presence from the world', () => {
       }
       await peers.say('disconnect', bob!)
       for (const next of nexts) expect(await next()).toBe(offline(bob!))
+      // Alice has sockets on both.
+      for (const { app } of [one, two]) {
+        expect(await metric(app.httpUrl, 'metrics', 'social_users_online_by_source{source="sockets"}')).toBe(0)
+      }
       // Beats, and what an instance asks for at its start: nothing for each user.
       const sent = await metric(one.app.httpUrl, 'metrics', 'social_presence_messages_total{direction="sent"}')
       expect(sent).toBeLessThan(100)

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
@@ -9,6 +10,7 @@ import { describeWithNats, freshFolder } from '../env/databases.ts'
 import { NatsServer } from '../env/nats.ts'
 import { paced } from '../env/pace.ts'
 import { Peers } from '../env/peers.ts'
+import { listenOnFreePort } from '../env/ports.ts'
 import { until } from '../env/until.ts'
 
 /** As the service has it. */
@@ -70,6 +72,23 @@ describeWithNats('a client of NATS', () => {
       expect.stringMatching(/^warn NATS is away: .*: NATS cannot be reached \(.*ECONNREFUSED/),
       'info NATS is connected again'
     ])
+  })
+
+  it.each([
+    ['once', 60_000, 1],
+    ['again after a while', 1, 5]
+  ])('says %s that it cannot be used, however often it tries', async (_, remindMs, lines) => {
+    let tries = 0
+    const server = createServer(socket => {
+      tries += 1
+      socket.destroy()
+    })
+    own({ [Symbol.asyncDispose]: async () => void server.close() })
+    const { client, log } = open(`127.0.0.1:${await listenOnFreePort(server)}`, { remindMs })
+    await until(() => tries > 5, 'it has tried several times')
+    expect(log().length).toBeGreaterThanOrEqual(lines)
+    if (lines === 1) expect(log()).toHaveLength(1)
+    expect(client.isConnected).toBe(false)
   })
 
   it('listens again after NATS was killed and started again', async () => {
