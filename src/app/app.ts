@@ -79,7 +79,7 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const matrix = createMatrix({ config, logger, admission, userLimits, db, bus, social }, cleanups)
   const { accounts } = matrix
   await startMatrixOutbox({ config, logger, metrics, db, bus, accounts, now }, cleanups)
-  await startNotifications({ config, logger, metrics, db, bus, now }, cleanups)
+  await startNotifications({ config, logger, metrics, db, bus, profiles: social.profiles, now }, cleanups)
 
   const state = { isStarted: false }
   const http = await createHttp({

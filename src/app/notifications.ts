@@ -1,10 +1,13 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Config } from '../config/config.ts'
 import { Dispatcher, type DispatcherOptions } from '../notifications/dispatcher.ts'
+import { GatekeeperSink } from '../notifications/gatekeeper-sink.ts'
 import type { NotificationSink } from '../notifications/sink.ts'
+import type { SnsOptions } from '../notifications/sns-sink.ts'
 import { WebhookSink } from '../notifications/webhook-sink.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { Profiles } from '../profiles/profiles.ts'
 import type { Database } from '../storage/db/database.ts'
 import type { Cleanups } from './cleanups.ts'
 
@@ -14,6 +17,7 @@ interface NotificationsDeps {
   readonly metrics: Metrics
   readonly db: Database
   readonly bus: Bus
+  readonly profiles: Profiles
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -29,8 +33,8 @@ const OPTIONS: DispatcherOptions = {
 
 /** Tells every system of the configuration what is committed; nothing of it is there where none is configured. */
 export async function startNotifications(deps: NotificationsDeps, cleanups: Cleanups): Promise<void> {
-  const { config, logger, metrics, db, bus, now } = deps
-  const sinks = createSinks(config)
+  const { config, logger, metrics, db, bus, profiles, now } = deps
+  const sinks = await createSinks(config, profiles)
   if (sinks.length === 0) return
   for (const sink of sinks) cleanups.add(`sink ${sink.name}`, sink, it => it.close())
   const dispatcher = new Dispatcher({ sinks, db, registry: metrics.registry, logger, now }, OPTIONS)
@@ -42,7 +46,19 @@ export async function startNotifications(deps: NotificationsDeps, cleanups: Clea
   await dispatcher.start()
 }
 
-function createSinks({ webhooks }: Config): NotificationSink[] {
+/** One sink for each system of the configuration. */
+async function createSinks({ webhooks, sns, gatekeeper }: Config, profiles: Profiles): Promise<NotificationSink[]> {
   const { receivers, timeoutMs } = webhooks
-  return receivers.map(receiver => new WebhookSink({ ...receiver, timeoutMs, connections: OPTIONS.lanes }))
+  const sinks: NotificationSink[] = receivers.map(
+    receiver => new WebhookSink({ ...receiver, timeoutMs, connections: OPTIONS.lanes })
+  )
+  if (sns) sinks.push(await createSnsSink(sns, profiles))
+  if (gatekeeper) sinks.push(new GatekeeperSink({ ...gatekeeper, connections: OPTIONS.lanes }))
+  return sinks
+}
+
+/** The SDK of AWS takes a tenth of a second and 15 MB to load, which nobody should pay who does not use it. */
+async function createSnsSink(options: SnsOptions, profiles: Profiles): Promise<NotificationSink> {
+  const { SnsSink } = await import('../notifications/sns-sink.ts')
+  return new SnsSink({ profiles }, options)
 }

@@ -143,10 +143,17 @@ export function webhooks({ values, sources, issues, warnings }: Reading): Webhoo
   })
 }
 
-type TextName = 'DB_HOST' | 'MATRIX_HOMESERVER_URL' | 'MATRIX_TOKEN_KEY' | (typeof APPSERVICE_ONLY)[number]
+type TextName =
+  | 'DB_HOST'
+  | 'AWS_ACCESS_KEY_ID'
+  | 'AWS_SECRET_ACCESS_KEY'
+  | 'COMMS_GATEKEEPER_AUTH_TOKEN'
+  | 'MATRIX_HOMESERVER_URL'
+  | 'MATRIX_TOKEN_KEY'
+  | (typeof APPSERVICE_ONLY)[number]
 
 /** The value of a setting that another one makes necessary. Empty when it has none, which is then an issue. */
-function needed(reading: Reading, name: TextName, reason: string): string {
+export function needed(reading: Reading, name: TextName, reason: string): string {
   ask(reading, name, reason)
   return reading.values[name] ?? ''
 }
@@ -156,7 +163,8 @@ function ask({ sources, issues }: Reading, name: SettingName, reason: string): v
   if (!sources[name]) issues.push(`${name} must be ${SETTINGS[name].kind.allowed}, because ${reason}, but is not set`)
 }
 
-function ignore({ sources, warnings }: Reading, names: readonly SettingName[], reason: string): void {
+/** Warns of settings that have no effect beside another one. */
+export function ignore({ sources, warnings }: Reading, names: readonly SettingName[], reason: string): void {
   const variables = names.flatMap(name => sources[name] ?? [])
   warnings.push(...variables.map(variable => `${variable} has no effect, because ${reason}`))
 }

@@ -1,5 +1,6 @@
 import { databaseUrl, matrix, presence, redisUrl, webhooks } from './combined.ts'
 import { EnvFileError, readEnvFile } from './env-file.ts'
+import { gatekeeper, sns } from './neighbours.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
 import { misspelled } from './spelling.ts'
 
@@ -80,6 +81,8 @@ function arrange(reading: Reading) {
     catalyst: values.CATALYST_URL ? { url: values.CATALYST_URL, timeoutMs: values.CATALYST_TIMEOUT } : null,
     /** Who is told what happens. */
     webhooks: { receivers: webhooks(reading), timeoutMs: values.WEBHOOK_TIMEOUT },
+    sns: sns(reading),
+    gatekeeper: gatekeeper(reading),
     tokens: {
       lifetimeMs: values.TOKEN_LIFETIME,
       maxPerUser: values.MAX_SESSIONS_PER_USER,

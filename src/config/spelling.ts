@@ -23,6 +23,8 @@ const OWN_PREFIXES = [
 
 /** Names of other programs that are close to one of ours. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['GRPC_PORT', 'HTTPS_PORT'])
+/** AWS has many settings of its own, all of which may be there; only those of SNS are like ours alone. */
+const OF_AWS = /^AWS_(?!SNS_)/
 
 /** Kubernetes and Docker tell every container about services by such names, of which one may be called `redis`. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?$|_ENV_\w+$/
@@ -35,7 +37,7 @@ const LONG = 12
 /** One line for each variable that is meant for this service, it seems, and is none of its settings. */
 export function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
   return Object.keys(env)
-    .filter(name => !KNOWN.has(name) && !OF_OTHERS.has(name) && env[name]?.trim())
+    .filter(name => !KNOWN.has(name) && !isOfOthers(name) && env[name]?.trim())
     .sort()
     .flatMap(name => {
       const meant = closest(name)
@@ -43,6 +45,10 @@ export function misspelled(env: Readonly<Record<string, string | undefined>>): s
       if (meant !== null) return `${name} is no setting of this service: did you mean ${meant}?`
       return isOwn ? `${name} is no setting of this service, though it begins like one: unset it` : []
     })
+}
+
+function isOfOthers(name: string): boolean {
+  return OF_OTHERS.has(name) || OF_AWS.test(name)
 }
 
 function closest(name: string): string | null {

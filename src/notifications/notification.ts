@@ -15,7 +15,7 @@ interface Event {
 }
 
 /** What one user did to a friendship, or about a block. */
-interface FriendshipNotification extends Event {
+export interface FriendshipNotification extends Event {
   readonly kind: 'friendship'
   readonly actor: Address
   readonly target: Address
@@ -25,7 +25,7 @@ interface FriendshipNotification extends Event {
 }
 
 /** What a user decided about themselves. */
-interface SettingsNotification extends Event {
+export interface SettingsNotification extends Event {
   readonly kind: 'settings'
   readonly user: Address
   /** All settings, as the change left them. */
