@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { chat } from './chat.ts'
+import { explorers } from './explorers.ts'
 import { friendships } from './friendships.ts'
 import { secondProtocol } from './second-protocol.ts'
 import { Stage } from './stage.ts'
@@ -7,8 +8,9 @@ import { Steps } from './steps.ts'
 
 /*
  * Shows the main job of the service: starts one on an embedded database that is gone afterwards, and lets real wallets
- * become friends through the published clients, a line for each step. `npm run demo`, or `npm run demo -- --matrix` for a
- * friendship and a chat in front of a real Synapse. The exit code is 1 when a step failed.
+ * become friends through the published clients, a line for each step. `npm run demo`; or `npm run demo -- --explorers` for clients
+ * that behave as the explorers do, and a webhook; or `npm run demo -- --matrix` for a friendship and a chat in front of a
+ * real Synapse. The exit code is 1 when a step failed.
  */
 
 const steps = new Steps()
@@ -19,8 +21,11 @@ process.exit(await main())
 /** @returns the exit code */
 async function main(): Promise<number> {
   try {
-    const { values } = parseArgs({ options: { matrix: { type: 'boolean', default: false } } })
-    await (values.matrix ? chat(steps, closing) : friends())
+    const flag = { type: 'boolean', default: false } as const
+    const { values } = parseArgs({ options: { matrix: flag, explorers: flag } })
+    if (values.matrix) await chat(steps, closing)
+    else if (values.explorers) await explorers(steps, closing)
+    else await friends()
   } catch (error) {
     console.error(`✗ ${steps.current}: ${error instanceof Error ? error.message : String(error)}`)
     return 1

@@ -5,6 +5,7 @@ import { createSocialClient, createSocialClientV2 } from '@dcl/social-rpc-client
 import { type App, createApp } from '../src/app/app.ts'
 import { readConfig } from '../src/config/config.ts'
 import type { Address } from '../src/domain/address.ts'
+import { EXPLORER_STREAMS, Explorer } from './explorer.ts'
 import type { Steps } from './steps.ts'
 import { expectSame, Updates, until } from './updates.ts'
 import { createWallet, type Wallet } from './wallet.ts'
@@ -83,10 +84,30 @@ export class Stage {
 
   /** Listens to a stream, from when this resolves. */
   async listen<Update>(stream: AsyncIterable<Update>, inWords: (update: Update) => string): Promise<Updates> {
-    const others = await this.#openStreams()
-    const updates = new Updates(translated(stream, inWords))
-    await until(async () => (await this.#openStreams()) > others)
+    const updates = new Updates()
+    await this.#opened(1, () => updates.listen(stream, inWords))
     return updates
+  }
+
+  /** Lets an explorer with a new wallet in. */
+  async explore(name: string): Promise<Explorer> {
+    const explorer = await Explorer.connect(this.#app.rpcUrl, address => this.nameOf(address))
+    this.#names.set(explorer.address, name)
+    this.#leaving.push(() => explorer.leave())
+    return explorer
+  }
+
+  /** Lets an explorer listen to all that there is, from when this resolves. */
+  subscribe(explorer: Explorer): Promise<void> {
+    return this.#opened(EXPLORER_STREAMS, () => explorer.subscribe())
+  }
+
+  /** Streams that are open, by the metrics of the service. */
+  async openStreams(): Promise<number> {
+    const headers = { authorization: `Bearer ${SETTINGS.METRICS_TOKEN}` }
+    const metrics = await (await fetch(`${this.#app.httpUrl}/metrics`, { headers })).text()
+    const counts = metrics.matchAll(/^social_streams_open\{.*\} (\d+)$/gm)
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
   }
 
   nameOf(address: string | undefined): string {
@@ -100,12 +121,11 @@ export class Stage {
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 
-  /** Streams that are open, by the metrics of the service. */
-  async #openStreams(): Promise<number> {
-    const headers = { authorization: `Bearer ${SETTINGS.METRICS_TOKEN}` }
-    const metrics = await (await fetch(`${this.#app.httpUrl}/metrics`, { headers })).text()
-    const counts = metrics.matchAll(/^social_streams_open\{.*\} (\d+)$/gm)
-    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
+  /** Opens streams, and waits until the service has so many more. */
+  async #opened(count: number, open: () => void): Promise<void> {
+    const others = await this.openStreams()
+    open()
+    await until(async () => (await this.openStreams()) >= others + count)
   }
 
   #welcome<Client extends { disconnect(): void }>(person: Person<Client>): Person<Client> {
@@ -136,11 +156,4 @@ export async function collect(pages: AsyncIterable<{ address: string }[]>): Prom
   const addresses: string[] = []
   for await (const page of pages) addresses.push(...page.map(({ address }) => address))
   return addresses
-}
-
-async function* translated<Update>(
-  stream: AsyncIterable<Update>,
-  inWords: (update: Update) => string
-): AsyncGenerator<string> {
-  for await (const update of stream) yield inWords(update)
 }

@@ -5,8 +5,9 @@ const DEADLINE_MS = 1000
 export class Updates {
   readonly #received: string[] = []
 
-  constructor(words: AsyncIterable<string>) {
-    this.#listen(words).catch(() => undefined) // ends with the socket
+  /** Listens to a stream, beside those that it listens to. */
+  listen<Update>(stream: AsyncIterable<Update>, inWords: (update: Update) => string): void {
+    this.#listen(stream, inWords).catch(() => undefined) // ends with the socket
   }
 
   /** Waits until the next update is this one. */
@@ -16,8 +17,13 @@ export class Updates {
     if (received !== update) throw new Error(`expected "${update}", but received "${received}"`)
   }
 
-  async #listen(words: AsyncIterable<string>): Promise<void> {
-    for await (const update of words) this.#received.push(update)
+  /** Nothing came that nobody expected. */
+  expectNone(): void {
+    expectSame(this.#received, [])
+  }
+
+  async #listen<Update>(stream: AsyncIterable<Update>, inWords: (update: Update) => string): Promise<void> {
+    for await (const update of stream) this.#received.push(inWords(update))
   }
 }
 
