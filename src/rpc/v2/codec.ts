@@ -24,7 +24,7 @@ import type { ConnectivityUpdate } from '../../presence/connectivity.ts'
 import type { Profile } from '../../profiles/profile.ts'
 import { userCase } from '../fields.ts'
 
-export const METHODS = SocialServiceDefinition.methods
+export const V2_METHODS = SocialServiceDefinition.methods
 
 /** Pages as clients that are out there ask for them. */
 export const FRIENDS_PAGE: PageLimits = { defaultLimit: 1000, maxLimit: 1000 }

@@ -9,7 +9,7 @@ import * as codec from './codec.ts'
 import type { V2Deps } from './deps.ts'
 import { BLOCKED_SIZE, encodeListing, requestSize } from './listing.ts'
 
-const { METHODS } = codec
+const { V2_METHODS } = codec
 
 /** Bytes of an address in a list of them. */
 const ADDRESS_SIZE = 44
@@ -49,7 +49,7 @@ export function listProcedures(
 
   return [
     boundary.unary({
-      method: METHODS.getFriends,
+      method: V2_METHODS.getFriends,
       refuse: codec.rethrow,
       handle: async ({ pagination }, call) => {
         const page = codec.pageOfField(pagination, codec.FRIENDS_PAGE)
@@ -57,7 +57,7 @@ export function listProcedures(
       }
     }),
     boundary.unary({
-      method: METHODS.getMutualFriends,
+      method: V2_METHODS.getMutualFriends,
       refuse: codec.rethrow,
       handle: async ({ user, pagination }, call) => {
         const page = codec.pageOfField(pagination, codec.FRIENDS_PAGE)
@@ -65,17 +65,17 @@ export function listProcedures(
       }
     }),
     boundary.unary({
-      method: METHODS.getPendingFriendshipRequests,
+      method: V2_METHODS.getPendingFriendshipRequests,
       refuse: codec.requestsInternalCase,
       handle: requests('incoming')
     }),
     boundary.unary({
-      method: METHODS.getSentFriendshipRequests,
+      method: V2_METHODS.getSentFriendshipRequests,
       refuse: codec.requestsInternalCase,
       handle: requests('outgoing')
     }),
     boundary.unary({
-      method: METHODS.getBlockedUsers,
+      method: V2_METHODS.getBlockedUsers,
       refuse: codec.rethrow,
       handle: async ({ pagination }, call) => {
         const page = codec.pageOfField(pagination, codec.BLOCKED_PAGE)
@@ -90,7 +90,7 @@ export function listProcedures(
       }
     }),
     boundary.unary({
-      method: METHODS.getBlockingStatus,
+      method: V2_METHODS.getBlockingStatus,
       refuse: codec.rethrow,
       handle: async (_, call) => {
         const { blocked, blockedBy } = await blocks.status(caller(call), Math.floor(maxBytes / ADDRESS_SIZE))

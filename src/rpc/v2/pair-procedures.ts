@@ -4,7 +4,7 @@ import { caller, type V2Boundary, type V2Context } from './caller.ts'
 import * as codec from './codec.ts'
 import type { V2Deps } from './deps.ts'
 
-const { METHODS } = codec
+const { V2_METHODS } = codec
 
 /** What a user does to another, and how the two stand to each other. */
 export function pairProcedures(
@@ -13,7 +13,7 @@ export function pairProcedures(
 ): readonly Procedure<V2Context>[] {
   return [
     boundary.unary({
-      method: METHODS.upsertFriendship,
+      method: V2_METHODS.upsertFriendship,
       refuse: codec.actionCase,
       handle: async ({ action }, call) => {
         const intent = { actor: caller(call), ...actionOf(action) }
@@ -22,7 +22,7 @@ export function pairProcedures(
       }
     }),
     boundary.unary({
-      method: METHODS.getFriendshipStatus,
+      method: V2_METHODS.getFriendshipStatus,
       refuse: codec.requestCase,
       handle: async ({ user }, call) => {
         const [viewer, other] = [caller(call), addressOf(user)]
@@ -31,7 +31,7 @@ export function pairProcedures(
       }
     }),
     boundary.unary({
-      method: METHODS.blockUser,
+      method: V2_METHODS.blockUser,
       refuse: codec.requestCase,
       handle: async ({ user }, call) => {
         const target = addressOf(user)
@@ -40,7 +40,7 @@ export function pairProcedures(
       }
     }),
     boundary.unary({
-      method: METHODS.unblockUser,
+      method: V2_METHODS.unblockUser,
       refuse: codec.requestCase,
       handle: async ({ user }, call) => {
         const target = addressOf(user)

@@ -5,13 +5,13 @@ import * as codec from './codec.ts'
 import type { V2Deps } from './deps.ts'
 import * as settingsCodec from './settings-codec.ts'
 
-const { METHODS } = codec
+const { V2_METHODS } = codec
 
 /** What a user decides about themselves, and others about how they want to be written to. */
 export function settingsProcedures({ settings }: V2Deps, boundary: V2Boundary): readonly Procedure<V2Context>[] {
   return [
     boundary.unary({
-      method: METHODS.getSocialSettings,
+      method: V2_METHODS.getSocialSettings,
       refuse: codec.internalCase,
       handle: async (_, call) => {
         const current = await settings.of(caller(call))
@@ -19,7 +19,7 @@ export function settingsProcedures({ settings }: V2Deps, boundary: V2Boundary): 
       }
     }),
     boundary.unary({
-      method: METHODS.upsertSocialSettings,
+      method: V2_METHODS.upsertSocialSettings,
       refuse: codec.requestCase,
       handle: async (payload, call) => {
         const current = await settings.change(caller(call), settingsCodec.decodeSettings(payload))
@@ -27,7 +27,7 @@ export function settingsProcedures({ settings }: V2Deps, boundary: V2Boundary): 
       }
     }),
     boundary.unary({
-      method: METHODS.getPrivateMessagesSettings,
+      method: V2_METHODS.getPrivateMessagesSettings,
       refuse: codec.requestCase,
       handle: async ({ user }, call) => {
         const others = await settings.messageSettings(caller(call), user.map(addressOf))

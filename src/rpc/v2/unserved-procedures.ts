@@ -1,7 +1,7 @@
 import type { Boundary, Method } from '../boundary.ts'
 import type { Call, Procedure } from '../engine/service.ts'
 import { takePlace } from '../newest-stream.ts'
-import { internalCase, METHODS, rethrow } from './codec.ts'
+import { internalCase, rethrow, V2_METHODS } from './codec.ts'
 
 const NOT_SERVED = 'Voice chats and communities are not part of this service'
 const NO_CHAT = 'There is no such voice chat'
@@ -26,27 +26,27 @@ export function unservedProcedures<Context>(boundary: Boundary<Context>): Proced
     return methods.map(method => boundary.unary({ method, refuse: internalCase, handle: async () => answer }))
   }
   const streams = [
-    METHODS.subscribeToCommunityMemberConnectivityUpdates,
-    METHODS.subscribeToPrivateVoiceChatUpdates,
-    METHODS.subscribeToCommunityVoiceChatUpdates
+    V2_METHODS.subscribeToCommunityMemberConnectivityUpdates,
+    V2_METHODS.subscribeToPrivateVoiceChatUpdates,
+    V2_METHODS.subscribeToCommunityVoiceChatUpdates
   ]
   return [
-    ...answered('forbiddenError', NOT_SERVED, [METHODS.startPrivateVoiceChat, METHODS.startCommunityVoiceChat]),
+    ...answered('forbiddenError', NOT_SERVED, [V2_METHODS.startPrivateVoiceChat, V2_METHODS.startCommunityVoiceChat]),
     ...answered('notFound', NO_CHAT, [
-      METHODS.getIncomingPrivateVoiceChatRequest,
-      METHODS.acceptPrivateVoiceChat,
-      METHODS.rejectPrivateVoiceChat,
-      METHODS.endPrivateVoiceChat
+      V2_METHODS.getIncomingPrivateVoiceChatRequest,
+      V2_METHODS.acceptPrivateVoiceChat,
+      V2_METHODS.rejectPrivateVoiceChat,
+      V2_METHODS.endPrivateVoiceChat
     ]),
     ...answered('notFoundError', NO_CHAT, [
-      METHODS.joinCommunityVoiceChat,
-      METHODS.requestToSpeakInCommunityVoiceChat,
-      METHODS.promoteSpeakerInCommunityVoiceChat,
-      METHODS.demoteSpeakerInCommunityVoiceChat,
-      METHODS.kickPlayerFromCommunityVoiceChat,
-      METHODS.rejectSpeakRequestInCommunityVoiceChat,
-      METHODS.endCommunityVoiceChat,
-      METHODS.muteSpeakerFromCommunityVoiceChat
+      V2_METHODS.joinCommunityVoiceChat,
+      V2_METHODS.requestToSpeakInCommunityVoiceChat,
+      V2_METHODS.promoteSpeakerInCommunityVoiceChat,
+      V2_METHODS.demoteSpeakerInCommunityVoiceChat,
+      V2_METHODS.kickPlayerFromCommunityVoiceChat,
+      V2_METHODS.rejectSpeakRequestInCommunityVoiceChat,
+      V2_METHODS.endCommunityVoiceChat,
+      V2_METHODS.muteSpeakerFromCommunityVoiceChat
     ]),
     ...streams.map((method: Method<unknown, never>) =>
       boundary.stream({ method, refuse: rethrow, handle: (_, call) => silence(call) })

@@ -10,7 +10,7 @@ import { subscriberOf, type V2Boundary, type V2Context } from './caller.ts'
 import * as codec from './codec.ts'
 import type { V2Deps } from './deps.ts'
 
-const { METHODS } = codec
+const { V2_METHODS } = codec
 
 /** Everything that comes to a user while their socket is open. */
 export function updateProcedures(
@@ -19,7 +19,7 @@ export function updateProcedures(
 ): readonly Procedure<V2Context>[] {
   return [
     boundary.stream({
-      method: METHODS.subscribeToFriendshipUpdates,
+      method: V2_METHODS.subscribeToFriendshipUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
         const device = deviceOf(call, 'friendships', codec.isFriendshipUpdate)
@@ -33,7 +33,7 @@ export function updateProcedures(
       }
     }),
     boundary.stream({
-      method: METHODS.subscribeToBlockUpdates,
+      method: V2_METHODS.subscribeToBlockUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
         const device = deviceOf(call, 'blocks', codec.isBlockUpdate)
@@ -44,7 +44,7 @@ export function updateProcedures(
       }
     }),
     boundary.stream({
-      method: METHODS.subscribeToFriendConnectivityUpdates,
+      method: V2_METHODS.subscribeToFriendConnectivityUpdates,
       refuse: codec.rethrow,
       handle: async function* (_, call) {
         const subscriber = subscriberOf(call)
