@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 /** Values by the name of their parameter, such as `name` of `--name <text>` and `id` of `<id>`. */
-export type Values = Readonly<Record<string, string>>
+export type ParameterValues = Readonly<Record<string, string>>
 
 export interface Command {
   readonly summary: string
@@ -10,7 +10,7 @@ export interface Command {
   /** What has to follow the name: options with a value, such as `--name <text>`, and words, such as `<id>`. */
   readonly parameters?: readonly string[]
   /** @returns the exit code */
-  readonly run: (options: ReadonlySet<string>, values: Values) => Promise<number>
+  readonly run: (options: ReadonlySet<string>, values: ParameterValues) => Promise<number>
 }
 
 /** What a command line asks for, or why it cannot be understood. */

@@ -1,6 +1,6 @@
 import { shared } from '../lib/single-flight.ts'
 import type { MetricRegistry } from './metric-registry.ts'
-import { ageInSeconds, OUTCOMES, type OutboxStats, type Outcome } from './outbox-metrics.ts'
+import { ageInSeconds, OUTCOMES, type OutboxGauges, type Outcome } from './outbox-metrics.ts'
 
 const PREFIX = 'social_notifications_'
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -8,7 +8,7 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 interface ObservedSink {
   readonly name: string
   /** Read when metrics are collected. */
-  readonly stats: () => Promise<OutboxStats>
+  readonly stats: () => Promise<OutboxGauges>
   readonly isPaused: () => boolean
 }
 
@@ -34,7 +34,7 @@ export function notificationMetrics(registry: MetricRegistry, { sinks, now }: No
   })
   // Collected at the same moment, they take one look at the database together.
   const sharedStats = new Map(sinks.map(({ name, stats }) => [name, shared(() => stats().catch(() => null))]))
-  const observe = (name: string, help: string, read: (stats: OutboxStats) => number): void =>
+  const observe = (name: string, help: string, read: (stats: OutboxGauges) => number): void =>
     registry.observeEach({ name: PREFIX + name, help, label: 'sink' }, async () => {
       const counted = [...sharedStats].map(async ([each, stats]) => {
         const found = await stats()

@@ -14,7 +14,7 @@ export const OUTCOMES = ['done', 'retried', 'parked', 'away', 'interrupted'] as 
 export type Outcome = (typeof OUTCOMES)[number]
 
 /** What waits to be brought there. */
-export interface OutboxStats {
+export interface OutboxGauges {
   readonly depth: number
   readonly parked: number
   /** Unix milliseconds; null when nothing waits. */
@@ -26,7 +26,7 @@ const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 interface OutboxMetricsDeps {
   /** Read when metrics are collected. */
-  readonly stats: () => Promise<OutboxStats>
+  readonly stats: () => Promise<OutboxGauges>
   readonly isPaused: () => boolean
   /** Unix milliseconds. */
   readonly now: () => number
@@ -47,7 +47,7 @@ export function outboxMetrics(registry: MetricRegistry, { stats, isPaused, now }
   })
   // Collected at the same moment, they take one look at the database together.
   const sharedStats = shared(() => stats().catch(() => null))
-  const observe = (name: string, help: string, read: (stats: OutboxStats) => number): void =>
+  const observe = (name: string, help: string, read: (stats: OutboxGauges) => number): void =>
     registry.observe({ name: PREFIX + name, help }, async () => {
       const counted = await sharedStats()
       return counted && read(counted)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type Command, readArguments, usage, type Values } from '../../src/cli/arguments.ts'
+import { type Command, type ParameterValues, readArguments, usage } from '../../src/cli/arguments.ts'
 
 interface Call {
   readonly command: string
   readonly options: readonly string[]
-  readonly values: Values
+  readonly values: ParameterValues
 }
 
 let called: Call | null = null

@@ -13,9 +13,9 @@ import {
   type ForwardResult,
   filtered,
   isFromHomeserver,
+  noAnswer,
   refused,
-  transformed,
-  unavailable
+  transformed
 } from './upstream-answer.ts'
 
 /** Who sent a request. */
@@ -77,7 +77,7 @@ export class Forwarder {
       const answer = await this.#send(await this.#upstreamRequest(proxyRequest, plan), requester)
       if (!isFromHomeserver(answer, route)) {
         await discard(answer)
-        throw unavailable()
+        throw noAnswer()
       }
       status = answer.status
       if (route.answer === 'poll') lifetime.limit(LARGE_MS)
@@ -118,7 +118,7 @@ export class Forwarder {
     if (renewed === null) return answer
     await discard(answer)
     // What went through once is gone.
-    if (request.body !== null && !Buffer.isBuffer(request.body)) throw unavailable()
+    if (request.body !== null && !Buffer.isBuffer(request.body)) throw noAnswer()
     return upstream.request({ ...request, headers: { ...request.headers, authorization: `Bearer ${renewed}` } })
   }
 

@@ -30,7 +30,7 @@ export async function filtered(
 ): Promise<ForwardResult> {
   try {
     const { 'content-length': _, etag: __, ...headers } = answerHeaders(answer.headers)
-    if (headers['content-encoding'] !== undefined) throw unavailable()
+    if (headers['content-encoding'] !== undefined) throw noAnswer()
     const filter = await responseFilter()
     return {
       status: answer.status,
@@ -66,12 +66,12 @@ async function readAnswer({ body }: UpstreamAnswer): Promise<JsonObject> {
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size > MAX_READ_BYTES) throw unavailable()
+      if (size > MAX_READ_BYTES) throw noAnswer()
       chunks.push(chunk)
     }
     return CONTENT.parse(JSON.parse(Buffer.concat(chunks).toString()))
   } catch {
-    throw unavailable()
+    throw noAnswer()
   }
 }
 
@@ -80,6 +80,6 @@ export async function discard({ body }: UpstreamAnswer): Promise<void> {
   await body.dump().catch(() => undefined)
 }
 
-export function unavailable(): SocialError {
+export function noAnswer(): SocialError {
   return new SocialError('unavailable', 'The homeserver does not answer, try again')
 }
