@@ -28,7 +28,8 @@ export const PROBES: readonly Probe[] = [
   { name: 'NATS', run: nats },
   { name: 'Homeserver', run: homeserver },
   { name: 'Catalyst', run: catalyst },
-  { name: 'Ethereum', run: ethereum }
+  { name: 'Ethereum', run: ethereum },
+  { name: 'Webhooks', run: webhooks }
 ]
 
 /** The networks on which each world has its wallets. */
@@ -103,6 +104,17 @@ async function ethereum({ ethereum: options, environment }: Config): Promise<str
     throw new Error(`ETHEREUM_RPC_URL is of chain ${chain}, but ENVIRONMENT ${environment} needs chain ${wanted}`)
   }
   return `answers, of chain ${chain}`
+}
+
+/** Whether somebody answers, whatever that is: there is no webhook that means nothing. */
+async function webhooks({ webhooks: { receivers, timeoutMs } }: Config): Promise<string | null> {
+  if (receivers.length === 0) return null
+  const ask = async ({ name, url }: (typeof receivers)[number]): Promise<void> => {
+    const options = { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) } as const
+    await fetch(url, options).catch(error => unreachable(`The webhook ${name}`, 'WEBHOOKS', error))
+  }
+  await Promise.all(receivers.map(ask))
+  return `somebody answers at ${receivers.map(({ name }) => name).join(', ')}`
 }
 
 function unreachable(what: string, setting: string, error: unknown): never {

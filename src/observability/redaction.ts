@@ -11,6 +11,7 @@ const SECRET_TEXT = new RegExp(
     /(:\/\/)[^\s"\\/]+(?=@)/,
     /((?:token|password|secret|signature)(?:=|\\*": ?\\*"))[^\s"\\&#]+/,
     /(\bdcl_social_[\da-f]{12}_)[\w-]{16,}/,
+    /(\bwhsec_)[\w+/=-]{16,}/,
     /0x[\da-f]{130,}/
   ]
     .map(pattern => pattern.source)
@@ -34,7 +35,7 @@ export function safeUrl(url: string): string {
 
 /** A text without the secrets that their surroundings give away. */
 export function withoutSecrets(text: string): string {
-  return text.replace(SECRET_TEXT, `$1$2$3$4${HIDDEN}`)
+  return text.replace(SECRET_TEXT, `$1$2$3$4$5${HIDDEN}`)
 }
 
 /** A copy of the fields of a log line without the secrets that their names give away. */

@@ -99,6 +99,8 @@ describe('social-service check', () => {
       NATS_URL: nats.url.replace('://', '://app:s3cr3t@'),
       MATRIX_HOMESERVER_URL: url,
       CATALYST_URL: url,
+      WEBHOOKS: `chat=${url}/hook`,
+      WEBHOOK_SECRETS: `chat=whsec_${'s3cr3t00'.repeat(4)}`,
       ETHEREUM_RPC_URL: `${url}/eth`
     })
     expect(output).not.toMatch(/\bFAILED\b/)
@@ -108,6 +110,7 @@ describe('social-service check', () => {
     expect(lines).toContain('NATS ok listens to the peers of the world')
     expect(lines).toContain('Homeserver ok answers, and knows this service as @bot:example.org')
     expect(lines).toContain('Catalyst ok answers')
+    expect(lines).toContain('Webhooks ok somebody answers at chat')
     expect(lines).toContain('Ethereum ok answers, of chain 1')
     expect(output).not.toContain('s3cr3t')
   })
@@ -124,6 +127,8 @@ describe('social-service check', () => {
       MATRIX_HOMESERVER_URL: await world(),
       MATRIX_AS_TOKEN: 'other',
       CATALYST_URL: `http://${away}`,
+      WEBHOOKS: `chat=http://${away}/s3cr3t`,
+      WEBHOOK_SECRETS: `chat=whsec_${'s3cr3t00'.repeat(4)}`,
       ETHEREUM_RPC_URL: `${await world()}/eth`
     })
     expect(code).toBe(1)
@@ -136,7 +141,8 @@ describe('social-service check', () => {
         /^Homeserver FAILED The homeserver does not know MATRIX_AS_TOKEN: give it the registration/
       ),
       'Catalyst FAILED The Catalyst does not answer as one: is CATALYST_URL right? (ECONNREFUSED)',
-      'Ethereum FAILED ETHEREUM_RPC_URL is of chain 1, but ENVIRONMENT zone needs chain 11155111'
+      'Ethereum FAILED ETHEREUM_RPC_URL is of chain 1, but ENVIRONMENT zone needs chain 11155111',
+      'Webhooks FAILED The webhook chat does not answer as one: is WEBHOOKS right? (ECONNREFUSED)'
     ])
     expect(output).not.toContain('s3cr3t')
   })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { DEFAULT_SETTINGS } from '../../src/domain/settings.ts'
-import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
+import { describeEachDatabase, describeWithPostgres, postgresUrl } from '../env/databases.ts'
 import { paced } from '../env/pace.ts'
 import { until } from '../env/until.ts'
 import type { Answer } from '../env/webhook-receiver.ts'
@@ -10,6 +10,8 @@ import { NotificationEnv, QUICK } from './notification-env.ts'
 
 const ATTEMPTS = 'social_notifications_attempts_total'
 const MINUTE_MS = 60_000
+/** The one that is ready first. */
+const KIND = postgresUrl === null ? 'embedded' : 'postgres'
 
 describeEachDatabase('notifications', kind => {
   it('tell every sink what happens to pairs and to settings, with ids of their own', async () => {
@@ -145,9 +147,11 @@ describeEachDatabase('notifications', kind => {
     }
     for (const name of ['paused', 'depth', 'oldest_age_seconds']) expect(await gauge(name, 'chat')).toBe(0)
   })
+})
 
+describe('notifications', () => {
   it('to a sink that is away stay in the log, but for those by which it is tried', async () => {
-    await using env = await NotificationEnv.open(kind, 'chat')
+    await using env = await NotificationEnv.open(KIND, 'chat')
     const chat = env.receiver('chat')
     chat.goDown()
     // Shorter than the time between two polls, so that what found it away is not the first to try again.
@@ -169,7 +173,7 @@ describeEachDatabase('notifications', kind => {
   })
 
   it('of which one is answered with 500 each time hold up no other', async () => {
-    await using env = await NotificationEnv.open(kind, 'chat')
+    await using env = await NotificationEnv.open(KIND, 'chat')
     const chat = env.receiver('chat')
     const [alice, bob] = [newUser(), newUser()]
     chat.answer = ({ data }) => (data['actor'] === alice || data['target'] === alice ? 500 : 204)
@@ -192,7 +196,7 @@ describeEachDatabase('notifications', kind => {
   })
 
   it('come no faster than a receiver with 429 and Retry-After asks for', async () => {
-    await using env = await NotificationEnv.open(kind, 'chat', 'mail')
+    await using env = await NotificationEnv.open(KIND, 'chat', 'mail')
     const [chat, mail] = [env.receiver('chat'), env.receiver('mail')]
     const clock = { now: Date.now() }
     chat.answer = ({ call }) => (call === 0 ? { status: 429, headers: { 'retry-after': '120' } } : 204)
@@ -201,8 +205,7 @@ describeEachDatabase('notifications', kind => {
       for (const user of newUsers(3)) await env.act(user, 'request', newUser())
     }
     await request()
-    await until(() => mail.received.length === 3, 'the other has everything')
-    expect(chat.calls).toHaveLength(1)
+    await until(() => mail.received.length === 3 && chat.calls.length === 1, 'the other has everything')
     clock.now += 119_000
     await request()
     await until(() => mail.received.length === 6, 'the other has everything')
@@ -213,7 +216,7 @@ describeEachDatabase('notifications', kind => {
   })
 
   it('stop within their grace, give back what is under way, and are told with the same id', async () => {
-    await using env = await NotificationEnv.open(kind, 'chat')
+    await using env = await NotificationEnv.open(KIND, 'chat')
     const chat = env.receiver('chat')
     chat.answer = () => 'hang'
     const first = await env.dispatch()
@@ -267,7 +270,7 @@ describeWithPostgres('two instances', () => {
 
 describe('a receiver that refuses one event for good', () => {
   it('has it parked after a day of tries, and what comes after it of the pair behind it', async () => {
-    await using env = await NotificationEnv.open('embedded', 'chat')
+    await using env = await NotificationEnv.open(KIND, 'chat')
     const chat = env.receiver('chat')
     const [alice, bob] = [newUser(), newUser()]
     chat.answer = ({ data }) => (data['actor'] === alice ? 410 : 204)

@@ -102,6 +102,7 @@ describe('secrets', () => {
     `connect failed: postgres://social:${SECRET}@db.internal/social`,
     `connect failed: redis://:p@${SECRET}@cache:6379`,
     `the key is dcl_social_${'0'.repeat(12)}_${SECRET}`,
+    `the webhook is signed with whsec_${SECRET}`,
     `the answer was {"access_token":"${SECRET}","device_id":"X"}`,
     `the answer was ${JSON.stringify(JSON.stringify({ token: SECRET }))}`
   ])('within a text are hidden: %s', message => {
