@@ -20,7 +20,7 @@ function start() {
   const sockets = new Multimap<Address, SocketUsers>()
   const client = { ask: async () => true, close: () => undefined }
   const open = () => new SocketUsers({ presence, limits, client, expiresAt: null, heartbeatMs: 120_000, sockets })
-  return { presence, sockets, open }
+  return { presence, limits, sockets, open }
 }
 
 it('a user is online while the socket is there, however often they are seen on it', () => {
@@ -82,4 +82,32 @@ it('a user who is known by the socket is there until it is gone', () => {
   expect(presence.isOnline(someone(1))).toBe(true)
   users.dispose()
   expect(sockets.values()).toEqual([])
+})
+
+it('of sockets that are silent the oldest makes room for the newest, when even with those there are too many', async () => {
+  const { presence, limits, sockets } = start()
+  const closed: string[] = []
+  const open = (name: string): SocketUsers => {
+    const client = {
+      ask: () => new Promise<boolean>(() => undefined),
+      close: ({ code }: { code: number }) => {
+        closed.push(`${name} ${code}`)
+        users.dispose()
+      }
+    }
+    const users = new SocketUsers({ presence, limits, client, expiresAt: null, heartbeatMs: 120_000, sockets })
+    return users
+  }
+  const enter = async (name: string): Promise<void> => {
+    const users = open(name)
+    const room = users.makeRoom(someone(1))
+    await vi.advanceTimersByTimeAsync(1_001)
+    await room
+    users.add(someone(1), null)
+  }
+  for (let count = 1; count <= 6; count += 1) await enter(`${count}`)
+  expect(closed).toEqual([])
+  for (let count = 7; count <= 20; count += 1) await enter(`${count}`)
+  expect(closed).toEqual(Array.from({ length: 14 }, (_, at) => `${at + 1} 1013`))
+  expect(sockets.values().length).toBe(6)
 })

@@ -146,6 +146,7 @@ describe('a resumable stream', () => {
     function behind(log: readonly PairEvent[], pageSize = 100) {
       const reads: number[] = []
       let acknowledged = 0
+      let happens = (): void => undefined
       const live = new BoundedQueue<PairEvent>({
         limit: 3,
         fold: events => stream.forget(events),
@@ -157,6 +158,8 @@ describe('a resumable stream', () => {
         readLog: async (_, after) => {
           reads.push(after)
           const events = log.filter(({ seq }) => seq > after).slice(0, pageSize)
+          happens()
+          happens = () => undefined
           return { events, isLast: events.length < pageSize }
         }
       })
@@ -165,7 +168,14 @@ describe('a resumable stream', () => {
         for (let taken = 0; taken < count; taken += 1) seqs.push((await stream.next()).value.seq)
         return seqs
       }
-      return { live, stream, reads, take, acknowledge: (count: number) => (acknowledged = count) }
+      return {
+        live,
+        stream,
+        reads,
+        take,
+        acknowledge: (count: number) => (acknowledged = count),
+        duringRead: (what: () => void) => (happens = what)
+      }
     }
     const [first, ...rest] = Array.from({ length: 9 }, (_, at) => event(at + 1, at % 2 === 0 ? bob : carol)) as [
       PairEvent,
@@ -208,6 +218,20 @@ describe('a resumable stream', () => {
       live.push(late)
       expect(await take(5)).toEqual([5, 6, 8, 9, 10])
       expect(reads).toEqual([0, 3, 6, 9])
+    })
+
+    it('loses nothing that could not be read, and came while the log was read', async () => {
+      const log = [first, ...rest].filter(({ seq }) => seq !== 2)
+      const { live, take, duringRead } = behind(log, 3)
+      for (const each of log) live.push(each)
+      // Its transaction ends only now, though its number is a lower one.
+      duringRead(() => {
+        const late = event(2, alice)
+        log.splice(1, 0, late)
+        live.push(late)
+      })
+      expect(await take(2)).toEqual([3, 4])
+      expect(await take(5)).toEqual([2, 6, 7, 8, 9])
     })
 
     it('keeps its position while it reads, and ends with what ends the reading', async () => {
