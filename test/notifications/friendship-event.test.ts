@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import { Events, FriendshipAcceptedEvent, FriendshipRequestEvent } from '@dcl/schemas'
 import { describe, expect, it } from 'vitest'
+import type { Address } from '../../src/domain/address.ts'
 import { PAIR_ACTIONS } from '../../src/domain/friendship.ts'
 import { EVENT_SUB_TYPES, EVENT_TYPE, friendshipEvent, hasEvent } from '../../src/notifications/friendship-event.ts'
-import { unknownProfile } from '../../src/profiles/profile.ts'
+import { type Profile, unknownProfile } from '../../src/profiles/profile.ts'
 import { known } from '../profiles/env.ts'
 import { accepted, requested, settingsOf, textOfAcceptance, textOfRequest } from './events.ts'
 
@@ -32,6 +34,19 @@ describe('the event of a friendship', () => {
       expect(FriendshipRequestEvent.validate(friendshipEvent({ ...requested, message: null }, profileOf))).toBe(true)
       expect(FriendshipAcceptedEvent.validate(friendshipEvent(accepted, profileOf))).toBe(true)
     }
+  })
+
+  it('is shown in the documentation as it is', async () => {
+    const text = await readFile('docs/integrations.md', 'utf8')
+    const [, shown = ''] = /<!-- sns:start -->\n```json\n(.*?)```/s.exec(text) ?? []
+    const { metadata } = JSON.parse(shown) as FriendshipRequestEvent
+    const profileOf = (address: Address): Profile => {
+      const { sender, receiver } = metadata
+      const { name, profileImageUrl, hasClaimedName } = address === sender.address ? sender : receiver
+      return { ...known(address), name, hasClaimedName, pictureUrl: profileImageUrl }
+    }
+    const event = friendshipEvent({ ...requested, message: 'Shall we build a world?' }, profileOf)
+    expect(shown).toBe(`${JSON.stringify(event, null, 2)}\n`)
   })
 
   it('is there for requests and acceptances alone', () => {
