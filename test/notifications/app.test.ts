@@ -80,6 +80,7 @@ describeWithPostgres('an instance', () => {
 
   it('that starts with a sink anew tells what happens from then on, and after a time without it what it missed', async () => {
     await using chat = await WebhookReceiver.start()
+    await using another = await WebhookReceiver.start()
     const DATABASE_URL = await freshPostgres()
     const alice = await createWallet()
     const request = async (settings: Record<string, string>): Promise<void> => {
@@ -89,7 +90,7 @@ describeWithPostgres('an instance', () => {
     await request({})
     await (await Env.start({ DATABASE_URL, ...settingsOf(chat) })).stop()
     await request({})
-    await request(settingsOf(chat, 'other'))
+    await request(settingsOf(another, 'another'))
     await request(settingsOf(chat))
     await using _ = await Env.start({ DATABASE_URL, ...settingsOf(chat) })
     const seqs = () => new Set(chat.received.map(({ data }) => data.seq))
