@@ -10,6 +10,7 @@ import { tryNats } from '../world/nats-client.ts'
 import { natsReason } from '../world/nats-reason.ts'
 import { subjectOf, WORLD_EVENTS } from '../world/world-events.ts'
 import { checkDatabase } from './database-check.ts'
+import { gatekeeper, sns } from './neighbour-probes.ts'
 import { failureOf } from './reasons.ts'
 
 /** Tries a service that the configuration names. */
@@ -29,7 +30,9 @@ export const PROBES: readonly Probe[] = [
   { name: 'Homeserver', run: homeserver },
   { name: 'Catalyst', run: catalyst },
   { name: 'Ethereum', run: ethereum },
-  { name: 'Webhooks', run: webhooks }
+  { name: 'Webhooks', run: webhooks },
+  { name: 'SNS', run: sns },
+  { name: 'comms-gatekeeper', run: gatekeeper }
 ]
 
 /** The networks on which each world has its wallets. */

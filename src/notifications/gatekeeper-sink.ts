@@ -1,4 +1,6 @@
 import { Agent, type Dispatcher, request } from 'undici'
+import type { Address } from '../domain/address.ts'
+import type { MessagePrivacy } from '../domain/settings.ts'
 import { failureCode } from '../lib/failure-code.ts'
 import { retryAfterMs } from '../lib/retry-after.ts'
 import type { Notification, SettingsNotification } from './notification.ts'
@@ -41,9 +43,14 @@ export class GatekeeperSink implements NotificationSink {
   async send(notification: Notification, signal: AbortSignal): Promise<void> {
     if (!isOfPrivacy(notification)) return
     const { user, settings } = notification
+    await this.tell(user, settings.privateMessages, signal)
+  }
+
+  /** @throws SinkError */
+  async tell(user: Address, privacy: MessagePrivacy, signal: AbortSignal): Promise<void> {
     const { statusCode, headers, text } = await this.#call({
       path: `/users/${user}/private-messages-privacy`,
-      body: JSON.stringify({ private_messages_privacy: settings.privateMessages }),
+      body: JSON.stringify({ private_messages_privacy: privacy }),
       signal
     })
     if (isTaken(statusCode, text)) return

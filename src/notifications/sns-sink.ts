@@ -1,4 +1,4 @@
-import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
+import { GetTopicAttributesCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns'
 import { failureCode } from '../lib/failure-code.ts'
 import type { Profiles } from '../profiles/profiles.ts'
 import { friendshipEvent, hasEvent } from './friendship-event.ts'
@@ -22,13 +22,13 @@ export interface SnsOptions {
 }
 
 export interface SnsDeps {
-  readonly profiles: Profiles
+  readonly profiles: Pick<Profiles, 'lookUp'>
 }
 
 /** Publishes requests and acceptances to a topic of AWS SNS, from which the notification service takes them. */
 export class SnsSink implements NotificationSink {
   readonly name = 'sns'
-  readonly #profiles: Profiles
+  readonly #profiles: SnsDeps['profiles']
   readonly #topicArn: string
   readonly #client: SNSClient
 
@@ -60,6 +60,22 @@ export class SnsSink implements NotificationSink {
     try {
       await this.#client.send(command, { abortSignal: signal })
     } catch (error) {
+      throw failureOf(error)
+    }
+  }
+
+  /**
+   * Publishes nothing.
+   * @returns whether the topic is there; null when it may not be looked at, which whoever publishes need not
+   * @throws SinkError
+   */
+  async look(signal: AbortSignal): Promise<true | null> {
+    const command = new GetTopicAttributesCommand({ TopicArn: this.#topicArn })
+    try {
+      await this.#client.send(command, { abortSignal: signal })
+      return true
+    } catch (error) {
+      if ((error as ServiceError).name.startsWith('AuthorizationError')) return null
       throw failureOf(error)
     }
   }

@@ -35,7 +35,7 @@ async function check(settings: Record<string, string>, folder?: Folder): Promise
   })
 }
 
-/** Stands for a Catalyst, a homeserver and an Ethereum node. */
+/** Stands for a Catalyst, a homeserver, an Ethereum node and comms-gatekeeper. */
 async function world(): Promise<string> {
   const server = createServer((request, response) => {
     request.resume()
@@ -43,6 +43,7 @@ async function world(): Promise<string> {
     const bodies: Record<string, unknown> = {
       '/lambdas/profiles': [],
       '/_matrix/client/versions': { versions: ['v1.5'] },
+      [`/users/0x${'0'.repeat(40)}/private-messages-privacy`]: token === 'Bearer s3cr3t' && {},
       '/eth': { jsonrpc: '2.0', id: 1, result: '0x1' },
       ...(token === 'Bearer as' && { '/_matrix/client/v3/account/whoami': { user_id: '@bot:example.org' } })
     }
@@ -101,6 +102,8 @@ describe('social-service check', () => {
       CATALYST_URL: url,
       WEBHOOKS: `chat=${url}/hook`,
       WEBHOOK_SECRETS: `chat=whsec_${'s3cr3t00'.repeat(4)}`,
+      COMMS_GATEKEEPER_URL: url,
+      COMMS_GATEKEEPER_AUTH_TOKEN: 's3cr3t',
       ETHEREUM_RPC_URL: `${url}/eth`
     })
     expect(output).not.toMatch(/\bFAILED\b/)
@@ -111,6 +114,7 @@ describe('social-service check', () => {
     expect(lines).toContain('Homeserver ok answers, and knows this service as @bot:example.org')
     expect(lines).toContain('Catalyst ok answers')
     expect(lines).toContain('Webhooks ok somebody answers at chat')
+    expect(lines).toContain('comms-gatekeeper ok takes what it is told')
     expect(lines).toContain('Ethereum ok answers, of chain 1')
     expect(output).not.toContain('s3cr3t')
   })
@@ -129,6 +133,12 @@ describe('social-service check', () => {
       CATALYST_URL: `http://${away}`,
       WEBHOOKS: `chat=http://${away}/s3cr3t`,
       WEBHOOK_SECRETS: `chat=whsec_${'s3cr3t00'.repeat(4)}`,
+      AWS_SNS_ARN: 'arn:aws:sns:us-east-1:123456789012:events',
+      AWS_SNS_ENDPOINT: `http://${away}`,
+      AWS_ACCESS_KEY_ID: 's3cr3t',
+      AWS_SECRET_ACCESS_KEY: 's3cr3t',
+      COMMS_GATEKEEPER_URL: await world(),
+      COMMS_GATEKEEPER_AUTH_TOKEN: 'another-s3cr3t',
       ETHEREUM_RPC_URL: `${await world()}/eth`
     })
     expect(code).toBe(1)
@@ -142,7 +152,9 @@ describe('social-service check', () => {
       ),
       'Catalyst FAILED The Catalyst does not answer as one: is CATALYST_URL right? (ECONNREFUSED)',
       'Ethereum FAILED ETHEREUM_RPC_URL is of chain 1, but ENVIRONMENT zone needs chain 11155111',
-      'Webhooks FAILED The webhook chat does not answer as one: is WEBHOOKS right? (ECONNREFUSED)'
+      'Webhooks FAILED The webhook chat does not answer as one: is WEBHOOKS right? (ECONNREFUSED)',
+      'SNS FAILED SNS does not answer: ECONNREFUSED. Are AWS_SNS_ARN and the credentials right?',
+      'comms-gatekeeper FAILED comms-gatekeeper answers 401. Are COMMS_GATEKEEPER_URL and its token right?'
     ])
     expect(output).not.toContain('s3cr3t')
   })

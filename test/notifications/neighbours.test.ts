@@ -105,6 +105,25 @@ describeWithMoto('a service with its neighbours', () => {
     ])
   })
 
+  it('publishes the same again when it did not see the answer', async () => {
+    const [alice, bob] = [await connectV2(env), await connectV2(env)]
+    const before = (await queue.messages()).length
+    let isFirst = true
+    proxy.mischief = () => {
+      const fault = isFirst ? 'cut after' : null
+      isFirst = false
+      return fault
+    }
+    const asked = await act(alice, 'request', bob)
+    const answered = await act(bob, 'accept', alice)
+    await until(async () => (await queue.messages()).length >= before + 3, 'all of it is published')
+    expect((await queue.messages()).slice(before).map(({ text }) => text)).toEqual([
+      textOfRequest(asked, known),
+      textOfRequest(asked, known),
+      textOfAcceptance(answered, known)
+    ])
+  })
+
   it('publishes later what happened while AWS was away', async () => {
     const [alice, bob] = [await connectV2(env), await connectV2(env)]
     proxy.goDown()

@@ -54,6 +54,14 @@ describeWithMoto('the sink for SNS', () => {
     expect((await queue.messages()).map(({ text }) => text)).toEqual([textOfRequest(requested, unknownProfile)])
   })
 
+  it('sees whether the topic is there, and publishes nothing by it', async () => {
+    const topic = await moto.createTopic('seen')
+    const queue = await moto.subscribe(topic, 'seen')
+    expect(await openSink(moto.url, topic).look(patience())).toBe(true)
+    await expect(openSink(moto.url, `${TOPIC}-none`).look(patience())).rejects.toThrow('SNS answers 404')
+    expect(await queue.messages()).toEqual([])
+  })
+
   it('takes a topic that is not there for a sink that is away', async () => {
     expect(await failureOf(openSink(moto.url, `${TOPIC}-none`))).toEqual({
       retry: 'away',
@@ -75,16 +83,18 @@ describe('what SNS answers', () => {
     [503, 'ServiceUnavailable', 'Sorry', 'away']
   ])('as %i %s (%s) is tried again: %s', async (status, code, message, retry) => {
     const calls = { count: 0 }
-    const error = `<ErrorResponse><Error><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`
-    const server = createServer((_, response) => {
-      calls.count += 1
-      response.writeHead(status, { 'content-type': 'text/xml' }).end(error)
-    })
-    const failure = await failureOf(openSink(await urlOf(server)))
+    const failure = await failureOf(openSink(await refusing(status, { code, message }, () => (calls.count += 1))))
     expect(failure.retry).toBe(retry)
     expect(failure.said).toContain(`SNS answers ${status}: ${code}`)
     expect(failure.said).not.toContain(message)
     expect(calls.count).toBe(1)
+  })
+
+  it('may be that a user who publishes cannot see the topic', async () => {
+    const url = await refusing(403, { code: 'AuthorizationError', message: 'Not allowed' })
+    expect(await openSink(url).look(patience())).toBe(null)
+    const unknown = await refusing(403, { code: 'InvalidClientTokenId', message: 'No such key' })
+    await expect(openSink(unknown).look(patience())).rejects.toThrow('SNS answers 403')
   })
 
   it('is awaited as long as the signal says', async () => {
@@ -100,6 +110,20 @@ describe('what SNS answers', () => {
     expect(await failureOf(openSink(url))).toEqual({ retry: 'away', said: 'SNS does not answer: ECONNREFUSED' })
   })
 })
+
+/** What refuses every call. */
+async function refusing(
+  status: number,
+  { code, message }: { code: string; message: string },
+  onCall: () => void = () => undefined
+): Promise<string> {
+  const error = `<ErrorResponse><Error><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`
+  const server = createServer((_, response) => {
+    onCall()
+    response.writeHead(status, { 'content-type': 'text/xml' }).end(error)
+  })
+  return urlOf(server)
+}
 
 async function urlOf(server: Server): Promise<string> {
   opened.push(
