@@ -1,5 +1,5 @@
 /** How long a step may wait for an update, in milliseconds. */
-const DEADLINE_MS = 1000
+const DEADLINE_MS = 5000
 
 /** What one device received and nobody has looked at yet, in words. */
 export class Updates {
