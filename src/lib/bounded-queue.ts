@@ -20,7 +20,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   #items: T[] = []
   #weight = 0
   /** Wakes the consumer, when it waits. */
-  #wake: (() => void) | null = null
+  #wake: ((isReady: boolean) => void) | null = null
   #isEnded = false
   #error: Error | null = null
 
@@ -70,18 +70,19 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     return items
   }
 
-  /** Waits until there is an item to take. @returns false when there will be none; then an error is thrown once */
-  async isReady(): Promise<boolean> {
-    while (this.#items.length === 0) {
-      const error = this.#error
-      this.#error = null
-      if (error) throw error
-      if (this.#isEnded) return false
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
-    }
-    return true
+  /**
+   * Waits until it is worth to look again for an item: another consumer may have taken what came.
+   * @returns false when there will be none; of a queue that ended with an error that is thrown first, once
+   */
+  isReady(): Promise<boolean> {
+    const error = this.#error
+    this.#error = null
+    if (error) return Promise.reject(error)
+    if (this.#isEnded && this.#items.length === 0) return Promise.resolve(false)
+    if (this.#items.length > 0) return Promise.resolve(true)
+    return new Promise(resolve => {
+      this.#wake = resolve
+    })
   }
 
   async next(): Promise<IteratorResult<T>> {
@@ -108,7 +109,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   }
 
   #awake(): void {
-    this.#wake?.()
+    this.#wake?.(true)
     this.#wake = null
   }
 
