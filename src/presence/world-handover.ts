@@ -1,4 +1,5 @@
 import { parseAddress } from '../domain/address.ts'
+import { type Backoff, backoffMs } from '../lib/backoff.ts'
 import type { InWorldPresence, WorldUsers } from './in-world-presence.ts'
 
 /** Where one instance answers another; see the NATS client. */
@@ -14,8 +15,8 @@ interface WorldHandoverDeps {
   readonly subject: string
 }
 
-/** Before an answer that did not come is asked for again, in milliseconds. */
-const RETRY_MS = 5000
+/** Before an answer that did not come is asked for again; it may be that this instance must not ask. */
+const RETRY: Backoff = { firstMs: 5000, maxMs: 300_000 }
 const SECONDS_BYTES = 4
 const ADDRESS_BYTES = 20
 /** Users of one answer: it stays below the megabyte that NATS takes. */
@@ -38,7 +39,7 @@ export class WorldHandover {
   /** To be called whenever the peers begin to be heard. */
   begin(): void {
     this.close()
-    void this.#ask(this.#round)
+    void this.#ask(this.#round, 0)
   }
 
   close(): void {
@@ -46,7 +47,7 @@ export class WorldHandover {
     this.#round += 1
   }
 
-  async #ask(round: number): Promise<void> {
+  async #ask(round: number, failures: number): Promise<void> {
     const { messages, presence, subject } = this.#deps
     try {
       const answer = await messages.ask(subject)
@@ -54,7 +55,9 @@ export class WorldHandover {
       presence.takeOver(answer && decode(answer))
       messages.answer(subject, () => encode(presence.inWorlds))
     } catch {
-      if (round === this.#round) this.#retryTimer = setTimeout(() => void this.#ask(round), RETRY_MS)
+      if (round !== this.#round) return
+      const again = (): void => void this.#ask(round, failures + 1)
+      this.#retryTimer = setTimeout(again, backoffMs(failures + 1, RETRY))
     }
   }
 }

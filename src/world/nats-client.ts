@@ -1,17 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { connect, type NatsConnection, NoRespondersError, RequestError } from '@nats-io/transport-node'
+import { type NatsConnection, NoRespondersError, RequestError } from '@nats-io/transport-node'
 import type { NatsServers } from '../config/presence.ts'
 import { type Backoff, backoffMs } from '../lib/backoff.ts'
 import type { Logger } from '../observability/logger.ts'
+import { listen, type NatsSubscription } from './nats-connection.ts'
 import { natsReason } from './nats-reason.ts'
-
-/** What is listened to. */
-export interface NatsSubscription {
-  /** With `*` for any one part. */
-  readonly subject: string
-  /** Called for each message as it comes, one after the other: nothing of it waits in memory. */
-  readonly receive: (subject: string, payload: Uint8Array) => void
-}
 
 interface NatsClientOptions {
   readonly nats: NatsServers
@@ -27,14 +20,10 @@ interface NatsClientOptions {
   readonly remindMs?: number
 }
 
-/** Longest wait for a connection to one server, in milliseconds. */
-const CONNECT_MS = 3000
 /** Longest wait for an answer, in milliseconds. */
 const ANSWER_MS = 2000
 /** Between two tries. */
 const BACKOFF: Backoff = { firstMs: 100, maxMs: 5000 }
-/** Pings that may be without an answer. */
-const MAX_UNANSWERED_PINGS = 2
 /** What goes on being wrong is said again after so long, in milliseconds. */
 const REMIND_MS = 60_000
 
@@ -145,60 +134,5 @@ export class NatsClient {
     this.#warnedAt = now
     this.#saidAway = true
     this.#options.logger.warn({ reason: this.#problem }, 'NATS is away: who is in the world stays as last known')
-  }
-}
-
-/**
- * Does once what the service does with NATS: logs in and listens.
- * @throws Error, see {@link natsReason}
- */
-export async function tryNats(nats: NatsServers, subjects: readonly string[]): Promise<void> {
-  const subscriptions = subjects.map(subject => ({ subject, receive: () => undefined }))
-  const { connection } = await listen(nats, subscriptions, { name: 'social-service check', silenceMs: CONNECT_MS })
-  await connection.close()
-}
-
-interface Listening {
-  readonly connection: NatsConnection
-  /** Resolves when the connection is over, with what ended it. */
-  readonly ended: Promise<unknown>
-}
-
-/** @throws Error when none of the servers can be reached, or one of the subjects must not be listened to */
-async function listen(
-  { servers, isTls, user, password, token }: NatsServers,
-  subscriptions: readonly NatsSubscription[],
-  { name, silenceMs }: Pick<NatsClientOptions, 'name' | 'silenceMs'>
-): Promise<Listening> {
-  const connection = await connect({
-    name,
-    servers: [...servers],
-    ...(isTls && { tls: {} }),
-    ...(user !== null && { user, pass: password ?? '' }),
-    ...(token !== null && { token }),
-    timeout: CONNECT_MS,
-    pingInterval: Math.ceil(silenceMs / (MAX_UNANSWERED_PINGS + 1)),
-    maxPingOut: MAX_UNANSWERED_PINGS,
-    reconnect: false
-  })
-  let refusal: Error | null = null
-  for (const { subject, receive } of subscriptions) {
-    connection.subscribe(subject, {
-      callback: (error, message) => {
-        if (!error) return receive(message.subject, message.data)
-        refusal ??= error
-        void connection.close()
-      }
-    })
-  }
-  const ended = connection.closed().then(error => refusal ?? error)
-  try {
-    // What NATS refuses it says before it answers this.
-    await connection.flush()
-    if (refusal) throw refusal
-    return { connection, ended }
-  } catch (error) {
-    await connection.close()
-    throw refusal ?? error
   }
 }

@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from '../domain/address.ts'
-import type { NatsSubscription } from './nats-client.ts'
+import type { NatsSubscription } from './nats-connection.ts'
 
 /**
  * What the peers of the world say of a user, each on a subject of its own: `peer.<address>.<what>`. The ws-connector of

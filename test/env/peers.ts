@@ -13,9 +13,12 @@ export class Peers implements AsyncDisposable {
     this.#connection = connection
   }
 
-  static async connect({ url }: { readonly url: string }): Promise<Peers> {
-    const server = url.replace('nats://', '')
-    return new Peers(await connect({ servers: server, maxReconnectAttempts: -1, reconnectTimeWait: 50 }))
+  static async connect(
+    { url }: { readonly url: string },
+    login: { user?: string; pass?: string } = {}
+  ): Promise<Peers> {
+    const servers = url.replace('nats://', '')
+    return new Peers(await connect({ ...login, servers, maxReconnectAttempts: -1, reconnectTimeWait: 50 }))
   }
 
   /** Users walk about in the world. */

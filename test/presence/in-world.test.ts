@@ -125,7 +125,12 @@ describeWithNats('presence from the world', () => {
     expect(await next()).toBe(offline(bob!))
     await peers.beat(bob!)
     expect(await next()).toBe(online(bob!))
-    expect((await env.opened(alice.address, () => alice.observe())).positions).toEqual([])
+    const other = await PresenceClient.connect(env.app, alice.wallet, alice.token)
+    env.onStop(() => other.disconnect())
+    const marked = await env.opened(alice.address, () => other.observe())
+    await client.heartbeat({ realm: 'mark' })
+    await until(() => marked.last('mark') !== undefined, 'what came later is received')
+    expect(marked.positions).toEqual([{ realm: 'mark' }])
   })
 
   it('ignores what no peer says, and counts it', async () => {
@@ -253,6 +258,18 @@ describeWithNats('presence from the world', () => {
     it.skipIf(redisProgram() === null)('is the same on each, and is not told from one to the other', async () => {
       await using redis = await RedisServer.start()
       await isSameOnEach({ REDIS_URL: redis.url })
+    })
+
+    it.skipIf(redisProgram() === null)('does not come of a socket to another, which still counts sockets', async () => {
+      await using redis = await RedisServer.start()
+      const shared = { ...NOBODY_BEATS, REDIS_URL: redis.url }
+      const one = await start(shared)
+      const before = await start({ ...shared, PRESENCE_SOURCE: 'both' })
+      const [alice] = await friendsOf(before, 0)
+      const value = (series: string) => metric(one.app.httpUrl, 'metrics', series)
+      await alice.onlineFriends()
+      await until(async () => (await value('social_users_online_by_source{source="sockets"}')) === 1, 'it is announced')
+      expect(await value('social_users_online{on="all"}')).toBe(0)
     })
   })
 })

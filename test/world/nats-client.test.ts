@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/config.ts'
 import { createLogger } from '../../src/observability/logger.ts'
-import { NatsClient, tryNats } from '../../src/world/nats-client.ts'
+import { NatsClient } from '../../src/world/nats-client.ts'
+import { tryNats } from '../../src/world/nats-connection.ts'
 import { natsReason } from '../../src/world/nats-reason.ts'
 import { describeWithNats, freshFolder } from '../env/databases.ts'
 import { NatsServer } from '../env/nats.ts'
@@ -154,5 +155,21 @@ describeWithNats('a client of NATS', () => {
     await until(() => client.problem?.startsWith('NATS does not let this user listen') === true, 'it was refused')
     expect([client.isConnected, connections()]).toEqual([false, 0])
     await expect(tryNats(serversOf(url), ['peer.*.heartbeat'])).rejects.toThrow()
+  })
+
+  it('listens where it may do nothing else', async () => {
+    const folder = own(await freshFolder())
+    const file = join(folder.path, 'nats.conf')
+    const app = '{user: app, password: pw, permissions: {subscribe: ["peer.>"], publish: {deny: [">"]}}}'
+    await writeFile(file, `authorization { users: [${app}, {user: peers, password: pw}] }`)
+    const server = own(await NatsServer.start('--config', file))
+    const { client, received, connections } = open(server.url.replace('://', '://app:pw@'))
+    await until(() => client.isConnected, 'it is connected')
+    await expect(client.ask('social-service.test.worlds')).rejects.toThrow()
+    client.answer('social-service.test.worlds', () => new Uint8Array())
+    const peers = own(await Peers.connect(server, { user: 'peers', pass: 'pw' }))
+    await peers.beat({ address: 'one' })
+    await until(() => received.length === 1, 'it is received')
+    expect([client.isConnected, connections()]).toEqual([true, 1])
   })
 })
