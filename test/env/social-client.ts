@@ -41,11 +41,8 @@ export async function loginToChat(matrix: MatrixEnv, wallet?: Wallet): Promise<C
   return { address, identity, client, id: client.getUserId() }
 }
 
-/**
- * Logs out everybody who is still in, all at once and whatever they are doing: as the client's own tests do after each
- * (`clearClientList` in test/integration/TestEnvironments.ts of decentraland/matrix-client, commit bd2b2d2).
- */
-export async function logoutFromChat(matrix: MatrixEnv): Promise<void> {
+/** Logs out everybody who is still in, all at once. */
+async function logoutFromChat(matrix: MatrixEnv): Promise<void> {
   const open = clients.get(matrix)?.splice(0) ?? []
   await Promise.all(open.filter(client => client.isLoggedIn()).map(client => client.logout()))
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { ConversationType, type Member } from 'dcl-social-client'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CHAT_MODES, MatrixEnv } from '../../env/matrix.ts'
-import { type ChatUser, loginToChat, logoutFromChat } from '../../env/social-client.ts'
+import { type ChatUser, loginToChat } from '../../env/social-client.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 
@@ -18,8 +18,6 @@ describeWithSynapse.each(CHAT_MODES)('the published client, in channels, in %s m
       MAX_CHANNELS_JOINED: '3'
     })
   })
-  // Also while what they began is under way: each has joins of its own accord, which have to succeed.
-  afterEach(() => logoutFromChat(env))
   afterAll(() => env[Symbol.asyncDispose]())
 
   const create = async ({ client }: ChatUser, name: string, members: string[] = []): Promise<string> => {

@@ -1,7 +1,7 @@
 import { type Conversation, ConversationType, CursorDirection, type TextMessage } from 'dcl-social-client'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CHAT_MODES, MatrixEnv } from '../../env/matrix.ts'
-import { type ChatUser, loginToChat, logoutFromChat } from '../../env/social-client.ts'
+import { type ChatUser, loginToChat } from '../../env/social-client.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 import { loginV2 } from '../../env/v2.ts'
@@ -12,8 +12,6 @@ describeWithSynapse.each(CHAT_MODES)('the published client, in a conversation, i
   beforeAll(async () => {
     env = await MatrixEnv.start(await sharedSynapse(mode), { MATRIX_MODE: mode })
   })
-  // Also while what they began is under way: each has joins of its own accord, which have to succeed.
-  afterEach(() => logoutFromChat(env))
   afterAll(() => env[Symbol.asyncDispose]())
 
   /** Two users, of whom one has opened the conversation that both are in. */
@@ -158,16 +156,6 @@ describeWithSynapse.each(CHAT_MODES)('the published client, in a conversation, i
     await sendAll(alice, id, ['one', 'two'])
     await until(() => received.includes('two'), 'both are received')
     expect(received).toEqual(['one', 'two'])
-  })
-
-  test('logs out while it joins of its own accord, and has the conversation with the next login', async () => {
-    const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
-    const { id } = await alice.client.createDirectConversation(bob.id)
-    expect(await bob.client.createDirectConversation(alice.id)).toMatchObject({ id })
-    // What fails by itself from here on fails the run.
-    await Promise.all([alice.client.logout(), bob.client.logout()])
-    const again = await loginToChat(env, bob)
-    await inConversation(again, id)
   })
 
   test('keeps to itself with three: each pair has a conversation of its own', async () => {

@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FaultProxy } from '../../env/fault-proxy.ts'
 import { CHAT_MODES, CLIENT, MatrixEnv, part } from '../../env/matrix.ts'
+import { loginToChat } from '../../env/social-client.ts'
 import { describeWithSynapse, sharedSynapse } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
 
@@ -49,6 +50,20 @@ describeWithSynapse.each(CHAT_MODES)('a logout in %s mode', mode => {
     expect(await loggedOut).toMatchObject({ status: 200, body: {} })
     expect((await bob.rest.get('/v1/friendships/me')).status).toBe(401)
     expect((await bob.rest.get(`${CLIENT}/joined_rooms`)).status).toBe(401)
+  })
+
+  // As its own tests do after each (`clearClientList` in test/integration/TestEnvironments.ts of
+  // decentraland/matrix-client, commit bd2b2d2): all log out at once, whatever they are doing.
+  test('lets the published client join of its own accord, as it does while it logs out', async () => {
+    const [alice, bob] = await Promise.all([loginToChat(env), loginToChat(env)])
+    const { rest } = await env.login(alice)
+    homeserver.requests.length = 0
+    homeserver.delay = (_, path) => (path.includes(JOIN) ? new Promise(resolve => setTimeout(resolve, SLOW_MS)) : null)
+    const { id } = await alice.client.createDirectConversation(bob.id)
+    await until(() => asked(JOIN), 'bob has begun to join')
+    await Promise.all([alice.client.logout(), bob.client.logout()])
+    const { body } = await rest.get(`${CLIENT}/rooms/${part(id)}/joined_members`)
+    expect(Object.keys(body.joined).toSorted()).toEqual([alice.id, bob.id].toSorted())
   })
 
   test('is carried out though its client went away while it waited', async () => {
