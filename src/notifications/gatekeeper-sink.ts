@@ -99,7 +99,7 @@ function isOfPrivacy(notification: Notification): notification is SettingsNotifi
   return notification.kind === 'settings' && notification.changed.includes('privateMessages')
 }
 
-/** Whoever is not in the room has nothing to be changed there, which comms-gatekeeper answers as a bad request. */
+/** A user who is not in the room has nothing to be changed there, which comms-gatekeeper answers as a bad request. */
 function isTaken(status: number, text: string): boolean {
   return (status >= 200 && status < 300) || (status === 400 && text.includes('not connected to the room'))
 }

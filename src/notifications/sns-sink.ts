@@ -37,7 +37,7 @@ export class SnsSink implements NotificationSink {
     this.#topicArn = topicArn
     this.#client = new SNSClient({
       region,
-      // Whoever sends tries again by itself, and knows for how long.
+      // The worker tries again by itself, and knows for how long.
       maxAttempts: 1,
       ...(endpoint !== null && { endpoint }),
       ...(credentials && { credentials: credentialsOf(credentials) })
@@ -66,7 +66,7 @@ export class SnsSink implements NotificationSink {
 
   /**
    * Publishes nothing.
-   * @returns whether the topic is there; null when it may not be looked at, which whoever publishes need not
+   * @returns whether the topic is there; null when it may not be looked at, which a publisher need not
    * @throws SinkError
    */
   async look(signal: AbortSignal): Promise<true | null> {

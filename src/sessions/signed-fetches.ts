@@ -20,7 +20,7 @@ interface SignedFetchesDeps {
 }
 
 /**
- * Users who sign each request instead of logging in. They have no session: nothing is stored of whoever reads, and what
+ * Users who sign each request instead of logging in. They have no session: nothing is stored of a reader, and what
  * ends sessions ends nothing here, as the next request would be signed anew.
  */
 export class SignedFetches {
@@ -42,7 +42,7 @@ export class SignedFetches {
   }
 
   /**
-   * Takes the signature of a request that changes something as used. Neither query nor body are signed: whoever sees the
+   * Takes the signature of a request that changes something as used. Neither query nor body are signed: one who sees the
    * headers could put another one beside them. The same request again is served, as it changes nothing more.
    * @param rest what is not signed of the request
    * @throws SocialError `forbidden` when the signature was used for another request

@@ -11,7 +11,7 @@ export interface SignatureUse {
   readonly expiresAt: number
 }
 
-// Whoever is first stores both. Of two at the same time the second waits for the first one's commit, and does not see
+// The first of them stores both. Of two at the same time the second waits for the first one's commit, and does not see
 // what it committed: it has to ask again.
 const USE = {
   name: 'signature-use',

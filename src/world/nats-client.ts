@@ -55,7 +55,7 @@ export class NatsClient {
   }
 
   /**
-   * Asks whoever answers on the subject.
+   * Asks the first that answers on the subject.
    * @returns null when nobody is there who would
    * @throws Error when there is no answer in time, or no connection
    */

@@ -34,7 +34,7 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
   const { friends, maxPageSize, maxAnswerBytes } = deps
   const userOf = requireUser(app, deps)
   const params = z.object({ userId: USER_ID_PARAM })
-  // Of friends, who all take a few bytes each, whoever names no limit gets all: dcl-social-client never asks for more.
+  // Each friend takes a few bytes, so a client that names no limit gets all: dcl-social-client never asks for more.
   const requestedPage = ({ limit, offset }: z.infer<ReturnType<typeof pageQuery>>): Page =>
     pageOf(limit, offset, { defaultLimit: maxPageSize, maxLimit: maxPageSize })
   const usersOf = (request: FastifyRequest, userId: string): { viewer: Address; owner: Address } => {

@@ -81,4 +81,4 @@ const OUTBOX = [
 ]
 
 /** Events for other systems: who decided what about themselves, and how far each system has been told. */
-export const notifications = migration([...SETTINGS_LOG, ...OUTBOX])
+export const notificationTables = migration([...SETTINGS_LOG, ...OUTBOX])

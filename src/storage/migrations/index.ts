@@ -1,6 +1,6 @@
 import type { Migrations } from '../db/migrator.ts'
 import { initial } from './0001-initial.ts'
-import { notifications } from './0002-notifications.ts'
+import { notificationTables } from './0002-notifications.ts'
 import { apiKeys } from './0003-api-keys.ts'
 import { mutes } from './0004-mutes.ts'
 
@@ -11,7 +11,7 @@ import { mutes } from './0004-mutes.ts'
  */
 export const MIGRATIONS: Migrations = {
   '0001-initial': initial,
-  '0002-notifications': notifications,
+  '0002-notifications': notificationTables,
   '0003-api-keys': apiKeys,
   '0004-mutes': mutes
 }
