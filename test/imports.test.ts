@@ -25,7 +25,8 @@ const places = new Map<string, Place>(
 /** Where anything but the domain and the tools may look, the configuration for its types alone. */
 const ANYWHERE = new Set(['observability', 'config'])
 
-const GENERATED = /^@dcl\/(protocol|rpc)\//
+/** Made by `scripts/generate-protocol.ts`. */
+const GENERATED = /^src\/rpc\/generated\//
 const CODEC = /^src\/rpc\/(.+\/)?(.+-)?(codec|protocol)\.ts$/
 const DATABASE_LIBRARY = /^(pg|kysely|@electric-sql\/.+)$/
 const SQL = /[`'"(]\s*(select\s|insert into\s|update \w+ set\s|delete from\s|with \w+ as\s*\()/i
@@ -43,7 +44,7 @@ interface File {
   readonly imports: readonly Import[]
 }
 
-const files = ['src', 'test', 'bench', 'demo'].flatMap(folder =>
+const files = ['src', 'test', 'bench', 'demo', 'scripts'].flatMap(folder =>
   readdirSync(ROOT + folder, { recursive: true, encoding: 'utf8' })
     .filter(path => /\.[jt]s$/.test(path) && !path.includes('node_modules') && !path.startsWith('rust-client/target'))
     .map(path => read(`${folder}/${path}`))
@@ -179,6 +180,8 @@ describe('a file', () => {
   })
 
   it(`has at most ${MAX_LINES} lines`, () => {
-    expect(where(files, ({ text }) => text.split('\n').length > MAX_LINES + 1)).toEqual([])
+    expect(where(files, ({ path, text }) => !GENERATED.test(path) && text.split('\n').length > MAX_LINES + 1)).toEqual(
+      []
+    )
   })
 })

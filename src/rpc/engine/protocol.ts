@@ -1,4 +1,3 @@
-import { closeStreamMessage, streamMessage } from '@dcl/rpc/dist/protocol/helpers.js'
 import {
   CreatePortResponse,
   DestroyPort,
@@ -10,7 +9,7 @@ import {
   RpcMessageHeader,
   RpcMessageTypes,
   StreamMessage
-} from '@dcl/rpc/dist/protocol/index.js'
+} from '../generated/frames.ts'
 
 /** What a client may send. `number` is the client's own number of the message, which its answer carries too. */
 export type ClientFrame =
@@ -132,15 +131,20 @@ export function encodeRemoteError(number: number, code: number, message: string)
 
 /** The offer of a stream, which the client acknowledges to get the first element. */
 export function encodeStreamOffer(number: number, portId: number): Uint8Array {
-  return streamMessage(number, 0, portId, NO_BYTES)
+  return encodeStreamMessage(number, { sequenceId: 0, portId, payload: NO_BYTES, closed: false })
 }
 
 /** @param sequence 1 for the first element */
 export function encodeStreamElement(number: number, sequence: number, portId: number, payload: Uint8Array): Uint8Array {
-  return streamMessage(number, sequence, portId, payload)
+  return encodeStreamMessage(number, { sequenceId: sequence, portId, payload, closed: false })
 }
 
 /** @param sequence that of the last element */
 export function encodeStreamEnd(number: number, sequence: number, portId: number): Uint8Array {
-  return closeStreamMessage(number, sequence, portId)
+  return encodeStreamMessage(number, { sequenceId: sequence, portId, payload: NO_BYTES, closed: true })
+}
+
+function encodeStreamMessage(number: number, message: Omit<StreamMessage, 'messageIdentifier' | 'ack'>): Uint8Array {
+  const messageIdentifier = identifier(RpcMessageTypes.RpcMessageTypes_STREAM_MESSAGE, number)
+  return StreamMessage.encode({ ...message, messageIdentifier, ack: false }).finish()
 }

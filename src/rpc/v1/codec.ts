@@ -1,3 +1,10 @@
+import { ADDRESS_LENGTH, type Address } from '../../domain/address.ts'
+import { visibleAction } from '../../domain/block-view.ts'
+import { type ErrorCode, SocialError } from '../../domain/errors.ts'
+import type { PairEvent } from '../../domain/events.ts'
+import { fittingBoth, type Paged } from '../../domain/page.ts'
+import type { PendingRequest } from '../../friendships/friendships.ts'
+import { userCase } from '../fields.ts'
 import {
   type FriendshipEventResponse,
   FriendshipsServiceDefinition,
@@ -6,14 +13,7 @@ import {
   type Requests,
   type UpdateFriendshipResponse,
   type UsersResponse
-} from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
-import { ADDRESS_LENGTH, type Address } from '../../domain/address.ts'
-import { visibleAction } from '../../domain/block-view.ts'
-import { type ErrorCode, SocialError } from '../../domain/errors.ts'
-import type { PairEvent } from '../../domain/events.ts'
-import { fittingBoth, type Paged } from '../../domain/page.ts'
-import type { PendingRequest } from '../../friendships/friendships.ts'
-import { userCase } from '../fields.ts'
+} from '../generated/social-service-v1.ts'
 
 export const V1_METHODS = FriendshipsServiceDefinition.methods
 

@@ -1,15 +1,15 @@
-import type {
-  RequestEventsResponse,
-  SubscribeFriendshipEventsUpdatesResponse,
-  UpdateFriendshipResponse,
-  UsersResponse
-} from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import { visibleAction } from '../../domain/block-view.ts'
 import type { PairEvent } from '../../domain/events.ts'
 import type { Page } from '../../domain/page.ts'
 import { Boundary } from '../boundary.ts'
 import type { Procedure, Service } from '../engine/service.ts'
 import { actionOf, addressOf } from '../fields.ts'
+import type {
+  RequestEventsResponse,
+  SubscribeFriendshipEventsUpdatesResponse,
+  UpdateFriendshipResponse,
+  UsersResponse
+} from '../generated/social-service-v1.ts'
 import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Context } from './caller.ts'
 import { encodeEvent, encodePages, encodeRequests, errorCase, errorCaseWithoutBadRequest, V1_METHODS } from './codec.ts'

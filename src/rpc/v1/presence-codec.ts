@@ -1,7 +1,7 @@
-import { Payload, UsersResponse } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import protobuf from 'protobufjs/minimal.js'
 import { MAX_POSITION_TEXT, type WorldPosition } from '../../cluster/messages.ts'
 import { SocialError } from '../../domain/errors.ts'
+import { Payload, UsersResponse } from '../generated/social-service-v1.ts'
 import { errorCase, errorCaseWithoutBadRequest } from './codec.ts'
 
 /** The answer to a call that is refused. */

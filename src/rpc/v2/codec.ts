@@ -1,3 +1,12 @@
+import type { Address } from '../../domain/address.ts'
+import type { ErrorCode, SocialError } from '../../domain/errors.ts'
+import type { PairEvent } from '../../domain/events.ts'
+import { type Pair, type PairStatus, statusOf } from '../../domain/friendship.ts'
+import { type Page, type PageLimits, pageOf } from '../../domain/page.ts'
+import type { PendingRequest } from '../../friendships/friendships.ts'
+import type { ConnectivityUpdate } from '../../presence/connectivity.ts'
+import type { Profile } from '../../profiles/profile.ts'
+import { userCase } from '../fields.ts'
 import {
   type BlockedUserProfile,
   type BlockUpdate,
@@ -13,16 +22,7 @@ import {
   type Pagination,
   SocialServiceDefinition,
   type UpsertFriendshipResponse
-} from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
-import type { Address } from '../../domain/address.ts'
-import type { ErrorCode, SocialError } from '../../domain/errors.ts'
-import type { PairEvent } from '../../domain/events.ts'
-import { type Pair, type PairStatus, statusOf } from '../../domain/friendship.ts'
-import { type Page, type PageLimits, pageOf } from '../../domain/page.ts'
-import type { PendingRequest } from '../../friendships/friendships.ts'
-import type { ConnectivityUpdate } from '../../presence/connectivity.ts'
-import type { Profile } from '../../profiles/profile.ts'
-import { userCase } from '../fields.ts'
+} from '../generated/social-service-v2.ts'
 
 export const V2_METHODS = SocialServiceDefinition.methods
 

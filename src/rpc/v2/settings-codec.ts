@@ -1,3 +1,6 @@
+import { SocialError } from '../../domain/errors.ts'
+import type { MessagePrivacy, UserSettings, Visibility } from '../../domain/settings.ts'
+import type { MessageSettings } from '../../friendships/settings.ts'
 import {
   BlockedUsersMessagesVisibilitySetting,
   type GetPrivateMessagesSettingsResponse_PrivateMessagesSettings,
@@ -5,10 +8,7 @@ import {
   SituationReactionsVisibility,
   type SocialSettings,
   type UpsertSocialSettingsPayload
-} from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
-import { SocialError } from '../../domain/errors.ts'
-import type { MessagePrivacy, UserSettings, Visibility } from '../../domain/settings.ts'
-import type { MessageSettings } from '../../friendships/settings.ts'
+} from '../generated/social-service-v2.ts'
 
 const PRIVACY: Record<MessagePrivacy, PrivateMessagePrivacySetting> = {
   all: PrivateMessagePrivacySetting.ALL,
