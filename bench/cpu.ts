@@ -92,3 +92,9 @@ function statOrNull(pid: number): Stat | null {
     return null
   }
 }
+
+/** CPU time of all processes that this one has started and that have ended, in milliseconds. */
+export function endedChildrenTime(): number {
+  const { endedUser, endedSystem } = readStat(process.pid)
+  return (endedUser + endedSystem) * TICK_MS
+}

@@ -40,28 +40,69 @@ interface ServiceOptions {
 
 /** The service as an operator runs it: a process of its own, configured by its environment. */
 export class Service implements AsyncDisposable {
-  readonly pid: number
   readonly httpUrl: string
   readonly rpcUrl: string
-  readonly #process: ChildProcess
+  readonly #options: ServiceOptions
   readonly #folder: string
+  readonly #ports: { readonly http: number; readonly rpc: number }
+  #process: ChildProcess
 
-  private constructor(process: ChildProcess, pid: number, folder: string, ports: { http: number; rpc: number }) {
-    this.pid = pid
+  private constructor(options: ServiceOptions, folder: string, ports: { http: number; rpc: number }) {
     this.httpUrl = `http://127.0.0.1:${ports.http}`
     this.rpcUrl = `ws://127.0.0.1:${ports.rpc}`
-    this.#process = process
+    this.#options = options
     this.#folder = folder
+    this.#ports = ports
+    this.#process = this.#spawn()
   }
 
   static async start(options: ServiceOptions): Promise<Service> {
-    const { databaseUrl, connections, sockets, settings, profile, program = SERVICE } = options
     const folder = await mkdtemp(join(tmpdir(), 'social-bench-'))
-    const ports = { http: await freePort(), rpc: await freePort() }
+    const service = new Service(options, folder, { http: await freePort(), rpc: await freePort() })
+    try {
+      await service.#untilReady()
+    } catch (error) {
+      await service[Symbol.asyncDispose]()
+      throw error
+    }
+    return service
+  }
+
+  /** That of the process which runs at present. */
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  /** Whether its process is over, for whatever reason. */
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null
+  }
+
+  /** Ends its process in good order. */
+  async stop(): Promise<void> {
+    if (this.hasEnded) return
+    const ended = once(this.#process, 'exit')
+    this.#process.kill('SIGTERM')
+    await ended
+  }
+
+  /** After a stop: in a new process, where it was. */
+  async startAgain(): Promise<void> {
+    this.#process = this.#spawn()
+    await this.#untilReady()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    await rm(this.#folder, { recursive: true })
+  }
+
+  #spawn(): ChildProcess {
+    const { databaseUrl, connections, sockets, settings, profile, program = SERVICE } = this.#options
     const ownSettings = {
       HOST: '127.0.0.1',
-      HTTP_PORT: String(ports.http),
-      RPC_PORT: String(ports.rpc),
+      HTTP_PORT: String(this.#ports.http),
+      RPC_PORT: String(this.#ports.rpc),
       DATABASE_URL: databaseUrl,
       DATABASE_POOL_SIZE: String(connections),
       MAX_CONNECTIONS: String(sockets + 1_000),
@@ -74,33 +115,15 @@ export class Service implements AsyncDisposable {
     const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile.folder}`, `--cpu-prof-name=${profile.name}`] : []
     const env = { PATH: process.env['PATH'], ...ownSettings, ...settings }
     // In a folder of its own, where no .env is read.
-    const child = spawn(process.execPath, [...flags, program], {
-      cwd: folder,
+    return spawn(process.execPath, [...flags, program], {
+      cwd: this.#folder,
       env,
       stdio: ['ignore', 'ignore', 'inherit']
     })
-    const service = new Service(child, child.pid!, folder, ports)
-    try {
-      await until(() => service.#isReady(), 'the service is ready')
-    } catch (error) {
-      await service[Symbol.asyncDispose]()
-      throw error
-    }
-    return service
   }
 
-  /** Whether its process is over, for whatever reason. */
-  get hasEnded(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const ended = once(this.#process, 'exit')
-      this.#process.kill('SIGTERM')
-      await ended
-    }
-    await rm(this.#folder, { recursive: true })
+  #untilReady(): Promise<void> {
+    return until(() => this.#isReady(), 'the service is ready')
   }
 
   async #isReady(): Promise<boolean> {

@@ -37,9 +37,9 @@ export function loginBody(owner: User): string {
   })
 }
 
-/** The first message of a v2 socket, good for the next five minutes. */
-export function handshakeMessage(owner: User): string {
-  const timestamp = String(Date.now())
+/** The first message of a v2 socket, good for five minutes before and after the moment of which it is. */
+export function handshakeMessage(owner: User, at = Date.now()): string {
+  const timestamp = String(at)
   const metadata = '{}'
   const links = signedBy(owner, `get:/:${timestamp}:${metadata}`)
   const chain = links.map((link, at) => [`x-identity-auth-chain-${at}`, JSON.stringify(link)])

@@ -1,72 +1,66 @@
 import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { createDatabase, PostgresServer } from '../../test/env/postgres.ts'
 import { RedisServer } from '../../test/env/redis.ts'
 import { postmasterOf } from '../cpu.ts'
-import { performBy, Service } from '../processes.ts'
+import { markdown } from '../markdown.ts'
+import { performBy } from '../processes.ts'
 import { seed } from '../seed.ts'
-import type { ClusterJob, InstanceAccess, Line, WorkloadName } from './job.ts'
+import type { World } from '../world.ts'
+import { Instances, type Servers } from './instances.ts'
+import { type ClusterJob, isOfTwo, type Line, type TwoInstances } from './job.ts'
+import { cellsOf, HEAD } from './lines.ts'
+import { manySockets } from './many/many-sockets.ts'
 import type { ClusterOptions } from './options.ts'
-import { worldOf } from './population.ts'
-import { METRICS_TOKEN } from './service-metrics.ts'
+import { circleOf, worldOf } from './population.ts'
+import { compareScales, runsOf } from './scaling.ts'
 
 const LOAD = new URL('./load.ts', import.meta.url)
-/** Connections of each instance to PostgreSQL: the default of the service. */
-const CONNECTIONS = 20
 
-/** Measures one after the other, each with two instances of its own. */
-export async function runAll(options: ClusterOptions, signal: AbortSignal): Promise<Line[]> {
+/** Measures one after the other, each with instances of its own. @returns a table for each kind of measurement */
+export async function runAll(options: ClusterOptions, signal: AbortSignal): Promise<string[]> {
   if (options.profile) await mkdir(options.profile, { recursive: true })
   await using postgres = await PostgresServer.start({ durable: true })
   await using redis = await RedisServer.start()
-  const databaseUrl = await createDatabase(postgres.url)
-  const servers = { databaseUrl, redisUrl: redis.url, redis: redis.pid, postmaster: await postmasterOf(databaseUrl) }
-  // The first start makes the tables.
-  await (await start(servers, options, 'first'))[Symbol.asyncDispose]()
-  const from = performance.now()
-  await seed(databaseUrl, worldOf(options.clients))
-  said('The world', from)
-  const lines: Line[] = []
-  for (const workload of options.workloads) lines.push(...(await run(workload, servers, options, signal)))
-  return lines
-}
-
-interface Servers {
-  readonly databaseUrl: string
-  readonly redisUrl: string
-  /** The ids of their processes. */
-  readonly redis: number
-  readonly postmaster: number
-}
-
-async function run(workload: WorkloadName, servers: Servers, options: ClusterOptions, signal: AbortSignal) {
-  const from = performance.now()
-  await using one = await start(servers, options, `${workload}-1`)
-  await using other = await start(servers, options, `${workload}-2`)
-  const access = ({ pid, httpUrl, rpcUrl }: Service): InstanceAccess => ({ pid, http: httpUrl, rpc: rpcUrl })
-  const { seconds, clients, rate } = options
-  const { postmaster, redis } = servers
-  const job: ClusterJob = {
-    workload,
-    seconds,
-    clients,
-    rate,
-    instances: [access(one), access(other)],
-    watched: { instances: [one.pid, other.pid], postmaster, redis }
+  const { workloads } = options
+  const tables: string[] = []
+  const ofTwo = workloads.filter(isOfTwo)
+  if (ofTwo.length > 0 || workloads.includes('scaling')) {
+    const world = worldOf(options.clients, workloads.includes('scaling') ? runsOf(options) : 1)
+    const servers = await prepare(postgres, redis, world)
+    const lines: Line[] = []
+    for (const workload of ofTwo) lines.push(...(await run(workload, servers, options, signal)))
+    if (lines.length > 0) tables.push(markdown([HEAD, ...lines.map(cellsOf)]))
+    if (workloads.includes('scaling')) tables.push(await compareScales(servers, options, signal))
   }
+  if (workloads.includes('many-sockets')) {
+    const servers = await prepare(postgres, redis, circleOf(options.sockets, options.friends))
+    tables.push(await manySockets(servers, options, signal))
+  }
+  return tables
+}
+
+/** A database of its own, with a world in it. The first start makes the tables. */
+async function prepare(postgres: PostgresServer, redis: RedisServer, world: World): Promise<Servers> {
+  const from = performance.now()
+  const databaseUrl = await createDatabase(postgres.url)
+  const postmaster = await postmasterOf(databaseUrl)
+  const servers = { databaseUrl, redisUrl: redis.url, redis: redis.pid, postmaster }
+  const first = await Instances.start(1, servers, { sockets: 1, profile: null, name: 'first' })
+  await first[Symbol.asyncDispose]()
+  await seed(databaseUrl, world)
+  said('The world', from)
+  return servers
+}
+
+async function run(workload: TwoInstances, servers: Servers, options: ClusterOptions, signal: AbortSignal) {
+  const from = performance.now()
+  const { seconds, clients, rate, profile } = options
+  await using instances = await Instances.start(2, servers, { sockets: clients, profile, name: workload })
+  const [one, other] = instances.access
+  const job: ClusterJob = { workload, seconds, clients, rate, instances: [one!, other!], watched: instances.watched }
   const lines = await performBy<Line[]>(LOAD, job, signal)
   said(workload, from)
   return lines
-}
-
-function start({ databaseUrl, redisUrl }: Servers, { clients, profile }: ClusterOptions, name: string) {
-  return Service.start({
-    databaseUrl,
-    connections: CONNECTIONS,
-    sockets: clients,
-    settings: { REDIS_URL: redisUrl, METRICS_TOKEN },
-    ...(profile && { profile: { folder: resolve(profile), name: `${name}.cpuprofile` } })
-  })
 }
 
 function said(what: string, from: number): void {

@@ -1,4 +1,5 @@
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+export const mean = (values: readonly number[]): number => sum(values) / values.length
 
 /** The value below which so large a part of all values lies. Sorts them. */
 export function percentile(values: number[], part: number): number {

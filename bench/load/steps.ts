@@ -37,7 +37,7 @@ function couplesOf(workload: Workload, lane: number): [User, User][] {
 export const MESSAGE = 'Shall we build a world?'
 
 /** The body of an update, as both protocols write it. */
-export function bodyOf({ action, target: { address } }: Step) {
+export function bodyOf({ action, target: { address } }: Pick<Step, 'action'> & { target: Pick<User, 'address'> }) {
   const user = { address }
   switch (action) {
     case 'request':

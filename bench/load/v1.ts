@@ -11,7 +11,7 @@ import type { User } from '../users.ts'
 import { COMMON_FRIENDS, COUPLES, crowd, crowdSize, FRIENDS_OF_EACH, listener, spouse } from '../world.ts'
 import { caseOf, expectCase, UserLists } from './answers.ts'
 import { request, SUBSCRIPTION } from './frames.ts'
-import { cycle, lanes, measure, timed } from './lane.ts'
+import { cycle, type Lane, lanes, measure, timed } from './lane.ts'
 import { type Procedures, RpcSocket } from './rpc-socket.ts'
 import { befriendings, bodyOf, type Step } from './steps.ts'
 
@@ -36,13 +36,17 @@ export async function connect(url: string): Promise<Connected> {
 
 /** Updates of friendships, each acknowledged before the next. */
 export async function updates({ urls, size, seconds, watched }: Job): Promise<Measurement> {
-  const all = await lanes(size.connections, async lane => {
-    const { socket, procedures } = await connect(urls.rpc)
+  return measure(await updateLanes(urls.rpc, size.connections), seconds, watched)
+}
+
+/** @param first the number of the first lane: each has users of its own */
+export function updateLanes(url: string, count: number, first = 0): Promise<Lane[]> {
+  return lanes(count, async lane => {
+    const { socket, procedures } = await connect(url)
     const id = procedures.get('UpdateFriendshipEvent')!
-    const next = cycle(befriendings('v1-updates', lane).map(step => request(id, updatePayload(step))))
+    const next = cycle(befriendings('v1-updates', first + lane).map(step => request(id, updatePayload(step))))
     return timed(() => update(socket, next()))
   })
-  return measure(all, seconds, watched)
 }
 
 /** @param request with an {@link updatePayload} */

@@ -15,7 +15,8 @@ import { cycle, type Lane, lanes, measure, stock, timed } from './lane.ts'
 import { type Procedures, RpcSocket } from './rpc-socket.ts'
 import { askings, befriendings, bodyOf, type Step } from './steps.ts'
 
-const ACCEPTED = caseOf(
+/** How the answer to an action begins. */
+export const ACCEPTED = caseOf(
   UpsertFriendshipResponse.encode({
     response: { $case: 'accepted', accepted: { id: '1', createdAt: 1, friend: undefined } }
   })

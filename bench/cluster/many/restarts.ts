@@ -1,0 +1,68 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { whole } from '../../markdown.ts'
+import { streamsOpen } from '../service-metrics.ts'
+import { sum } from '../statistics.ts'
+import type { Place } from './memory.ts'
+
+const LOOK_MS = 200
+/** Longest time for which clients are waited for, in milliseconds. */
+const DEADLINE_MS = 120_000
+/** Longest time until all friends are shown, in milliseconds; what is not is reported. */
+const SEEN_WITHIN_MS = 30_000
+
+/** How long the restart of one instance took, in seconds from its beginning. */
+export interface Restart {
+  readonly clients: number
+  readonly stopped: number
+  readonly ready: number
+  readonly allBack: number
+}
+
+/** In good order, one after the other, as an operator does; the next when all clients are back. */
+export async function restartAll(place: Place): Promise<Restart[]> {
+  const restarts: Restart[] = []
+  for (const [at, service] of place.instances.services.entries()) {
+    const from = performance.now()
+    const passed = (): number => (performance.now() - from) / 1000
+    const clients = await streamsOpen([place.instances.access[at]!], 'updates')
+    await service.stop()
+    const stopped = passed()
+    await service.startAgain()
+    const ready = passed()
+    await untilAllAreThere(place, ['updates', 'connectivity'])
+    const restart = { clients, stopped, ready, allBack: passed() }
+    restarts.push(restart)
+    console.log(`  instance ${at + 1} with ${whole(clients)} clients: ${textOf(restart)}`)
+  }
+  return restarts
+}
+
+/** The clients say that they are, and the instances have as many streams. @throws Error when that does not happen */
+export async function untilAllAreThere(
+  { crowd, instances, sockets }: Place,
+  kinds: readonly ('updates' | 'connectivity')[]
+): Promise<void> {
+  const areThere = async (): Promise<boolean> => {
+    if (crowd.here < sockets) return false
+    const open = await Promise.all(kinds.map(kind => streamsOpen(instances.access, kind)))
+    return open.every(count => count >= sockets)
+  }
+  for (const from = performance.now(); !(await areThere()); await wait(LOOK_MS)) {
+    if (performance.now() - from > DEADLINE_MS) throw new Error(`Only ${crowd.here} of ${sockets} clients are there`)
+  }
+}
+
+/**
+ * Waits until all friends of everybody are shown as online, but no longer than that should take.
+ * @returns the number of clients to whom some are not
+ */
+export async function untilAllSee({ crowd }: Place): Promise<number> {
+  for (const from = performance.now(); ; await wait(LOOK_MS)) {
+    const unseeing = sum(await crowd.askAll('countUnseeing', () => []))
+    if (unseeing === 0 || performance.now() - from > SEEN_WITHIN_MS) return unseeing
+  }
+}
+
+function textOf({ stopped, ready, allBack }: Restart): string {
+  return `stopped after ${stopped.toFixed(1)} s, ready after ${ready.toFixed(1)} s, all back after ${allBack.toFixed(1)} s`
+}
