@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
-import type { SessionsEnded } from '../domain/events.ts'
+import type { PairEvent, SessionsEnded } from '../domain/events.ts'
+import { PAIR_ACTIONS, PAIR_STATUSES } from '../domain/friendship.ts'
 
 /** Users in one message: who has more of them sends several. */
 export const MAX_USERS = 500
@@ -63,9 +64,10 @@ export interface PositionsMessage {
   }[]
 }
 
-/** What instances say to each other beside the log: to read it, and what is not in it. */
+/** What instances say to each other: what is in the log, before they come to read it, and what is not. */
 export type ChannelMessage =
   | { readonly kind: 'wake' }
+  | PairEvent
   | SessionsEnded
   | PresenceChange
   | PresenceSnapshot
@@ -91,6 +93,17 @@ const kind = <Kind extends string>(name: Kind) => ({ kind: z.literal(name) })
 /** What another instance sent. */
 export const channelMessage = z.discriminatedUnion('kind', [
   z.object(kind('wake')),
+  z.object({
+    ...kind('pair'),
+    seq: z.int().positive(),
+    actor: address,
+    target: address,
+    action: z.enum(PAIR_ACTIONS),
+    previous: z.enum(PAIR_STATUSES),
+    previousActor: address.nullable(),
+    message: z.string().nullable(),
+    at: z.int().nonnegative()
+  }),
   z.object({
     ...kind('sessions-ended'),
     address,

@@ -1,9 +1,10 @@
-import type { Redis } from 'ioredis'
-import { z } from 'zod'
+import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
-import { type Channel, type ChannelListener, type ChannelMessage, MAX_MESSAGE_LENGTH } from './channel.ts'
-import { channelMessage } from './messages.ts'
-import { connectRedis, redisReason } from './redis.ts'
+import type { Channel, ChannelListener, ChannelMessage } from './channel.ts'
+import { Envelope, messagesIn } from './envelope.ts'
+import { isRefusal, redisReason } from './redis.ts'
+import { type Publication, RedisPubSub } from './redis-pub-sub.ts'
+import { UserTopics } from './user-topics.ts'
 
 interface RedisChannelOptions {
   /** The id of this instance, which no other one has or had. */
@@ -23,21 +24,22 @@ const SILENCE_MS = 3000
 /** What goes on being wrong is said again after so long, in milliseconds. */
 const REMIND_MS = 60_000
 
-const probe = z.object({ kind: z.literal('probe') })
-const envelope = z.object({ from: z.string().max(100), message: probe.or(channelMessage) })
-
 /**
- * The channel over Redis publish/subscribe. It never waits for Redis and buffers nothing for it: what is sent while Redis
- * is away is lost, and listeners get `messages-lost` when it is back.
+ * The channel over Redis publish/subscribe: a topic for all instances, and one for each user to whom somebody listens. It
+ * never waits for Redis and buffers nothing for it: what is sent while Redis is away is lost, and listeners get
+ * `messages-lost` when it is back. What is sent in one turn of the event loop is one write, and one message for each user.
  */
 export class RedisChannel implements Channel {
   readonly #options: RedisChannelOptions
-  /** How every message of this instance begins: those that come back are dropped unread. */
-  readonly #ownPrefix: string
-  readonly #publisher: Redis
-  readonly #subscriber: Redis
+  readonly #envelope: Envelope
+  readonly #redis: RedisPubSub
+  readonly #topics: UserTopics
   readonly #listeners = new Set<ChannelListener>()
   readonly #probeTimer: NodeJS.Timeout
+  /** Texts for all that wait for the end of the turn, and messages for users, as JSON. */
+  readonly #toAll: string[] = []
+  readonly #toUsers = new Map<Address, string[]>()
+  #isFlushScheduled = false
   #lastMessageAt = 0
   #isSubscribed = false
   #wasSubscribed = false
@@ -47,19 +49,23 @@ export class RedisChannel implements Channel {
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
-    this.#ownPrefix = `{"from":"${options.instance}","message":`
-    const onFailure = (error: unknown): void => this.#failed(error)
-    this.#publisher = connectRedis(options.url, options.logger, onFailure)
-    this.#subscriber = connectRedis(options.url, options.logger, onFailure)
-    this.#subscriber.on('ready', () => this.#subscribe())
-    this.#subscriber.on('close', () => this.#connectionLost())
-    this.#subscriber.on('message', (_, text: string) => this.#receive(text))
+    this.#envelope = new Envelope(options.instance)
+    this.#redis = new RedisPubSub({
+      url: options.url,
+      topic: options.topic,
+      logger: options.logger,
+      onOpen: () => void this.#begin(),
+      onClose: () => this.#connectionLost(),
+      onMessage: text => this.#receive(text),
+      onFailure: error => this.#failed(error)
+    })
+    this.#topics = new UserTopics(this.#redis, error => this.#notSubscribed(error))
     this.#probeTimer = setInterval(() => this.#probe(), PROBE_MS)
   }
 
   /** Whether messages flow, as far as the last probe showed. */
   get isConnected(): boolean {
-    return this.#isSubscribed && this.#publisher.status === 'ready'
+    return this.#isSubscribed && this.#redis.canPublish
   }
 
   /** Whether messages ever flowed: an instance that never received any does not know who is there. */
@@ -67,8 +73,30 @@ export class RedisChannel implements Channel {
     return this.#wasSubscribed
   }
 
+  /** Users who are listened to. */
+  get users(): number {
+    return this.#topics.size
+  }
+
   send(message: ChannelMessage): void {
-    this.#publish(message)
+    if (!this.#redis.canPublish) return
+    this.#toAll.push(this.#envelope.toAll(message))
+    this.#scheduleFlush()
+  }
+
+  sendTo(users: Iterable<Address>, message: ChannelMessage): void {
+    if (!this.#redis.canPublish) return
+    const text = JSON.stringify(message)
+    for (const user of users) {
+      const texts = this.#toUsers.get(user)
+      if (texts) texts.push(text)
+      else this.#toUsers.set(user, [text])
+    }
+    this.#scheduleFlush()
+  }
+
+  listen(user: Address, onHeard?: () => void): () => void {
+    return this.#topics.listen(user, onHeard)
   }
 
   subscribe(listener: ChannelListener): () => void {
@@ -78,26 +106,42 @@ export class RedisChannel implements Channel {
 
   async close(): Promise<void> {
     clearInterval(this.#probeTimer)
+    this.#flush()
     this.#listeners.clear()
     this.#isSubscribed = false
-    this.#publisher.disconnect()
-    this.#subscriber.disconnect()
+    this.#redis.close()
   }
 
-  #publish(message: ChannelMessage | { readonly kind: 'probe' }): void {
-    if (this.#publisher.status !== 'ready') return
-    const text = `${this.#ownPrefix}${JSON.stringify(message)}}`
-    this.#publisher.publish(this.#options.topic, text).catch(error => this.#refused(error)) // of the rest the probe takes notice
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return
+    this.#isFlushScheduled = true
+    setImmediate(() => this.#flush())
   }
 
-  #subscribe(): void {
-    this.#subscriber.subscribe(this.#options.topic).then(
-      () => this.#connected(),
-      error => {
-        this.#refused(error)
-        this.#subscriber.disconnect(true)
-      }
-    )
+  #flush(): void {
+    this.#isFlushScheduled = false
+    const publications: Publication[] = this.#toAll.splice(0).map(text => ({ user: null, text }))
+    for (const [user, messages] of this.#toUsers) {
+      for (const text of this.#envelope.toListeners(messages)) publications.push({ user, text })
+    }
+    this.#toUsers.clear()
+    this.#redis.publish(publications)
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.#redis.subscribeToAll()
+      await this.#topics.open()
+      this.#connected()
+    } catch (error) {
+      this.#notSubscribed(error)
+    }
+  }
+
+  #notSubscribed(error: unknown): void {
+    if (!isRefusal(error)) return // the connection is lost, and comes back by itself
+    this.#failed(error)
+    this.#redis.reconnect()
   }
 
   #connected(): void {
@@ -115,27 +159,23 @@ export class RedisChannel implements Channel {
       this.#saidAway = true
     }
     this.#isSubscribed = false
+    this.#topics.lost()
   }
 
   #probe(): void {
     if (this.#isSubscribed && performance.now() - this.#lastMessageAt > SILENCE_MS) {
       this.#warn('Redis delivers nothing: connecting anew')
       this.#connectionLost()
-      this.#subscriber.disconnect(true)
-      this.#publisher.disconnect(true)
-    } else {
-      this.#publish({ kind: 'probe' })
+      this.#redis.reconnect()
+    } else if (this.#redis.canPublish) {
+      this.#toAll.push(this.#envelope.probe)
+      this.#scheduleFlush()
     }
   }
 
-  /** A connection that cannot be had, or is not let in. */
+  /** A connection that cannot be had, or is not let in; or what Redis refused to do. Of the rest the probe takes notice. */
   #failed(error: unknown): void {
     this.#warn('Redis cannot be used', { reason: redisReason(error) })
-  }
-
-  /** An answer of Redis to one command; without any answer the connection has failed, which is said elsewhere. */
-  #refused(error: unknown): void {
-    if ((error as Error).name === 'ReplyError') this.#failed(error)
   }
 
   /** Says what is wrong, and says it again no sooner than after a while. @returns whether it did */
@@ -150,9 +190,8 @@ export class RedisChannel implements Channel {
 
   #receive(text: string): void {
     this.#lastMessageAt = performance.now()
-    if (text.startsWith(this.#ownPrefix)) return
-    const message = parse(text)
-    if (message && message.kind !== 'probe') this.#notify(message)
+    if (this.#envelope.isOwn(text)) return
+    for (const message of messagesIn(text)) this.#notify(message)
   }
 
   #notify(message: Parameters<ChannelListener>[0]): void {
@@ -163,14 +202,5 @@ export class RedisChannel implements Channel {
         this.#options.logger.error({ err: error }, 'A message of another instance could not be handled')
       }
     }
-  }
-}
-
-function parse(text: string): z.infer<typeof envelope>['message'] | null {
-  if (text.length > MAX_MESSAGE_LENGTH) return null
-  try {
-    return envelope.safeParse(JSON.parse(text)).data?.message ?? null
-  } catch {
-    return null
   }
 }

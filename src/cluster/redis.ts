@@ -14,20 +14,27 @@ const COMMON = {
   autoResubscribe: false
 } satisfies RedisOptions
 
-/** A connection that comes back by itself, and on which nothing ever waits: what cannot be sent now fails now. */
-export function connectRedis(url: string, logger: Logger, onFailure?: (error: unknown) => void): Redis {
+/**
+ * A connection that comes back by itself, and on which nothing ever waits: what cannot be sent now fails now.
+ * @param commandMs longest wait for an answer; null where nobody waits, and whether there are any is looked at otherwise
+ */
+export function connectRedis(url: string, logger: Logger, commandMs: number | null = COMMAND_MS): Redis {
   const redis = new Redis(url, {
     ...COMMON,
-    commandTimeout: COMMAND_MS,
+    ...(commandMs === null ? {} : { commandTimeout: commandMs }),
     keepAlive: 10_000,
     retryStrategy: attempt => Math.min(attempt * 50, MAX_RETRY_MS)
   })
   // Every command fails by itself; without a listener the process would end.
   redis.on('error', error => {
     logger.debug({ err: error }, 'A Redis connection failed')
-    onFailure?.(error)
   })
   return redis
+}
+
+/** Whether an error is what Redis answered; without any answer the connection has failed, which is said elsewhere. */
+export function isRefusal(error: unknown): boolean {
+  return (error as Error | null)?.name === 'ReplyError'
 }
 
 /**
@@ -44,7 +51,7 @@ export async function tryRedis(url: string, topic: string): Promise<void> {
     await redis.connect()
     await redis.eval('return redis.call("pttl", KEYS[1])', 1, `${topic}:limit:check`)
     await redis.publish(topic, '{}')
-    await redis.subscribe(topic)
+    await redis.subscribe(topic, `${topic}:user:check`)
   } catch (error) {
     // What comes of it says less: that the connection is closed.
     throw failure ?? error

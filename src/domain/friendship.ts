@@ -9,7 +9,8 @@ export type FriendshipAction = (typeof FRIENDSHIP_ACTIONS)[number]
 export const PAIR_ACTIONS = [...FRIENDSHIP_ACTIONS, 'block', 'unblock'] as const
 export type PairAction = (typeof PAIR_ACTIONS)[number]
 
-export type PairStatus = 'none' | 'requested' | 'accepted' | 'rejected' | 'canceled' | 'deleted'
+export const PAIR_STATUSES = ['none', 'requested', 'accepted', 'rejected', 'canceled', 'deleted'] as const
+export type PairStatus = (typeof PAIR_STATUSES)[number]
 
 /** Two users, as the one row of their pair holds them. */
 export interface Pair {

@@ -3,6 +3,7 @@ import type { Channel, ChannelListener, ChannelMessage } from '../../src/cluster
 import { channelMessage } from '../../src/cluster/messages.ts'
 import type { Address } from '../../src/domain/address.ts'
 import type { MessagesLost } from '../../src/domain/events.ts'
+import { Multimap } from '../../src/lib/multimap.ts'
 import { ClusterPresence } from '../../src/presence/cluster-presence.ts'
 import { LocalPresence } from '../../src/presence/local-presence.ts'
 
@@ -19,11 +20,12 @@ export class Wires {
   /** Given every message that is about to be delivered; false loses it. */
   filter: (message: ChannelMessage) => boolean = () => true
 
-  deliver(from: Wire, text: string): void {
+  /** @param user to whom an end must listen; null for all ends */
+  deliver(from: Wire, text: string, user: Address | null): void {
     setTimeout(() => {
       const message = channelMessage.parse(JSON.parse(text))
       if (!this.filter(message)) return
-      for (const end of this.ends) if (end !== from && end.isConnected) end.receive(message)
+      for (const end of this.ends) if (end !== from && end.isConnected && end.hears(user)) end.receive(message)
     }, 1)
   }
 }
@@ -33,6 +35,8 @@ export class Wire implements Channel {
   isConnected = true
   readonly #wires: Wires
   readonly #listeners = new Set<ChannelListener>()
+  /** Users who are listened to, each with those who want to know when that began. */
+  readonly #heard = new Multimap<Address, () => void>()
 
   constructor(wires: Wires) {
     this.#wires = wires
@@ -40,7 +44,22 @@ export class Wire implements Channel {
   }
 
   send(message: ChannelMessage): void {
-    if (this.isConnected) this.#wires.deliver(this, JSON.stringify(message))
+    if (this.isConnected) this.#wires.deliver(this, JSON.stringify(message), null)
+  }
+
+  sendTo(users: Iterable<Address>, message: ChannelMessage): void {
+    if (!this.isConnected) return
+    for (const user of users) this.#wires.deliver(this, JSON.stringify(message), user)
+  }
+
+  listen(user: Address, onHeard: () => void = () => undefined): () => void {
+    this.#heard.add(user, onHeard)
+    setTimeout(onHeard, 1)
+    return () => this.#heard.remove(user, onHeard)
+  }
+
+  hears(user: Address | null): boolean {
+    return user === null || this.#heard.get(user).size > 0
   }
 
   subscribe(listener: ChannelListener): () => void {

@@ -60,6 +60,12 @@ class World implements Channel {
 
   send(): void {}
 
+  sendTo(): void {}
+
+  listen(): () => void {
+    return () => undefined
+  }
+
   subscribe(listener: ChannelListener): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)

@@ -56,6 +56,12 @@ class TestChannel implements Channel {
     this.sent.push(message)
   }
 
+  sendTo(): void {}
+
+  listen(): () => void {
+    return () => undefined
+  }
+
   subscribe(listener: ChannelListener): () => void {
     this.receive = listener
     return () => {
