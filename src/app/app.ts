@@ -13,6 +13,7 @@ import { createBus } from './bus.ts'
 import { Cleanups } from './cleanups.ts'
 import { openDatabase } from './database.ts'
 import { createHttp } from './http.ts'
+import { startLogRetention } from './log-retention.ts'
 import { createMatrix } from './matrix.ts'
 import { startMatrixOutbox } from './matrix-outbox.ts'
 import { startNotifications } from './notifications.ts'
@@ -79,7 +80,9 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const matrix = createMatrix({ config, logger, admission, userLimits, db, bus, social }, cleanups)
   const { accounts } = matrix
   await startMatrixOutbox({ config, logger, metrics, db, bus, accounts, now }, cleanups)
-  await startNotifications({ config, logger, metrics, db, bus, profiles: social.profiles, now }, cleanups)
+  const { profiles } = social
+  const sinks = await startNotifications({ config, logger, metrics, db, bus, profiles, now }, cleanups)
+  startLogRetention({ config, logger, metrics, db, sinks, now }, cleanups)
 
   const state = { isStarted: false }
   const http = await createHttp({

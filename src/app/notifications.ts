@@ -31,11 +31,14 @@ const OPTIONS: DispatcherOptions = {
   awayBackoff: { firstMs: 1_000, maxMs: 30_000 }
 }
 
-/** Tells every system of the configuration what is committed; nothing of it is there where none is configured. */
-export async function startNotifications(deps: NotificationsDeps, cleanups: Cleanups): Promise<void> {
+/**
+ * Tells every system of the configuration what is committed; nothing of it is there where none is configured.
+ * @returns the names of the systems
+ */
+export async function startNotifications(deps: NotificationsDeps, cleanups: Cleanups): Promise<string[]> {
   const { config, logger, metrics, db, bus, profiles, now } = deps
   const sinks = await createSinks(config, profiles)
-  if (sinks.length === 0) return
+  if (sinks.length === 0) return []
   for (const sink of sinks) cleanups.add(`sink ${sink.name}`, sink, it => it.close())
   const dispatcher = new Dispatcher({ sinks, db, registry: metrics.registry, logger, now }, OPTIONS)
   // At once, so that it takes on nothing new while others still end.
@@ -44,6 +47,7 @@ export async function startNotifications(deps: NotificationsDeps, cleanups: Clea
     if (event.kind === 'pair') dispatcher.wake()
   })
   await dispatcher.start()
+  return sinks.map(({ name }) => name)
 }
 
 /** One sink for each system of the configuration. */

@@ -65,6 +65,15 @@ function askForEmbedded({ values, issues }: Reading): void {
   issues.push(`DATABASE_URL must be ${SETTINGS.DATABASE_URL.kind.allowed}, ${reason}; ${otherwise}`)
 }
 
+/** A device that comes back must find in the log what it missed. */
+export function logRetention({ values, issues }: Reading): number | null {
+  const { LOG_RETENTION: retentionMs, RESUME_WINDOW: windowMs } = values
+  if (retentionMs !== null && retentionMs < 2 * windowMs) {
+    issues.push(`LOG_RETENTION must be at least twice RESUME_WINDOW, which is ${windowMs / 1000} s`)
+  }
+  return retentionMs
+}
+
 /** REDIS_URL, or what the host makes; null without Redis. */
 export function redisUrl(reading: Reading): string | null {
   const { values, sources } = reading

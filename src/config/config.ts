@@ -1,4 +1,4 @@
-import { databaseUrl, matrix, presence, redisUrl, webhooks } from './combined.ts'
+import { databaseUrl, logRetention, matrix, presence, redisUrl, webhooks } from './combined.ts'
 import { EnvFileError, readEnvFile } from './env-file.ts'
 import { gatekeeper, sns } from './neighbours.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
@@ -73,6 +73,8 @@ function arrange(reading: Reading) {
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT
     },
+    /** For how long events are kept; null for ever. */
+    logRetentionMs: logRetention(reading),
     redisUrl: redisUrl(reading),
     presence: presence(reading),
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },

@@ -88,6 +88,10 @@ const DATABASE = {
     about: 'Longest wait for a connection, a new one or one of the pool.'
   },
   DATABASE_STATEMENT_TIMEOUT: { kind: duration('10ms', '10m'), default: '10s', about: 'Longest run of one statement.' },
+  LOG_RETENTION: {
+    kind: duration('1h', '3650d'),
+    about: 'For how long the log of what happened is kept at least; unset, for ever. At least twice `RESUME_WINDOW`.'
+  },
   REDIS_URL: { kind: url('redis', 'rediss'), secret: true, about: 'Redis, through which instances tell one another.' },
   REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' },
   ALLOW_EMBEDDED_DATABASE: {

@@ -44,8 +44,9 @@ const AFTER = {
 const FIND = { name: 'log-find', text: `select ${EVENT_COLUMNS} from pair_event where seq = $1` }
 const LATEST = {
   name: 'log-latest',
-  text: `select coalesce(max(seq), 0) from pair_event`
+  text: `select greatest(max(seq), (select seq from log_horizon)) from pair_event`
 }
+const HORIZON = { name: 'log-horizon', text: 'select seq from log_horizon' }
 const TARGET = 'case when actor_is_lo then hi else lo end'
 const FOR_TARGETS = {
   name: 'log-for-targets',
@@ -96,9 +97,15 @@ export class EventLog {
     return row ? toEvent(row) : null
   }
 
-  /** The highest number that can be seen; 0 when nothing ever happened. */
+  /** The highest number that could ever be seen; 0 when nothing ever happened. */
   async latest(): Promise<number> {
     const [row] = await this.#db.retryableRows<[number]>(LATEST, [])
+    return row?.[0] ?? 0
+  }
+
+  /** Events up to this number were dropped, because nobody needs them any more; 0 when none was. */
+  async horizon(): Promise<number> {
+    const [row] = await this.#db.retryableRows<[number]>(HORIZON, [])
     return row?.[0] ?? 0
   }
 

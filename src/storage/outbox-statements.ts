@@ -46,8 +46,10 @@ export function outboxStatements({ name, log, logTables, columns, queue, positio
     }
   }
   const leasedEvents = `select available_at, attempts, ${columns} from leased join ${log} using (seq) order by seq`
+  // A lower bound spares the partitions of the log below it: those of an array are not known before it is read.
   /** Events that were committed after one with a higher number, and were missing when that one was enqueued. */
-  const isLate = ({ of }: Scope): string => `seq = any (array(select seq from ${gaps} where ${of()}))`
+  const isLate = ({ of }: Scope): string => `seq = any (array(select seq from ${gaps} where ${of()}))
+    and seq >= (select min(seq) from ${gaps} where ${of()})`
 
   return {
     position: statement('position', 0, ({ of }) => `select seq from ${position} where ${of()}`),
@@ -57,7 +59,8 @@ export function outboxStatements({ name, log, logTables, columns, queue, positio
       'begin',
       0,
       ({ column, value }) =>
-        `insert into ${position} (${column}seq) select ${value}coalesce(max(seq), 0) from ${log} on conflict do nothing`
+        `insert into ${position} (${column}seq)
+          select ${value}greatest(max(seq), (select seq from log_horizon)) from ${log} on conflict do nothing`
     ),
     // One snapshot shows everything here, and a position that another instance has moved since is left to it: what it
     // found missing could be passed over. (A snapshot that shows an event shows the earlier ones of its pair.) The
@@ -77,7 +80,8 @@ export function outboxStatements({ name, log, logTables, columns, queue, positio
       position as (
         select seq from ${position}
         where ${scope.of()} and seq = (select seq from ${position} where ${scope.of()})
-          and (seq < (select max(seq) from ${log}) or exists (select from late) or exists (select from expired))
+          and (seq < (select max(seq) from ${log} where seq > (select seq from ${position} where ${scope.of()}))
+            or exists (select from late) or exists (select from expired))
         for update skip locked
       ),
       next as (

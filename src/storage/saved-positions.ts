@@ -9,9 +9,12 @@ export interface Position {
   readonly acked: readonly number[]
 }
 
-/** Where a device left off, and whether it was known to be connected within the window of its claim. */
+/** Where a device left off. */
 export interface LastPosition extends Position {
+  /** Whether it was known to be connected within the window of its claim. */
   readonly isRecent: boolean
+  /** Whether the log still has everything since. */
+  readonly isInLog: boolean
 }
 
 /** A position to be saved, by the stream that may save it. */
@@ -56,7 +59,7 @@ const CLAIM = {
         acked = case when exists (select from old where old.device = present.device and resumes)
           then present.acked else excluded.acked end
     )
-    select device, floor, acked, coalesce(resumes, false) from old`
+    select device, floor, acked, coalesce(resumes, false), floor >= (select seq from log_horizon) from old`
 }
 /** Claims that are made together. */
 const CLAIM_BATCH = 200
@@ -70,8 +73,8 @@ const SAVE = {
 }
 const HEARTBEAT = {
   name: 'instance-heartbeat',
-  text: `insert into instance (id, alive_at) values ($1, ${DATABASE_CLOCK})
-    on conflict (id) do update set alive_at = excluded.alive_at`
+  text: `insert into instance (id, alive_at, low_watermark) values ($1, ${DATABASE_CLOCK}, $2)
+    on conflict (id) do update set alive_at = excluded.alive_at, low_watermark = excluded.low_watermark`
 }
 const SWEEPS = [
   {
@@ -118,9 +121,12 @@ export class SavedPositionStore {
     await this.#db.retryableRows(SAVE, columnsOf(rows, ['device', 'owner', 'floor', 'acked', 'isLost']))
   }
 
-  /** The heartbeat of an instance: every stream that is open on it is alive now. */
-  async heartbeat(instance: string): Promise<void> {
-    await this.#db.retryableRows(HEARTBEAT, [instance])
+  /**
+   * The heartbeat of an instance: every stream that is open on it is alive now.
+   * @param lowWatermark up to which number it has read the log
+   */
+  async heartbeat(instance: string, lowWatermark: number): Promise<void> {
+    await this.#db.retryableRows(HEARTBEAT, [instance, lowWatermark])
   }
 
   /** Deletes a bounded number of what was lost longer ago, in milliseconds. */
@@ -129,13 +135,13 @@ export class SavedPositionStore {
   }
 
   async #claimAll(claims: readonly Claim[]): Promise<(claim: Claim) => LastPosition | null> {
-    type Row = [device: Buffer, floor: number, acked: string, isRecent: boolean]
+    type Row = [device: Buffer, floor: number, acked: string, isRecent: boolean, isInLog: boolean]
     const columns = columnsOf(claims, ['device', 'owner', 'instance', 'start', 'windowMs'])
     const rows = await this.#db.retryableRows<Row>(CLAIM, columns)
     const last = new Map(
-      rows.map(([device, floor, acked, isRecent]) => [
+      rows.map(([device, floor, acked, isRecent, isInLog]) => [
         device.toString('hex'),
-        { floor, acked: acked === '' ? [] : acked.split(',').map(Number), isRecent }
+        { floor, acked: acked === '' ? [] : acked.split(',').map(Number), isRecent, isInLog }
       ])
     )
     return ({ device }) => last.get(device.toString('hex')) ?? null

@@ -7,6 +7,7 @@ import { LogCursor, type LogView } from './log-cursor.ts'
 interface ReadableLog {
   after(seq: number, missing: readonly number[], limit: number): Promise<LogView<PairEvent>>
   latest(): Promise<number>
+  horizon(): Promise<number>
 }
 
 interface EventFeedOptions {
@@ -63,7 +64,7 @@ export class EventFeed implements Bus {
    * What was committed before is read and not delivered; what may have been committed meanwhile, by a second read.
    */
   static async open(options: EventFeedOptions): Promise<EventFeed> {
-    const start = Math.max(0, (await options.log.latest()) - LOOK_BACK)
+    const start = Math.max(await options.log.horizon(), (await options.log.latest()) - LOOK_BACK)
     const feed = new EventFeed(options, new LogCursor(start, MAX_MISSING))
     try {
       await feed.#read(() => undefined)

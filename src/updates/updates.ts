@@ -76,7 +76,7 @@ export class Updates {
 
   /** Says that this instance is alive, and goes on to say so. */
   async start(): Promise<void> {
-    await this.#deps.positions.heartbeat(this.#deps.instance)
+    await this.#deps.positions.heartbeat(this.#deps.instance, this.#deps.lowWatermark())
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), HEARTBEAT_MS)
     this.#flushTimer = setInterval(() => this.#flush(), FLUSH_MS)
   }
@@ -143,6 +143,8 @@ export class Updates {
     const { instance, positions, log, windowMs, maxMissed, onResume } = this.#deps
     const last = await positions.claim({ ...key, instance, start: delivered, windowMs })
     const outcome = outcomeOf(last)
+    // A claim keeps the position of a device that comes back in time: it goes on where the others are.
+    if (outcome === 'overrun') stream.markDirty()
     if (last === null || outcome !== 'resumed') return onResume(outcome)
     const events = await log.afterForTarget(address, last.floor, maxMissed + last.acked.length + 1)
     const isOverrun = events.length > maxMissed + last.acked.length
@@ -207,11 +209,13 @@ export class Updates {
   }
 
   #heartbeat(): void {
-    this.#deps.positions.heartbeat(this.#deps.instance).catch(this.#deps.onError)
+    const { positions, instance, lowWatermark, onError } = this.#deps
+    positions.heartbeat(instance, lowWatermark()).catch(onError)
   }
 }
 
 function outcomeOf(last: LastPosition | null): ResumeOutcome {
   if (last === null) return 'fresh'
-  return last.isRecent ? 'resumed' : 'expired'
+  if (!last.isRecent) return 'expired'
+  return last.isInLog ? 'resumed' : 'overrun'
 }

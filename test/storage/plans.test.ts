@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LogPartitions } from '../../src/storage/log-partitions.ts'
 import { describeWithPostgres } from '../env/databases.ts'
 import { calls, explain, fill, STARS, userOf, WORLDS } from './plans.ts'
 import { Stores } from './stores.ts'
@@ -8,6 +9,8 @@ const CALLS = await calls(userOf(5_000), userOf(5_001))
 const CALLS_OF_STARS = await calls(...STARS)
 /** Small, however long the log is. */
 const SMALL = [
+  'pair_event_default',
+  'log_horizon',
   'matrix_log_position',
   'matrix_log_gap',
   'matrix_outbox',
@@ -20,6 +23,7 @@ describeWithPostgres('On a million pairs', () => {
   let stores: Stores
   beforeAll(async () => {
     stores = await Stores.open('postgres')
+    await new LogPartitions(stores.db).prepare()
     await fill(stores.db, WORLDS['a million pairs'])
   })
   afterAll(() => stores[Symbol.asyncDispose]())
@@ -58,6 +62,7 @@ describeWithPostgres.each([
   let stores: Stores
   beforeAll(async () => {
     stores = await Stores.open('postgres')
+    await new LogPartitions(stores.db).prepare()
     await fill(stores.db, WORLDS[world])
   })
   afterAll(() => stores[Symbol.asyncDispose]())

@@ -96,7 +96,7 @@ const YOUNG_ROWS = [
     from (select lo from pair union all select hi from pair) u (user_address) group by 1`,
   `select setval('pair_event_seq', 1000)`
 ]
-const TABLES = ['pair', 'pair_event', 'user_count']
+const TABLES = ['pair', 'pair_event_0', 'user_count']
 
 /** The worlds in which a plan has to be good: what PostgreSQL knows of them differs most. */
 export const WORLDS = {

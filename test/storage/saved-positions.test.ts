@@ -40,7 +40,7 @@ describeEachDatabase('Positions of devices', kind => {
     for (const [at, each] of first.entries()) if (!isRecent(at)) await age(each, 2 * WINDOW_MS)
 
     const second = devices.map(device => claim(device, 9_000))
-    const left = devices.map((_, at) => ({ floor: at, acked: [at + 2], isRecent: isRecent(at) }))
+    const left = devices.map((_, at) => ({ floor: at, acked: [at + 2], isRecent: isRecent(at), isInLog: true }))
     expect(await Promise.all(second.map(each => positions.claim(each)))).toEqual(left)
     await Promise.all(second.map(({ device }) => positions.claim(claim(device)))).then(found =>
       expect(found.map(each => each?.floor)).toEqual(devices.map((_, at) => (at % 2 === 0 ? at : 9_000)))
@@ -52,13 +52,13 @@ describeEachDatabase('Positions of devices', kind => {
     const claims = [claim(device, 1), claim(device, 2), claim(device, 3)]
     await Promise.all(claims.map(each => positions.claim(each)))
     for (const [at, each] of claims.entries()) await leave(each, 10 * (at + 1))
-    expect(await positions.claim(claim(device))).toEqual({ floor: 30, acked: [32], isRecent: true })
+    expect(await positions.claim(claim(device))).toEqual({ floor: 30, acked: [32], isRecent: true, isInLog: true })
   })
 
   /** An instance that was last alive so many milliseconds ago, and the device of a stream that is open on it. */
   async function streamOn(aliveMs: number) {
     const [instance, owner, device] = [randomUUID(), randomUUID(), randomBytes(32)]
-    await positions.heartbeat(instance)
+    await positions.heartbeat(instance, 0)
     await stores.query('update instance set alive_at = alive_at - $2::bigint where id = $1', [instance, aliveMs])
     await positions.claim({ device, owner, instance, start: 0, windowMs: WINDOW_MS })
     return { instance, owner, device }
@@ -81,7 +81,8 @@ describeEachDatabase('Positions of devices', kind => {
     expect([await isKept(open), await isKept(left), await isKept(gone)]).toEqual([true, true, false])
     expect(await positions.claim({ ...left, owner: randomUUID(), start: 0, windowMs: WINDOW_MS })).toEqual({
       ...position,
-      isRecent: true
+      isRecent: true,
+      isInLog: true
     })
   })
 

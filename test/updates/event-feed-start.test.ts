@@ -48,6 +48,10 @@ class World implements Channel {
     return latest
   }
 
+  async horizon(): Promise<number> {
+    return 0
+  }
+
   async after(seq: number): Promise<LogView<PairEvent>> {
     this.reads.push(seq)
     const events = Array.from({ length: this.#latest - seq }, (_, index) => eventOf(seq + index + 1)).slice(0, 1000)

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely, type Migration, Migrator, PostgresDialect, sql } from 'kysely'
 import type { PoolClient } from 'pg'
 import type { Database } from './database.ts'
@@ -10,6 +11,11 @@ export class SchemaError extends Error {
 }
 
 const OLDEST_VERSION = 130_000
+/** A lock that a migration could not have in the short time that it waits for it. */
+const LOCK_TIMEOUT = '55P03'
+/** How often it is tried again then, and after how long, in milliseconds: others go on in between. */
+const MAX_ATTEMPTS = 30
+const RETRY_MS = 500
 
 /** A migration that runs these statements, one after the other. */
 export function migration(statements: readonly string[]): Migration {
@@ -22,18 +28,30 @@ export function migration(statements: readonly string[]): Migration {
 
 /**
  * Brings the schema up to date: each migration once, in the order of the names, all in one transaction, under a lock
- * of the database, so that several instances may start at once.
+ * of the database, so that several instances may start at once. A lock of a table that cannot be had soon is waited for
+ * in short tries, half a minute in all, so that those who use the table do not queue up behind it.
  * @throws SchemaError when PostgreSQL is older than 13, or when a newer release has migrated the database before
  */
 export async function migrate(database: Database, migrations: Migrations): Promise<void> {
   await database.maintain(async client => {
     await refuseOldServer(client)
     const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(client) }) })
-    const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
-    if (error === undefined) return
-    await refuseNewerSchema(client, migrations)
-    throw error
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+    for (let attempt = 1; ; attempt++) {
+      const { error } = await migrator.migrateToLatest()
+      if (error === undefined) return
+      if (attempt < MAX_ATTEMPTS && isLockTimeout(error)) {
+        await wait(RETRY_MS)
+        continue
+      }
+      await refuseNewerSchema(client, migrations)
+      throw error
+    }
   })
+}
+
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === LOCK_TIMEOUT
 }
 
 async function refuseOldServer(client: PoolClient): Promise<void> {

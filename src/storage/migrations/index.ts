@@ -3,6 +3,7 @@ import { initial } from './0001-initial.ts'
 import { notificationTables } from './0002-notifications.ts'
 import { apiKeys } from './0003-api-keys.ts'
 import { mutes } from './0004-mutes.ts'
+import { logPartitions } from './0005-log-partitions.ts'
 
 /**
  * Every migration, run in the order of the names. A migration is for ever: what is in a release is never edited, renamed
@@ -13,5 +14,6 @@ export const MIGRATIONS: Migrations = {
   '0001-initial': initial,
   '0002-notifications': notificationTables,
   '0003-api-keys': apiKeys,
-  '0004-mutes': mutes
+  '0004-mutes': mutes,
+  '0005-log-partitions': logPartitions
 }
