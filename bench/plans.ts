@@ -2,7 +2,7 @@ import { escapeLiteral } from 'pg'
 import type { Statement } from '../src/storage/db/database.ts'
 import { FriendLists } from '../src/storage/friend-lists.ts'
 import { connectBare, databaseOf } from './bare-database.ts'
-import { crowd, spouse } from './world.ts'
+import { COUPLES, crowd, spouse } from './world.ts'
 
 const WHOLE = { limit: 2000, offset: 0 }
 
@@ -25,7 +25,7 @@ export async function queryPlans(url: string): Promise<string> {
     await client.query('set plan_cache_mode = force_generic_plan')
     const lists = new FriendLists(databaseOf(explain))
     await lists.friends(crowd(7).address, WHOLE)
-    await lists.mutualFriends(spouse(0, 'left').address, spouse(0, 'right').address, WHOLE)
+    await lists.mutualFriends(spouse(COUPLES, 0, 'left').address, spouse(COUPLES, 0, 'right').address, WHOLE)
     await lists.requests(crowd(7).address, 'incoming', WHOLE)
     await lists.requests(crowd(7).address, 'outgoing', WHOLE)
   } finally {

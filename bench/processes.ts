@@ -22,7 +22,8 @@ const UNLIMITED = Object.fromEntries(
     'ACTIONS_PER_MINUTE',
     'PAIR_ACTIONS_PER_MINUTE',
     'INCOMING_REQUESTS_PER_MINUTE',
-    'LOGINS_PER_MINUTE'
+    'LOGINS_PER_MINUTE',
+    'REQUESTS_PER_SECOND_PER_KEY'
   ].map(name => [name, '1000000'])
 )
 

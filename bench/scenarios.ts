@@ -49,6 +49,13 @@ export const SCENARIOS: readonly Scenario[] = [
     ceiling: 'raw-mutual-friends',
     target: { cpuMs: 1.5 }
   },
+  { name: 'popular-friends', title: 'list of 2,000 friends, v1', workload: 'v1-popular-friends' },
+  {
+    name: 'popular-mutuals',
+    title: '1,000 mutual friends of 2,000 and 2,000, v1',
+    workload: 'v1-popular-mutual-friends'
+  },
+  { name: 'anybody', title: 'list of 100 friends of anybody, by another service', workload: 'service-friends' },
   { name: 'login', title: 'login', workload: 'rest-logins', ceiling: 'raw-logins', target: { cpuMs: 1.5 } },
   { name: 'connect', title: 'connect and subscribe, v1', workload: 'v1-arrivals', ceiling: 'raw-token-checks' },
   {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { instantiateSecp256k1 } from '@bitauth/libauth/build/lib/crypto/secp256k1.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { type Address, parseAddress } from '../src/domain/address.ts'
+import { keyIdOf, keyText } from '../src/domain/api-key.ts'
 
 // Signing with libsecp256k1 takes a tenth of the time of the library that clients use, and signs the same bytes.
 const secp256k1 = await instantiateSecp256k1()
@@ -22,6 +23,16 @@ const DELEGATION_MS = 3_600_000
 export function user(name: string): User {
   const key = sha256(name)
   return { name, key, address: addressOf(key), token: sha256(`token of ${name}`).toString('base64url') }
+}
+
+/** The API key of another service, which is in the database from the start. */
+const serviceKey = keyText('be4c00000001', sha256('secret of a service').toString('base64url'))
+export const SERVICE_KEY = {
+  text: serviceKey,
+  id: keyIdOf(serviceKey),
+  name: 'bench',
+  keyHash: sha256(serviceKey),
+  scopes: ['friends:read']
 }
 
 export const tokenHashOf = ({ token }: User): Buffer => sha256(token)

@@ -1,4 +1,3 @@
-import type { Address } from '../src/domain/address.ts'
 import { type User, user } from './users.ts'
 
 /** Who is there, each with a session, and what they are to each other. */
@@ -21,9 +20,6 @@ export interface WorldSize {
 export const CHANGING = ['v1-updates', 'v2-updates', 'v2-push', 'raw-updates'] as const
 
 export const FRIENDS_OF_EACH = 100
-export const COUPLES = 20
-export const COMMON_FRIENDS = 250
-const OWN_FRIENDS = 250
 /** In each lane of a workload that changes friendships, everybody of the one side meets everybody of the other. */
 export const ACTORS = 5
 
@@ -31,27 +27,48 @@ export const ACTORS = 5
 const REACH = FRIENDS_OF_EACH / 2
 const REQUESTS_OF_EACH = 5
 
+/** Couples whose friends are others than those of everybody else: some in common, and as many of each alone. */
+export interface Couples {
+  readonly name: string
+  readonly count: number
+  readonly common: number
+}
+
+export const COUPLES: Couples = { name: 'couple', count: 20, common: 250 }
+/** Each of them has as many friends as a user may have. */
+export const POPULAR: Couples = { name: 'popular', count: 2, common: 1_000 }
+
 /** Users in a circle, each of whom is a friend of the hundred that stand nearest. */
 export const crowdSize = ({ rows }: WorldSize): number =>
   Math.max(Math.ceil(rows / REACH), 2 * (FRIENDS_OF_EACH + REQUESTS_OF_EACH))
 
 export const crowd = (at: number): User => user(`crowd ${at}`)
-export const spouse = (couple: number, side: 'left' | 'right'): User => user(`${side} ${couple}`)
+export const spouse = ({ name }: Couples, couple: number, side: 'left' | 'right'): User =>
+  user(`${name} ${side} ${couple}`)
 export const listener = (at: number): User => user(`listener ${at}`)
 export const actor = (workload: (typeof CHANGING)[number], lane: number, side: 'asks' | 'is asked', at: number): User =>
   user(`${workload} ${lane} ${side} ${at}`)
 
 /** The world in which one instance is measured. */
 export function worldOf(size: WorldSize): World {
-  return { everybody: everybody(size), friendships: friendships(size), requests: requests(size) }
+  const circleOf = Array.from({ length: crowdSize(size) }, (_, at) => crowd(at))
+  const addresses = circleOf.map(({ address }) => address)
+  return {
+    everybody: everybody(circleOf, size),
+    friendships: friendships(addresses),
+    // Each has asked some who stand a little farther away.
+    requests: circle(addresses, REACH + 1, REACH + REQUESTS_OF_EACH)
+  }
 }
 
-/** Everybody who has a session from the start, friends of couples included. */
-function* everybody(size: WorldSize): Generator<User> {
-  for (let at = 0; at < crowdSize(size); at++) yield crowd(at)
-  for (let couple = 0; couple < COUPLES; couple++) {
-    yield spouse(couple, 'left')
-    yield spouse(couple, 'right')
+/** Everybody who has a session from the start: all but the friends of couples. */
+function* everybody(circleOf: readonly User[], size: WorldSize): Generator<User> {
+  yield* circleOf
+  for (const couples of [COUPLES, POPULAR]) {
+    for (let couple = 0; couple < couples.count; couple++) {
+      yield spouse(couples, couple, 'left')
+      yield spouse(couples, couple, 'right')
+    }
   }
   for (let at = 0; at < size.sockets; at++) yield listener(at)
   for (const workload of CHANGING) {
@@ -66,34 +83,28 @@ function* everybody(size: WorldSize): Generator<User> {
 
 export type Edge = readonly [from: string, to: string]
 
-function* friendships(size: WorldSize): Generator<Edge> {
-  yield* circle(crowdOf(size), 1, REACH)
-  for (let couple = 0; couple < COUPLES; couple++) {
-    const left = spouse(couple, 'left').address
-    const right = spouse(couple, 'right').address
-    for (let at = 0; at < COMMON_FRIENDS; at++) {
-      const common = user(`common ${couple} ${at}`).address
-      yield [left, common]
-      yield [right, common]
-    }
-    for (let at = 0; at < OWN_FRIENDS; at++) {
-      yield [left, user(`of left ${couple} ${at}`).address]
-      yield [right, user(`of right ${couple} ${at}`).address]
-    }
+function* friendships(addresses: readonly string[]): Generator<Edge> {
+  yield* circle(addresses, 1, REACH)
+  for (const couples of [COUPLES, POPULAR]) {
+    for (let couple = 0; couple < couples.count; couple++) yield* friendsOf(couples, couple)
   }
 }
 
-/** Each of the crowd has asked some who stand a little farther away. */
-function requests(size: WorldSize): Generator<Edge> {
-  return circle(crowdOf(size), REACH + 1, REACH + REQUESTS_OF_EACH)
-}
-
-function crowdOf(size: WorldSize): Address[] {
-  return Array.from({ length: crowdSize(size) }, (_, at) => crowd(at).address)
+function* friendsOf(couples: Couples, couple: number): Generator<Edge> {
+  const left = spouse(couples, couple, 'left').address
+  const right = spouse(couples, couple, 'right').address
+  const friend = (kind: string, at: number): string => user(`${couples.name} ${couple} ${kind} ${at}`).address
+  for (let at = 0; at < couples.common; at++) {
+    const common = friend('common', at)
+    yield [left, common]
+    yield [right, common]
+    yield [left, friend('of left', at)]
+    yield [right, friend('of right', at)]
+  }
 }
 
 /** Pairs of those who stand in a circle, so many steps apart. */
-export function* circle(addresses: readonly Address[], from: number, to: number): Generator<Edge> {
+export function* circle(addresses: readonly string[], from: number, to: number): Generator<Edge> {
   for (const [at, address] of addresses.entries()) {
     for (let step = from; step <= to; step++) yield [address, addresses[(at + step) % addresses.length]!]
   }

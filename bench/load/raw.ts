@@ -54,7 +54,9 @@ export function friends(job: Job): Promise<Measurement> {
 }
 
 export function mutualFriends(job: Job): Promise<Measurement> {
-  const couples = Array.from({ length: COUPLES }, (_, at) => [spouse(at, 'left'), spouse(at, 'right')] as const)
+  const couples = Array.from({ length: COUPLES.count }, (_, at) => {
+    return [spouse(COUPLES, at, 'left'), spouse(COUPLES, at, 'right')] as const
+  })
   return raw(job, db => {
     const lists = new FriendLists(db)
     const next = cycle(couples)

@@ -1,5 +1,5 @@
 import type { Job, Measurement } from '../job.ts'
-import { loginBody, user } from '../users.ts'
+import { loginBody, SERVICE_KEY, user } from '../users.ts'
 import { crowd, crowdSize, FRIENDS_OF_EACH } from '../world.ts'
 import { UserLists } from './answers.ts'
 import { HttpSocket, httpRequest } from './http-socket.ts'
@@ -7,6 +7,8 @@ import { cycle, lanes, measure, stock, timed } from './lane.ts'
 
 /** Users whose lists one lane asks for. */
 const LISTS_OF_LANE = 50
+/** Users of whom another service asks, all over the world: more of their rows than fit into the memory of a small database. */
+const ANYBODY = 20_000
 
 /** Lists of a hundred friends. */
 export async function friends({ urls, size, seconds, watched }: Job): Promise<Measurement> {
@@ -19,6 +21,23 @@ export async function friends({ urls, size, seconds, watched }: Job): Promise<Me
     const next = cycle(
       owners.map(({ token }) => httpRequest('GET /v1/friendships/me', { authorization: `Bearer ${token}` }))
     )
+    return timed(async () => lists.check([await socket.send(next())]))
+  })
+  return measure(all, seconds, watched)
+}
+
+/** Lists of a hundred friends as another service asks for them: of one user after the other, whoever they are. */
+export async function friendsOfAnybody({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+  const authorization = `Bearer ${SERVICE_KEY.text}`
+  const asked = Math.min(ANYBODY, crowdSize(size))
+  const requests = Array.from({ length: asked }, (_, at) => {
+    const { address } = crowd(Math.floor((at * crowdSize(size)) / asked))
+    return httpRequest(`GET /v1/users/${address}/friends`, { authorization })
+  })
+  const next = cycle(requests)
+  const all = await lanes(size.connections, async () => {
+    const lists = new UserLists(FRIENDS_OF_EACH, body => JSON.parse(Buffer.from(body).toString()).friends.length)
+    const socket = new HttpSocket(urls.http)
     return timed(async () => lists.check([await socket.send(next())]))
   })
   return measure(all, seconds, watched)

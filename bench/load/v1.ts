@@ -8,7 +8,7 @@ import {
 } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import type { Job, Measurement } from '../job.ts'
 import type { User } from '../users.ts'
-import { COMMON_FRIENDS, COUPLES, crowd, crowdSize, FRIENDS_OF_EACH, listener, spouse } from '../world.ts'
+import { COUPLES, type Couples, crowd, crowdSize, FRIENDS_OF_EACH, listener, POPULAR, spouse } from '../world.ts'
 import { caseOf, expectCase, UserLists } from './answers.ts'
 import { request, SUBSCRIPTION } from './frames.ts'
 import { cycle, type Lane, lanes, measure, timed } from './lane.ts'
@@ -70,14 +70,32 @@ export async function friends({ urls, size, seconds, watched }: Job): Promise<Me
   return measure(all, seconds, watched)
 }
 
+/** Lists of those who have as many friends as a user may have. */
+export async function popularFriends({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+  const payloads = Array.from({ length: POPULAR.count }, (_, couple) =>
+    Payload.encode(authToken(spouse(POPULAR, couple, 'left'))).finish()
+  )
+  const all = await lanes(size.connections, () => listing(urls.rpc, 'GetFriends', payloads, 2 * POPULAR.common))
+  return measure(all, seconds, watched)
+}
+
 /** Friends that two users with five hundred each have in common. */
-export async function mutualFriends({ urls, size, seconds, watched }: Job): Promise<Measurement> {
-  const payloads = Array.from({ length: COUPLES }, (_, couple) => {
-    const { address } = spouse(couple, 'right')
-    const viewer = authToken(spouse(couple, 'left'))
+export function mutualFriends(job: Job): Promise<Measurement> {
+  return mutualFriendsOf(COUPLES, job)
+}
+
+/** Friends that two of those have in common who have as many as a user may have. */
+export function popularMutualFriends(job: Job): Promise<Measurement> {
+  return mutualFriendsOf(POPULAR, job)
+}
+
+async function mutualFriendsOf(couples: Couples, { urls, size, seconds, watched }: Job): Promise<Measurement> {
+  const payloads = Array.from({ length: couples.count }, (_, couple) => {
+    const { address } = spouse(couples, couple, 'right')
+    const viewer = authToken(spouse(couples, couple, 'left'))
     return MutualFriendsPayload.encode({ user: { address }, authToken: viewer }).finish()
   })
-  const all = await lanes(size.connections, () => listing(urls.rpc, 'GetMutualFriends', payloads, COMMON_FRIENDS))
+  const all = await lanes(size.connections, () => listing(urls.rpc, 'GetMutualFriends', payloads, couples.common))
   return measure(all, seconds, watched)
 }
 

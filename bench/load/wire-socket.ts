@@ -114,7 +114,9 @@ function readFrame(bytes: Buffer): ServerFrame | null {
     length = bytes.readUInt16BE(2)
     start = 4
   } else if (length > LENGTH_16) {
-    throw new Error('The server sent a frame of more than 64 KiB')
+    if (bytes.length < 10) return null
+    length = Number(bytes.readBigUInt64BE(2))
+    start = 10
   }
   const end = start + length
   return bytes.length < end ? null : { opcode: bytes[0]! & 0x0f, payload: bytes.subarray(start, end), end }

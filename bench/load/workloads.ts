@@ -9,10 +9,13 @@ import * as v2 from './v2.ts'
 export const WORKLOADS: Record<WorkloadName, (job: Job) => Promise<Measurement>> = {
   'v1-updates': v1.updates,
   'v1-friends': v1.friends,
+  'v1-popular-friends': v1.popularFriends,
   'v1-mutual-friends': v1.mutualFriends,
+  'v1-popular-mutual-friends': v1.popularMutualFriends,
   'v1-arrivals': v1.arrivals,
   'idle-sockets': idleSockets,
   'rest-friends': rest.friends,
+  'service-friends': rest.friendsOfAnybody,
   'rest-logins': rest.logins,
   'v2-handshakes': v2.handshakes,
   'v2-friends': v2.friends,

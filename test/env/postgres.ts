@@ -22,6 +22,12 @@ export function postgresPrograms(): string | null {
   return initdb && dirname(initdb)
 }
 
+interface ServerOptions {
+  readonly durable: boolean
+  readonly folder?: string
+  readonly settings?: readonly string[]
+}
+
 /** A PostgreSQL cluster of its own, in a folder that goes with it, on a port of its own. */
 export class PostgresServer extends TestServer implements AsyncDisposable {
   readonly #place: Place
@@ -33,13 +39,15 @@ export class PostgresServer extends TestServer implements AsyncDisposable {
 
   /**
    * @param options.durable whether what was committed must survive a crash, as it does in production
+   * @param options.settings more of them, each `name=value`
    * @param options.folder an empty folder for it, which stays; a new one unless one is given
    */
-  static async start(options: { readonly durable: boolean; readonly folder?: string }): Promise<PostgresServer> {
+  static async start(options: ServerOptions): Promise<PostgresServer> {
     const place = await newPlace(options.folder)
-    const settings = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync']
-    await runIn(place, 'initdb', [...settings, '--pgdata', place.data])
-    return PostgresServer.#startIn(place, options.durable ? [] : CARELESS)
+    const initial = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync']
+    await runIn(place, 'initdb', [...initial, '--pgdata', place.data])
+    const settings = (options.settings ?? []).flatMap(setting => ['-c', setting])
+    return PostgresServer.#startIn(place, [...(options.durable ? [] : CARELESS), ...settings])
   }
 
   static async #startIn(place: Place, settings: readonly string[]): Promise<PostgresServer> {
