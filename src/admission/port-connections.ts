@@ -8,7 +8,7 @@ interface PortConnectionsDeps {
 }
 
 /** The part of a connection that counts: when it is gone. */
-type Connection = Pick<Socket, 'once'>
+type Connection = Pick<Socket, 'on'>
 
 /**
  * The TCP connections of one port, counted from when they come until they are gone, whatever was said to the client
@@ -47,7 +47,8 @@ export class PortConnections {
       this.#deps.onRefused()
       return false
     }
-    socket.once('close', place.release)
+    // Twice as light as `once`.
+    socket.on('close', () => place.release())
     return true
   }
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
-import { ConcurrencyLimit } from '../lib/concurrency-limit.ts'
+import { ConcurrencyLimit, type Permit } from '../lib/concurrency-limit.ts'
 
 /** The limits of a user, as the metrics name them. */
 export const USER_LIMITS = ['user-connections', 'user-calls', 'user-requests'] as const
@@ -49,16 +49,16 @@ export class UserLimits {
    * @param silent as of {@link hasRoom}
    * @throws SocialError `too_many_requests`; then it is not counted
    */
-  connect(address: Address, silent: number): () => void {
+  connect(address: Address, silent: number): Permit {
     const place = this.#connections.acquire(address, 1, this.#spare(silent))
-    if ('release' in place) return place.release
+    if ('release' in place) return place
     throw this.#refusal('user-connections', 'Too many connections of this user')
   }
 
   /** Counts an HTTP request, until its answer is taken. @throws SocialError `too_many_requests`; then it is not counted */
   request(address: Address): () => void {
     const place = this.#requests.acquire(address)
-    if ('release' in place) return place.release
+    if ('release' in place) return () => place.release()
     throw this.#refusal('user-requests', 'Too many requests at a time, try again later', 1000)
   }
 

@@ -75,8 +75,8 @@ export function createRpc(deps: RpcDeps): SocketServer<V1Context, V2Context> {
     updateSent
   })
   const v2 = socialService({ ...social, limits, maxAnswerBytes, report, updateSent })
-  const users = (client: Client, expiresAt: number | null) =>
-    new SocketUsers({ presence, limits, client, expiresAt, heartbeatMs: positionLifetimeMs, sockets })
+  const usersDeps = { presence, limits, heartbeatMs: positionLifetimeMs, sockets }
+  const users = (client: Client, expiresAt: number | null) => new SocketUsers(client, expiresAt, usersDeps)
   return new SocketServer({
     sharedWith,
     host: config.host,

@@ -32,7 +32,7 @@ export function boundAnswers(app: FastifyInstance, { answers, onRefused }: Admis
       reply.header('connection', 'close')
       return place.reached === 'key' ? OF_ADDRESS : OF_ALL
     }
-    whenOver(reply, place.release)
+    whenOver(reply, () => place.release())
     return null
   }
 

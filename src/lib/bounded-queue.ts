@@ -20,7 +20,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   #items: T[] = []
   #weight = 0
   /** Wakes the consumer, when it waits. */
-  #wake: ((isReady: boolean) => void) | null = null
+  #wake: (() => void) | null = null
   #isEnded = false
   #error: Error | null = null
 
@@ -70,6 +70,12 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     return items
   }
 
+  /** Calls back once when it is worth to look for an item, or there will be none; maybe at once. One waits at a time. */
+  whenReady(ready: () => void): void {
+    if (this.#isEnded || this.#items.length > 0) ready()
+    else this.#wake = ready
+  }
+
   /**
    * Waits until it is worth to look again for an item: another consumer may have taken what came.
    * @returns false when there will be none; of a queue that ended with an error that is thrown first, once
@@ -79,10 +85,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     this.#error = null
     if (error) return Promise.reject(error)
     if (this.#isEnded && this.#items.length === 0) return Promise.resolve(false)
-    if (this.#items.length > 0) return Promise.resolve(true)
-    return new Promise(resolve => {
-      this.#wake = resolve
-    })
+    return new Promise(resolve => this.whenReady(() => resolve(true)))
   }
 
   async next(): Promise<IteratorResult<T>> {
@@ -109,8 +112,9 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   }
 
   #awake(): void {
-    this.#wake?.(true)
+    const wake = this.#wake
     this.#wake = null
+    wake?.()
   }
 
   #fold(): void {

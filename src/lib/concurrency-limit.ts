@@ -4,8 +4,14 @@ export interface ConcurrencyLimitOptions {
   readonly perKey: number
 }
 
-/** A permit, which counts until it is released (once, however often that is called); or which limit is reached. */
-export type Acquired = { readonly release: () => void } | { readonly reached: 'total' | 'key' }
+/** Counts until it is released. */
+export interface Permit {
+  /** May be called again. */
+  release(): void
+}
+
+/** A permit, or which limit is reached. */
+export type Acquired = Permit | { readonly reached: 'total' | 'key' }
 
 /**
  * A semaphore in all and for each key, so that no key can take what is there for all. Nobody waits: over a limit is
@@ -26,13 +32,7 @@ export class ConcurrencyLimit {
     if (reached) return { reached }
     this.#byKey.set(key, (this.#byKey.get(key) ?? 0) + amount)
     this.#total += amount
-    let isHeld = true
-    return {
-      release: () => {
-        if (isHeld) this.#release(key, amount)
-        isHeld = false
-      }
-    }
+    return new HeldPermit(key, amount, this.#release)
   }
 
   /** Whether {@link acquire} would give a permit. */
@@ -45,10 +45,28 @@ export class ConcurrencyLimit {
     return this.#total + amount > this.#options.total ? 'total' : null
   }
 
-  #release(key: string, amount: number): void {
+  readonly #release = (key: string, amount: number): void => {
     this.#total -= amount
     const left = (this.#byKey.get(key) ?? amount) - amount
     if (left === 0) this.#byKey.delete(key)
     else this.#byKey.set(key, left)
+  }
+}
+
+/** Not a closure, of which there would be several for each open socket. */
+class HeldPermit implements Permit {
+  readonly #key: string
+  readonly #amount: number
+  #release: ((key: string, amount: number) => void) | null
+
+  constructor(key: string, amount: number, release: (key: string, amount: number) => void) {
+    this.#key = key
+    this.#amount = amount
+    this.#release = release
+  }
+
+  release(): void {
+    this.#release?.(this.#key, this.#amount)
+    this.#release = null
   }
 }

@@ -16,23 +16,25 @@ interface RateBudgetOptions extends BucketOptions {
 
 /** How much may be spent over time: a token bucket, which may be overdrawn. */
 export class TokenBucket {
-  readonly #options: BucketOptions
+  readonly #burst: number
+  readonly #perSecond: number
   #level: number
   #at: number
 
   /** @param now milliseconds by a clock that never goes back, of which all calls tell the time */
-  constructor(options: BucketOptions, now: number) {
-    this.#options = options
-    this.#level = options.burst
+  constructor({ burst, perSecond }: BucketOptions, now: number) {
+    this.#burst = burst
+    this.#perSecond = perSecond
+    this.#level = burst
     this.#at = now
   }
 
   /** Spends, also what is not there. @returns milliseconds until the budget is level again; 0 within it */
   spend(amount: number, now: number): number {
-    const { burst, perSecond } = this.#options
-    this.#level = Math.min(burst, this.#level + ((now - this.#at) / 1000) * perSecond) - amount
+    const level = this.#level + ((now - this.#at) / 1000) * this.#perSecond
+    this.#level = Math.min(this.#burst, level) - amount
     this.#at = now
-    return this.#level >= 0 ? 0 : (-this.#level / perSecond) * 1000
+    return this.#level >= 0 ? 0 : (-this.#level / this.#perSecond) * 1000
   }
 }
 

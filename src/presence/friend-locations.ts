@@ -85,7 +85,7 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
   #isInFlight = false
   /** When positions were sent last, by the monotonic clock, in milliseconds. */
   #sentAt = -MIN_GAP_MS
-  #wake: () => void = () => undefined
+  #wake: (() => void) | null = null
   #isOver = false
   #error: Error | null = null
 
@@ -116,24 +116,28 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
   }
 
   turn(): void {
-    if (this.#pending.size > 0 && performance.now() - this.#sentAt >= MIN_GAP_MS) this.#wake()
+    if (this.#pending.size > 0 && performance.now() - this.#sentAt >= MIN_GAP_MS) this.#awake()
   }
 
   end(error: Error | null): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#error = error
-    this.#wake()
+    this.#awake()
     this.#cleanup.run()
   }
 
+  whenReady(ready: () => void): void {
+    this.#sent()
+    if (this.#isFirst || this.#isOver) ready()
+    else this.#wake = ready
+  }
+
   async next(): Promise<IteratorResult<readonly WorldPosition[]>> {
-    // A consumer that comes back for more has sent what was handed over.
-    if (this.#isInFlight) this.#sentAt = performance.now()
-    this.#isInFlight = false
+    this.#sent()
     while (!this.#isOver) {
       if (this.#isFirst) this.#isFirst = false
-      else await this.#nextTurn()
+      else await new Promise<void>(resolve => this.whenReady(resolve))
       const positions = this.#isOver ? [] : this.#take()
       if (positions.length === 0) continue
       this.#isInFlight = true
@@ -154,12 +158,16 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
     return this
   }
 
-  /** Resolves when something is to be sent and may be, or when the subscription is over. */
-  #nextTurn(): Promise<void> {
-    return new Promise(resolve => {
-      this.#wake = resolve
-      if (this.#isOver) resolve()
-    })
+  /** A consumer that comes back for more has sent what was handed over. */
+  #sent(): void {
+    if (this.#isInFlight) this.#sentAt = performance.now()
+    this.#isInFlight = false
+  }
+
+  #awake(): void {
+    const wake = this.#wake
+    this.#wake = null
+    wake?.()
   }
 
   #take(): WorldPosition[] {

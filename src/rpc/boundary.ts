@@ -1,5 +1,6 @@
 import { publicError, SocialError } from '../domain/errors.ts'
 import type { Call, ErrorReporter, StreamProcedure, UnaryProcedure } from './engine/service.ts'
+import { type Opened, SubscriptionElements } from './subscription-elements.ts'
 
 /** A method of a generated service definition. */
 export interface Method<Request, Response> {
@@ -68,12 +69,30 @@ export class Boundary<Context> {
     }
   }
 
-  async #attempt<Request, Response>(
-    method: Method<Request, Response>,
+  /** As {@link stream}: of what happens from now on, each event is an element. */
+  subscription<Request, Response, Event>(
+    handler: Handler<Request, Response, Context, Promise<Opened<Event, NoInfer<Response>>>>
+  ): StreamProcedure<Context> {
+    const { method, refuse, handle } = handler
+    const encode = (response: Response): Uint8Array => method.responseType.encode(response).finish()
+    const kind = {
+      open: (payload: Uint8Array, call: Call<Context>) => this.#attempt(method, payload, call, handle),
+      encode,
+      refuse: (error: unknown, call: Call<Context>) => encode(refuse(this.#failed(error, call, method.name)))
+    }
+    return {
+      kind: 'stream',
+      name: method.name,
+      run: (payload, call) => ({ [Symbol.asyncIterator]: () => new SubscriptionElements(kind, payload, call) })
+    }
+  }
+
+  async #attempt<Request, Result>(
+    method: Method<Request, unknown>,
     payload: Uint8Array,
     call: Call<Context>,
-    handle: (request: Request, call: Call<Context>) => Promise<Response>
-  ): Promise<Response> {
+    handle: (request: Request, call: Call<Context>) => Promise<Result>
+  ): Promise<Result> {
     this.#admit(call)
     return handle(decode(method, payload), call)
   }
@@ -81,7 +100,7 @@ export class Boundary<Context> {
   #failed(error: unknown, call: Call<Context>, procedure: string): SocialError {
     const shown = publicError(error)
     call.code = shown.code
-    if (shown !== error) this.#report(error, { connection: call.connection.id, procedure })
+    if (shown !== error) this.#report(error, { connection: call.connection.peer.id, procedure })
     return shown
   }
 }

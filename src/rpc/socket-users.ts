@@ -1,6 +1,7 @@
 import type { UserLimits } from '../admission/user-limits.ts'
 import type { Address } from '../domain/address.ts'
 import type { SessionsEnded } from '../domain/events.ts'
+import type { Permit } from '../lib/concurrency-limit.ts'
 import { settledWithin } from '../lib/deadline.ts'
 import type { Multimap } from '../lib/multimap.ts'
 import type { LocalPresence } from '../presence/local-presence.ts'
@@ -12,13 +13,10 @@ const MAX_USERS = 8
 /** Longest time for which a new socket waits for those that may be gone, in milliseconds. */
 const ASK_MS = 1_000
 
+/** The same for all sockets. */
 interface SocketUsersDeps {
   readonly presence: LocalPresence
   readonly limits: UserLimits
-  /** Of this socket. */
-  readonly client: Pick<Client, 'ask' | 'close'>
-  /** When the key may not speak for the user any more that opened it, in unix milliseconds; null of v1, or when never. */
-  readonly expiresAt: number | null
   /** The longest time from one heartbeat to the next, in milliseconds. */
   readonly heartbeatMs: number
   /** All sockets, by the users whom they keep online: so that the end of a session finds them. */
@@ -26,10 +24,11 @@ interface SocketUsersDeps {
 }
 
 interface SocketUser {
+  readonly address: Address
   /** The hex hash of the access token that they showed last; null for who is known by the socket alone. */
   tokenHash: string | null
   /** Takes the socket back from their limit. */
-  readonly release: () => void
+  readonly place: Permit
   /** Takes back that they are online by this socket; may be called again. */
   goOffline: () => void
   /** Until when they must have sent their next heartbeat, if they ever sent one. */
@@ -44,23 +43,32 @@ interface SocketUser {
  * the next one.
  */
 export class SocketUsers {
+  readonly #client: Pick<Client, 'ask' | 'close'>
+  readonly #expiresAt: number | null
   readonly #deps: SocketUsersDeps
-  readonly #users = new Map<Address, SocketUser>()
+  /** Few, and mostly one. Neither a map nor pushed to: both would make room for many more. */
+  #users: readonly SocketUser[] = []
   #isClosed = false
   /** The client was asked whether it is there, because there was no room for another, and does not answer. */
   #isSilent = false
 
-  constructor(deps: SocketUsersDeps) {
+  /**
+   * @param expiresAt when the key may not speak for the user any more that opened the socket, in unix milliseconds; null of
+   * v1, or when never
+   */
+  constructor(client: Pick<Client, 'ask' | 'close'>, expiresAt: number | null, deps: SocketUsersDeps) {
+    this.#client = client
+    this.#expiresAt = expiresAt
     this.#deps = deps
   }
 
   /** Whether it is nobody's socket: nobody has shown who they are, or their sessions have ended. */
   get isEmpty(): boolean {
-    return this.#users.size === 0
+    return this.#users.length === 0
   }
 
   has(address: Address): boolean {
-    return this.#users.has(address)
+    return this.#find(address) !== undefined
   }
 
   /**
@@ -74,7 +82,7 @@ export class SocketUsers {
     await Promise.all(Array.from(sockets.get(address), socket => socket.#ask()))
     for (const socket of [...sockets.get(address)]) {
       if (limits.hasRoom(address, this.#silentOf(address))) return
-      if (socket.#isSilent) socket.#deps.client.close(CLOSE.madeRoom)
+      if (socket.#isSilent) socket.#client.close(CLOSE.madeRoom)
     }
   }
 
@@ -87,26 +95,22 @@ export class SocketUsers {
     // A token may turn out to be valid when its socket is gone already.
     if (this.#isClosed) return
     const token = tokenHash?.toString('hex') ?? null
-    const user = this.#users.get(address)
+    const user = this.#find(address)
     if (user) {
       user.tokenHash = token
-    } else if (this.#users.size < MAX_USERS) {
+    } else if (this.#users.length < MAX_USERS) {
       const { presence, limits, sockets } = this.#deps
-      const release = limits.connect(address, this.#silentOf(address))
-      this.#users.set(address, {
-        tokenHash: token,
-        release,
-        goOffline: presence.connect(address),
-        heartbeatTimer: null,
-        isSilent: false
-      })
+      const place = limits.connect(address, this.#silentOf(address))
+      const goOffline = presence.connect(address)
+      const newcomer = { address, tokenHash: token, place, goOffline, heartbeatTimer: null, isSilent: false }
+      this.#users = this.#users.concat(newcomer)
       sockets.add(address, this)
     }
   }
 
   /** A user of this socket sent a heartbeat. */
   heartbeat(address: Address): void {
-    const user = this.#users.get(address)
+    const user = this.#find(address)
     if (!user) return
     if (user.isSilent) user.goOffline = this.#deps.presence.connect(address)
     user.isSilent = false
@@ -119,26 +123,29 @@ export class SocketUsers {
 
   /** The sessions by which users are here, with the hex hashes of their access tokens. */
   sessions(): { address: Address; tokenHash: string }[] {
-    return [...this.#users].flatMap(([address, { tokenHash }]) => (tokenHash === null ? [] : [{ address, tokenHash }]))
+    return this.#users.flatMap(({ address, tokenHash }) => (tokenHash === null ? [] : [{ address, tokenHash }]))
   }
 
   /** Removes the user if the session is over by which they are here; who is known by the socket alone ends with it. */
   sessionsEnded({ address, tokenHashes }: SessionsEnded): void {
-    const user = this.#users.get(address)
+    const user = this.#find(address)
     if (!user) return
-    if (user.tokenHash === null && tokenHashes.length === 0) this.#deps.client.close(CLOSE.sessionEnded)
-    else if (user.tokenHash !== null && tokenHashes.includes(user.tokenHash)) this.#remove(address)
+    if (user.tokenHash === null && tokenHashes.length === 0) this.#client.close(CLOSE.sessionEnded)
+    else if (user.tokenHash !== null && tokenHashes.includes(user.tokenHash)) this.#remove(user)
   }
 
   /** Closes the socket when the key that opened it has no authority any more at `now`, in unix milliseconds. */
   endExpired(now: number): void {
-    const { client, expiresAt } = this.#deps
-    if (expiresAt !== null && expiresAt <= now) client.close(CLOSE.sessionEnded)
+    if (this.#expiresAt !== null && this.#expiresAt <= now) this.#client.close(CLOSE.sessionEnded)
   }
 
   dispose(): void {
     this.#isClosed = true
-    for (const address of [...this.#users.keys()]) this.#remove(address)
+    for (const user of this.#users) this.#remove(user)
+  }
+
+  #find(address: Address): SocketUser | undefined {
+    return this.#users.find(user => user.address === address)
   }
 
   #silentOf(address: Address): number {
@@ -148,20 +155,18 @@ export class SocketUsers {
   }
 
   async #ask(): Promise<void> {
-    const isThere = this.#deps.client.ask()
+    const isThere = this.#client.ask()
     if (!(await settledWithin(ASK_MS, isThere))) this.#isSilent = true
     void isThere.then(() => {
       this.#isSilent = false
     })
   }
 
-  #remove(address: Address): void {
-    const user = this.#users.get(address)
-    if (!user) return
-    this.#users.delete(address)
-    this.#deps.sockets.remove(address, this)
+  #remove(user: SocketUser): void {
+    this.#users = this.#users.filter(each => each !== user)
+    this.#deps.sockets.remove(user.address, this)
     if (user.heartbeatTimer) clearTimeout(user.heartbeatTimer)
-    user.release()
+    user.place.release()
     user.goOffline()
   }
 }

@@ -1,4 +1,5 @@
 import type { Address } from '../domain/address.ts'
+import type { EndSignal } from '../lib/end-signal.ts'
 
 /** Everything that a device can subscribe to: friendships and blocks, who is online, where friends are. */
 export type SubscriptionKind = 'updates' | 'connectivity' | 'positions'
@@ -9,7 +10,7 @@ export interface Subscriber {
   /** The hex hash of the access token that the stream lives by, or null when it lives by its socket alone. */
   readonly tokenHash: string | null
   /** Aborts when the stream, its port or its socket ends. */
-  readonly signal: AbortSignal
+  readonly signal: EndSignal
   /** How many of the events that were handed over the client has acknowledged: always the first ones. */
   readonly acknowledged: () => number
 }
@@ -21,5 +22,7 @@ export interface Subscriber {
 export interface Subscription<Event> extends AsyncIterableIterator<Event> {
   /** The events behind the one that was handed over last, oldest first, so that all can be prepared at once. */
   readonly waiting: readonly Event[]
+  /** Calls back once when it is worth to ask for the next one, or there will be none; maybe at once. One waits at a time. */
+  whenReady(ready: () => void): void
   return(): Promise<IteratorResult<Event>>
 }

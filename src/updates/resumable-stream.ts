@@ -99,6 +99,11 @@ export class ResumableStream implements Subscription<PairEvent> {
     return this.#missed.length === 0 ? waiting : [...this.#missed, ...waiting]
   }
 
+  whenReady(ready: () => void): void {
+    if (this.#missed.length > 0 || this.#forgottenFrom !== null) ready()
+    else this.#live.whenReady(ready)
+  }
+
   async next(): Promise<IteratorResult<PairEvent>> {
     const event = await this.#take()
     return event === undefined ? this.return() : { done: false, value: event }

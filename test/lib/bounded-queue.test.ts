@@ -103,4 +103,18 @@ describe('a bounded queue', () => {
     queue.push(2)
     expect(await next).toEqual({ done: false, value: 2 })
   })
+
+  it('calls back once when there is something to take, or nothing will come any more', () => {
+    const queue = queueOf(3)
+    const called: string[] = []
+    queue.whenReady(() => called.push('first'))
+    queue.push(1)
+    queue.push(2)
+    queue.whenReady(() => called.push('at once'))
+    queue.takeAll()
+    queue.whenReady(() => called.push('end'))
+    queue.end()
+    queue.whenReady(() => called.push('over'))
+    expect(called).toEqual(['first', 'at once', 'end', 'over'])
+  })
 })

@@ -10,3 +10,16 @@ it('has a set of values for each key, and none that is empty', () => {
   expect([map.remove('b', 1), map.remove('b', 1)]).toEqual([true, false])
   expect(map.values()).toEqual([1, 2])
 })
+
+it('has a value once, also one that is a set itself, and remembers the first of equal keys', () => {
+  const map = new Multimap<string, unknown>()
+  const set = new Set([1, 2])
+  const keys = [map.add('a', set), map.add('a', set), map.add('a', undefined)]
+  expect([keys, [...map.get('a')], map.values()]).toEqual([
+    ['a', 'a', 'a'],
+    [set, undefined],
+    [set, undefined]
+  ])
+  expect([map.remove('a', 1), map.remove('a', set), [...map.get('a')]]).toEqual([false, true, [undefined]])
+  expect([map.remove('a', undefined), map.get('a').size, map.values()]).toEqual([true, 0, []])
+})

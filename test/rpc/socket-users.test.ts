@@ -19,7 +19,7 @@ function start() {
   const limits = new UserLimits({ connections: 2, callsPerSecond: 1, requests: 1 })
   const sockets = new Multimap<Address, SocketUsers>()
   const client = { ask: async () => true, close: () => undefined }
-  const open = () => new SocketUsers({ presence, limits, client, expiresAt: null, heartbeatMs: 120_000, sockets })
+  const open = () => new SocketUsers(client, null, { presence, limits, heartbeatMs: 120_000, sockets })
   return { presence, limits, sockets, open }
 }
 
@@ -95,7 +95,7 @@ it('of sockets that are silent the oldest makes room for the newest, when even w
         users.dispose()
       }
     }
-    const users = new SocketUsers({ presence, limits, client, expiresAt: null, heartbeatMs: 120_000, sockets })
+    const users = new SocketUsers(client, null, { presence, limits, heartbeatMs: 120_000, sockets })
     return users
   }
   const enter = async (name: string): Promise<void> => {

@@ -130,7 +130,7 @@ class MatrixProxy {
   /** Counts a request, until it is over. @throws SocialError `too_many_requests`, `unavailable` */
   #acquire(key: string): () => void {
     const acquired = this.#deps.concurrency.acquire(key)
-    if ('release' in acquired) return acquired.release
+    if ('release' in acquired) return () => acquired.release()
     if (acquired.reached === 'total') throw new SocialError('unavailable', 'The server is full, try again', 1_000)
     throw new SocialError('too_many_requests', 'Too many requests at a time', 1_000)
   }

@@ -12,12 +12,13 @@ import {
   encodeStreamEnd,
   type RequestFrame
 } from './protocol.ts'
-import type { ConnectionInfo, ErrorReporter, Procedure, RpcObserver, Service } from './service.ts'
+import type { ConnectionInfo, ErrorReporter, OpenStream, Peer, Procedure, RpcObserver, Service } from './service.ts'
 
 interface ConnectionOptions<Context> {
-  readonly info: Omit<ConnectionInfo<Context>, 'openStreams'>
+  readonly peer: Peer
+  readonly context: Context
   readonly services: readonly Service<Context>[]
-  readonly wire: Wire
+  readonly wire: Wire & Pick<ConnectionInfo<Context>, 'authenticated'>
   readonly limits: RpcLimits
   readonly observer: RpcObserver
   readonly onError: ErrorReporter
@@ -30,19 +31,30 @@ const NO_CLIENT_STREAMS = new SocialError('invalid_request', 'Client streams are
 const TOO_MANY_PORTS = new SocialError('too_many_requests', 'Too many ports')
 const GOING_AWAY = new SocialError('unavailable', 'The server is going away')
 
+/** A service that was loaded on a port, whose procedures have ids since. */
+interface Module<Context> {
+  readonly service: Service<Context>
+  readonly firstId: number
+}
+
+/** Its modules have the ids of their procedures one after the other, of which the first is 1. */
 interface Port<Context> {
-  /** The id of the first procedure of each loaded module. */
-  readonly modules: Map<string, number>
-  /** By their ids, of which the first is 1. */
-  readonly procedures: Procedure<Context>[]
+  readonly id: number
+  modules: readonly Module<Context>[]
 }
 
 /** The encoded procedures of each service, by the id of the first one: the same for every client. */
 const moduleTables = new WeakMap<object, Map<number, Uint8Array>>()
 
-function moduleTable<Context>(service: Service<Context>, firstId: number): Uint8Array {
+function moduleTable<Context>({ service, firstId }: Module<Context>): Uint8Array {
+  const { procedures } = service
   const tables = moduleTables.get(service) ?? new Map<number, Uint8Array>()
-  const table = tables.get(firstId) ?? encodeModuleTable(firstId, service.procedures.keys())
+  const table =
+    tables.get(firstId) ??
+    encodeModuleTable(
+      firstId,
+      Array.from(procedures, ({ name }) => name)
+    )
   moduleTables.set(service, tables.set(firstId, table))
   return table
 }
@@ -53,21 +65,36 @@ function moduleTable<Context>(service: Service<Context>, firstId: number): Uint8
  * What a client requests and cannot have is answered with a remote error, and the socket stays open. It is closed for
  * what makes no sense to go on with: see {@link CLOSE}.
  */
-export class Connection<Context> {
+export class Connection<Context> implements ConnectionInfo<Context> {
+  readonly peer: Peer
+  readonly context: Context
+  readonly #client: ConnectionOptions<Context>['wire']
   readonly #services: readonly Service<Context>[]
   readonly #maxPorts: number
   readonly #writer: FrameWriter
   readonly #calls: OpenCalls<Context>
-  readonly #ports = new Map<number, Port<Context>>()
+  /** Few, and mostly one; never pushed to, which would make room for many more. */
+  #ports: readonly Port<Context>[] = []
   #lastPortId = 0
   #draining = false
   #ended = false
 
-  constructor({ info, services, wire, limits, observer, onError }: ConnectionOptions<Context>) {
+  constructor({ peer, context, services, wire, limits, observer, onError }: ConnectionOptions<Context>) {
+    this.peer = peer
+    this.context = context
+    this.#client = wire
     this.#services = services
     this.#maxPorts = limits.ports
     this.#writer = new FrameWriter(wire)
-    this.#calls = new OpenCalls({ info, writer: this.#writer, limits, observer, onError })
+    this.#calls = new OpenCalls({ connection: this, writer: this.#writer, limits, observer, onError })
+  }
+
+  authenticated(): void {
+    this.#client.authenticated()
+  }
+
+  openStreams(): Iterable<OpenStream<Context>> {
+    return this.#calls.streams()
   }
 
   receive(bytes: Uint8Array): void {
@@ -97,7 +124,7 @@ export class Connection<Context> {
     if (this.#ended) return
     this.#ended = true
     this.#writer.shut()
-    this.#ports.clear()
+    this.#ports = []
     this.#calls.end()
   }
 
@@ -119,7 +146,7 @@ export class Connection<Context> {
         if (this.#isFree(frame.number)) this.#loadModule(frame.number, frame.portId, frame.name)
         return
       case 'destroy-port':
-        if (this.#ports.delete(frame.portId)) this.#calls.closePort(frame.portId)
+        this.#destroyPort(frame.portId)
     }
   }
 
@@ -130,34 +157,39 @@ export class Connection<Context> {
   }
 
   #createPort(number: number): void {
-    if (this.#ports.size >= this.#maxPorts) {
+    if (this.#ports.length >= this.#maxPorts) {
       this.#writer.refuse(number, TOO_MANY_PORTS)
       return
     }
     const id = ++this.#lastPortId
-    this.#ports.set(id, { modules: new Map(), procedures: [] })
+    this.#ports = this.#ports.concat({ id, modules: [] })
     this.#writer.write(encodePortCreated(number, id))
   }
 
+  #destroyPort(id: number): void {
+    if (this.#port(id) === undefined) return
+    this.#ports = this.#ports.filter(port => port.id !== id)
+    this.#calls.closePort(id)
+  }
+
+  #port(id: number): Port<Context> | undefined {
+    return this.#ports.find(port => port.id === id)
+  }
+
   #loadModule(number: number, portId: number, name: string): void {
-    const port = this.#ports.get(portId)
+    const port = this.#port(portId)
     const service = this.#services.find(each => each.name === name)
     if (port === undefined || service === undefined) {
       this.#writer.refuse(number, port === undefined ? UNKNOWN_PORT : UNKNOWN_MODULE)
       return
     }
-    let firstId = port.modules.get(name)
-    if (firstId === undefined) {
-      firstId = port.procedures.length + 1
-      port.modules.set(name, firstId)
-      port.procedures.push(...service.procedures.values())
-    }
-    this.#writer.write(encodeModule(number, portId, moduleTable(service, firstId)))
+    const module = port.modules.find(each => each.service === service) ?? load(port, service)
+    this.#writer.write(encodeModule(number, portId, moduleTable(module)))
   }
 
   #request(request: RequestFrame): void {
-    const port = this.#ports.get(request.portId)
-    const procedure = port?.procedures[request.procedureId - 1]
+    const port = this.#port(request.portId)
+    const procedure = port && procedureOf(port, request.procedureId)
     if (procedure !== undefined && request.clientStream === 0 && !this.#draining) {
       this.#calls.start(procedure, request)
       return
@@ -172,4 +204,16 @@ export class Connection<Context> {
     if (port === undefined) return UNKNOWN_PORT
     return request.clientStream === 0 ? UNKNOWN_PROCEDURE : NO_CLIENT_STREAMS
   }
+}
+
+function load<Context>(port: Port<Context>, service: Service<Context>): Module<Context> {
+  const last = port.modules.at(-1)
+  const module = { service, firstId: last === undefined ? 1 : last.firstId + last.service.procedures.length }
+  port.modules = port.modules.concat(module)
+  return module
+}
+
+function procedureOf<Context>({ modules }: Port<Context>, id: number): Procedure<Context> | undefined {
+  const module = modules.findLast(({ firstId }) => firstId <= id)
+  return module?.service.procedures[id - module.firstId]
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 
-interface HeartbeatDeps {
-  readonly ping: (data: Buffer) => void
-  /** Cuts the socket. */
-  readonly cut: () => void
+/** The socket of the client. */
+interface Pinged {
+  ping(data: Buffer): void
+  /** Cuts it. */
+  terminate(): void
 }
 
 interface HeartbeatOptions {
@@ -29,15 +30,15 @@ interface OpenPing {
  * a pong that nobody asked for nor a client that does not read keeps a socket, and what waits for one has this deadline.
  */
 export class Heartbeat {
-  readonly #deps: HeartbeatDeps
+  readonly #socket: Pinged
   readonly #options: HeartbeatOptions
   #openPing: OpenPing | undefined
   /** Until the next ping, the pong, or the client's answer to a close. */
   #timer: NodeJS.Timeout
   #isOver = false
 
-  constructor(deps: HeartbeatDeps, options: HeartbeatOptions) {
-    this.#deps = deps
+  constructor(socket: Pinged, options: HeartbeatOptions) {
+    this.#socket = socket
     this.#options = options
     this.#timer = setTimeout(() => this.#ping(), options.pingMs)
   }
@@ -59,7 +60,7 @@ export class Heartbeat {
   /** The socket is being closed: it is cut when the client does not answer within so many milliseconds. */
   closing(withinMs = this.#options.closeMs): void {
     this.end()
-    this.#restart(this.#deps.cut, withinMs)
+    this.#restart(() => this.#socket.terminate(), withinMs)
   }
 
   /** The socket is gone. */
@@ -77,8 +78,8 @@ export class Heartbeat {
     })
     const ping = { data: randomBytes(PING_BYTES), answered, settle }
     this.#openPing = ping
-    this.#deps.ping(ping.data)
-    this.#restart(this.#deps.cut, this.#options.pongMs)
+    this.#socket.ping(ping.data)
+    this.#restart(() => this.#socket.terminate(), this.#options.pongMs)
     return ping
   }
 

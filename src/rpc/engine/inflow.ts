@@ -2,13 +2,18 @@ import type { Admission, Budget } from '../../admission/admission.ts'
 import { TokenBucket } from '../../lib/rate-budget.ts'
 import type { RpcLimits } from './limits.ts'
 
-interface InflowDeps {
-  readonly socket: { pause(): void; resume(): void }
+/** The socket of a client, as far as it is read more slowly. */
+interface Source {
+  pause(): void
+  resume(): void
+  /** The client is far over its budget; maybe said again and again. */
+  flooded(): void
+}
+
+/** The same for all sockets. */
+interface InflowOptions {
   readonly admission: Admission
-  readonly addressGroup: string
   readonly limits: RpcLimits
-  /** Called, maybe again and again, when a client is far over its budget. */
-  readonly onFlood: () => void
 }
 
 /** What may be spent at once after a pause: as much as in so many seconds. */
@@ -21,14 +26,20 @@ const MAX_OVERDRAFT_MS = 3_000
  * it has shown who it is. What is too much is not read for as long as the budget is overdrawn.
  */
 export class Inflow {
-  readonly #deps: InflowDeps
-  #own: { readonly frames: TokenBucket; readonly bytes: TokenBucket } | undefined
+  readonly #source: Source
+  readonly #addressGroup: string
+  readonly #options: InflowOptions
+  /** Its own budgets, once it has shown who it is. */
+  #frames: TokenBucket | undefined
+  #bytes: TokenBucket | undefined
   #pause: NodeJS.Timeout | undefined
   /** The one that is overdrawn, or more so. */
   #budget: Budget = 'frames'
 
-  constructor(deps: InflowDeps) {
-    this.#deps = deps
+  constructor(source: Source, addressGroup: string, options: InflowOptions) {
+    this.#source = source
+    this.#addressGroup = addressGroup
+    this.#options = options
   }
 
   /** Counts a message of so many bytes, or a ping. */
@@ -37,19 +48,18 @@ export class Inflow {
     if (waitMs === 0) return
     // What was read before is still delivered while the socket is paused.
     if (this.#pause === undefined) {
-      this.#deps.admission.onRefused(this.#budget)
-      this.#deps.socket.pause()
+      this.#options.admission.onRefused(this.#budget)
+      this.#source.pause()
       this.#pauseFor(waitMs)
     }
-    if (waitMs > MAX_OVERDRAFT_MS) this.#deps.onFlood()
+    if (waitMs > MAX_OVERDRAFT_MS) this.#source.flooded()
   }
 
   /** The client has shown who it is. */
   authenticated(): void {
-    const { framesPerSecond, bytesPerSecond } = this.#deps.limits
-    const bucket = (perSecond: number): TokenBucket =>
-      new TokenBucket({ burst: BURST_SECONDS * perSecond, perSecond }, performance.now())
-    this.#own ??= { frames: bucket(framesPerSecond), bytes: bucket(bytesPerSecond) }
+    const { framesPerSecond, bytesPerSecond } = this.#options.limits
+    this.#frames ??= bucket(framesPerSecond)
+    this.#bytes ??= bucket(bytesPerSecond)
   }
 
   /** The socket is gone. */
@@ -65,24 +75,21 @@ export class Inflow {
         return
       }
       this.#pause = undefined
-      this.#deps.socket.resume()
+      this.#source.resume()
     }, waitMs)
   }
 
   /** @returns milliseconds until both budgets are level again; 0 within them */
   #spend(frames: number, bytes: number): number {
-    const { admission, addressGroup } = this.#deps
-    let framesMs: number
-    let bytesMs: number
-    if (this.#own) {
-      const now = performance.now()
-      framesMs = this.#own.frames.spend(frames, now)
-      bytesMs = this.#own.bytes.spend(bytes, now)
-    } else {
-      framesMs = admission.frames.spend(addressGroup, frames)
-      bytesMs = admission.bytes.spend(addressGroup, bytes)
-    }
+    const { admission } = this.#options
+    const now = performance.now()
+    const framesMs = this.#frames?.spend(frames, now) ?? admission.frames.spend(this.#addressGroup, frames)
+    const bytesMs = this.#bytes?.spend(bytes, now) ?? admission.bytes.spend(this.#addressGroup, bytes)
     this.#budget = framesMs >= bytesMs ? 'frames' : 'bytes'
     return Math.max(framesMs, bytesMs)
   }
+}
+
+function bucket(perSecond: number): TokenBucket {
+  return new TokenBucket({ burst: BURST_SECONDS * perSecond, perSecond }, performance.now())
 }

@@ -1,8 +1,6 @@
+import { End, type EndSignal } from '../../lib/end-signal.ts'
 import type { CloseReason } from './close-codes.ts'
 import type { Call, CallCode, ConnectionInfo, Procedure } from './service.ts'
-
-/** Why signals abort. One for all: its stack would say nothing, and taking one for each stream is dear. */
-const CALL_OVER = new DOMException('The call is over', 'AbortError')
 
 /** One call of one client, open until nobody waits for it any more. */
 export class OpenCall<Context> implements Call<Context> {
@@ -18,7 +16,7 @@ export class OpenCall<Context> implements Call<Context> {
   acknowledged = 0
   holder: string | null = null
   source: unknown = null
-  #controller: AbortController | undefined
+  #end: End | undefined
   #over = false
 
   constructor(
@@ -34,10 +32,10 @@ export class OpenCall<Context> implements Call<Context> {
   }
 
   /** Made when it is first read: most unary calls are answered before anyone would listen. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#over) this.#controller.abort(CALL_OVER)
-    return this.#controller.signal
+  get signal(): EndSignal {
+    this.#end ??= new End()
+    if (this.#over) this.#end.abort()
+    return this.#end
   }
 
   get over(): boolean {
@@ -46,11 +44,6 @@ export class OpenCall<Context> implements Call<Context> {
 
   end(): void {
     this.#over = true
-    this.#controller?.abort(CALL_OVER)
+    this.#end?.abort()
   }
-}
-
-/** Whether `error` only says that a procedure stopped because its call was over. */
-export function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError'
 }

@@ -3,7 +3,7 @@ import { publicError, SocialError } from '../../domain/errors.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { LateAnswers } from './late-answers.ts'
 import type { RpcLimits } from './limits.ts'
-import { isAbort, OpenCall } from './open-call.ts'
+import { OpenCall } from './open-call.ts'
 import { OutgoingStream, type StreamOwner } from './outgoing-stream.ts'
 import { encodeResponse, type RequestFrame } from './protocol.ts'
 import type {
@@ -23,7 +23,7 @@ const PORT_CLOSED = new SocialError('unavailable', 'The port was closed')
 const SETTLE_MS = 250
 
 interface OpenCallsDeps<Context> {
-  readonly info: Omit<ConnectionInfo<Context>, 'openStreams'>
+  readonly connection: ConnectionInfo<Context>
   readonly writer: FrameWriter
   readonly limits: RpcLimits
   readonly observer: RpcObserver
@@ -32,14 +32,13 @@ interface OpenCallsDeps<Context> {
 
 /** Every call of one client that is not over. */
 export class OpenCalls<Context> implements StreamOwner<Context> {
-  readonly #info: ConnectionInfo<Context>
+  readonly #connection: ConnectionInfo<Context>
   readonly #writer: FrameWriter
   readonly #limits: RpcLimits
   readonly #observer: RpcObserver
   readonly #onError: ErrorReporter
-  /** By the client's number of the request. */
-  readonly #unary = new Map<number, OpenCall<Context>>()
-  readonly #streams = new Map<number, OutgoingStream<Context>>()
+  /** Unary calls and streams, by the client's number of the request. */
+  readonly #open = new Map<number, OpenCall<Context> | OutgoingStream<Context>>()
   /**
    * The procedures that run, also those whose calls are over: the limits count these, or else a client would get round
    * them by closing and asking again.
@@ -50,8 +49,8 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   #lateAnswers: LateAnswers | undefined
   #whenIdle: (() => void) | undefined
 
-  constructor({ info, writer, limits, observer, onError }: OpenCallsDeps<Context>) {
-    this.#info = { ...info, openStreams: () => this.#streams.values() }
+  constructor({ connection, writer, limits, observer, onError }: OpenCallsDeps<Context>) {
+    this.#connection = connection
     this.#writer = writer
     this.#limits = limits
     this.#observer = observer
@@ -59,7 +58,12 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   has(number: number): boolean {
-    return this.#unary.has(number) || this.#streams.has(number) || this.#lateAnswers?.has(number) === true
+    return this.#open.has(number) || this.#lateAnswers?.has(number) === true
+  }
+
+  /** Those that are open, oldest first. */
+  streams(): OutgoingStream<Context>[] {
+    return [...this.#open.values()].filter(open => open instanceof OutgoingStream)
   }
 
   start(procedure: Procedure<Context>, request: RequestFrame): void {
@@ -68,28 +72,28 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   acknowledge(number: number, sequence: number): void {
-    this.#streams.get(number)?.acknowledge(sequence)
+    this.#stream(number)?.acknowledge(sequence)
   }
 
   closeStream(number: number): void {
-    this.#streams.get(number)?.end()
+    this.#stream(number)?.end()
     this.#lateAnswers?.forget(number)
   }
 
   /** Ends the calls of a port, and says so to the client, which may wait for them. */
   closePort(portId: number): void {
-    for (const call of this.#unary.values()) {
+    for (const call of this.#unary()) {
       if (call.portId !== portId) continue
       this.#writer.refuse(call.number, PORT_CLOSED)
       this.#cancel(call)
     }
-    for (const stream of this.#streams.values()) if (stream.call.portId === portId) stream.close()
+    for (const stream of this.streams()) if (stream.call.portId === portId) stream.close()
   }
 
   /** Ends everything and sends nothing: the client is gone. */
   end(): void {
-    for (const call of this.#unary.values()) this.#cancel(call)
-    for (const stream of this.#streams.values()) stream.end()
+    for (const call of this.#unary()) this.#cancel(call)
+    for (const stream of this.streams()) stream.end()
     this.#lateAnswers?.end()
   }
 
@@ -99,7 +103,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
    * called once.
    */
   async drain(): Promise<void> {
-    const settled = Promise.all([...this.#streams.values()].map(stream => stream.settle()))
+    const settled = Promise.all(this.streams().map(stream => stream.settle()))
     const done = new AbortController()
     const late = wait(SETTLE_MS, undefined, { signal: done.signal }).catch(() => undefined)
     await Promise.all([this.#idle(), Promise.race([settled, late])])
@@ -117,11 +121,11 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   report(call: OpenCall<Context>, error: unknown): void {
-    this.#onError(error, { connection: this.#info.id, procedure: call.procedure.name })
+    this.#onError(error, { connection: this.#connection.peer.id, procedure: call.procedure.name })
   }
 
   ended(stream: OutgoingStream<Context>): void {
-    this.#streams.delete(stream.call.number)
+    this.#open.delete(stream.call.number)
     this.#count(stream.call, stream.bytesOut)
   }
 
@@ -137,17 +141,26 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   #idle(): Promise<void> {
-    return this.#unary.size === 0 ? Promise.resolve() : new Promise(resolve => (this.#whenIdle = resolve))
+    return this.#unary().length === 0 ? Promise.resolve() : new Promise(resolve => (this.#whenIdle = resolve))
+  }
+
+  #unary(): OpenCall<Context>[] {
+    return [...this.#open.values()].filter(open => open instanceof OpenCall)
+  }
+
+  #stream(number: number): OutgoingStream<Context> | null {
+    const open = this.#open.get(number)
+    return open instanceof OutgoingStream ? open : null
   }
 
   #startUnary(procedure: UnaryProcedure<Context>, request: RequestFrame): void {
-    const call = new OpenCall(this.#info, procedure, request)
+    const call = new OpenCall(this.#connection, procedure, request)
     if (this.#unaryRunning >= this.#limits.calls) {
       this.fail(call, TOO_MANY_CALLS)
       this.#count(call, 0)
       return
     }
-    this.#unary.set(call.number, call)
+    this.#open.set(call.number, call)
     this.#unaryRunning++
     void this.#answer(procedure, call, request.payload)
   }
@@ -160,20 +173,20 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
       if (!call.over) this.#writer.write(encodeResponse(call.number, answer))
     } catch (error) {
       if (!call.over) this.fail(call, error)
-      else if (!isAbort(error)) this.report(call, error)
+      else this.report(call, error)
     }
     this.#unaryRunning--
     if (!call.over) this.#close(call, bytesOut)
   }
 
   #startStream(procedure: StreamProcedure<Context>, request: RequestFrame): void {
-    const call = new OpenCall(this.#info, procedure, request)
+    const call = new OpenCall(this.#connection, procedure, request)
     try {
       if (!this.#hasRoomFor(procedure)) throw TOO_MANY_STREAMS
       const iterator = procedure.run(request.payload, call)[Symbol.asyncIterator]()
       const { ackMs, refusalMs } = this.#limits
       const stream = new OutgoingStream({ call, iterator, writer: this.#writer, owner: this, ackMs, refusalMs })
-      this.#streams.set(call.number, stream)
+      this.#open.set(call.number, stream)
       this.#streamsRunning++
       stream.start()
     } catch (error) {
@@ -187,9 +200,7 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   #hasRoomFor(procedure: StreamProcedure<Context>): boolean {
     const { streams: limit } = this.#limits
     if (this.#streamsRunning < limit) return true
-    const replaces = [...this.#streams.values()].some(
-      ({ call }) => call.procedure === procedure && call.source !== null
-    )
+    const replaces = this.streams().some(({ call }) => call.procedure === procedure && call.source !== null)
     return replaces && this.#streamsRunning < 2 * limit
   }
 
@@ -199,10 +210,10 @@ export class OpenCalls<Context> implements StreamOwner<Context> {
   }
 
   #close(call: OpenCall<Context>, bytesOut: number): void {
-    this.#unary.delete(call.number)
+    this.#open.delete(call.number)
     call.end()
     this.#count(call, bytesOut)
-    if (this.#unary.size === 0) this.#whenIdle?.()
+    if (this.#whenIdle !== undefined && this.#unary().length === 0) this.#whenIdle()
   }
 
   #count(call: OpenCall<Context>, bytesOut: number): void {

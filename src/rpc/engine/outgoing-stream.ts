@@ -1,8 +1,9 @@
 import { SocialError } from '../../domain/errors.ts'
 import { CLOSE } from './close-codes.ts'
 import type { FrameWriter } from './frame-writer.ts'
-import { isAbort, type OpenCall } from './open-call.ts'
+import type { OpenCall } from './open-call.ts'
 import { encodeStreamElement, encodeStreamEnd, encodeStreamOffer } from './protocol.ts'
+import type { ElementIterator } from './service.ts'
 
 /** What holds the streams of a client. */
 export interface StreamOwner<Context> {
@@ -20,8 +21,7 @@ export interface StreamOwner<Context> {
 
 interface OutgoingStreamDeps<Context> {
   readonly call: OpenCall<Context>
-  /** The elements, encoded. */
-  readonly iterator: AsyncIterator<Uint8Array>
+  readonly iterator: ElementIterator
   readonly writer: FrameWriter
   readonly owner: StreamOwner<Context>
   /** Time for which an element may stay unacknowledged while the next one waits, in milliseconds. */
@@ -55,7 +55,7 @@ const LATE = new SocialError('too_many_requests', 'The stream was not acknowledg
  */
 export class OutgoingStream<Context> {
   readonly call: OpenCall<Context>
-  readonly #iterator: AsyncIterator<Uint8Array>
+  readonly #iterator: ElementIterator
   readonly #writer: FrameWriter
   readonly #owner: StreamOwner<Context>
   readonly #ackMs: number
@@ -86,7 +86,7 @@ export class OutgoingStream<Context> {
 
   start(): void {
     this.#writer.write(encodeStreamOffer(this.call.number, this.call.portId))
-    if (!this.call.over) void this.#pull()
+    if (!this.call.over) this.#pull()
   }
 
   /** An acknowledgement of anything but what was sent last is ignored. */
@@ -130,13 +130,19 @@ export class OutgoingStream<Context> {
     void this.#release()
   }
 
-  async #pull(): Promise<void> {
+  #pull(): void {
+    if (this.#iterator.whenReady) this.#iterator.whenReady(() => void this.#pullNow())
+    else void this.#pullNow()
+  }
+
+  async #pullNow(): Promise<void> {
+    if (this.call.over) return
     const next = await this.#read()
     if (!this.call.over && this.#isRefusal(next)) {
       this.#deadline = setTimeout(() => this.#offer(next), this.#refusalMs)
     } else if (!this.call.over) {
       this.#offer(next)
-    } else if (next.kind === 'failure' && !isAbort(next.error)) {
+    } else if (next.kind === 'failure') {
       this.#owner.report(this.call, next.error)
     }
   }
@@ -179,7 +185,7 @@ export class OutgoingStream<Context> {
       this.#acknowledged = false
       this.#bytesOut += next.size
       this.#writer.write(next.frame)
-      if (!this.call.over) void this.#pull()
+      if (!this.call.over) this.#pull()
     } else {
       this.#conclude(next)
     }
@@ -218,7 +224,7 @@ export class OutgoingStream<Context> {
     try {
       await this.#iterator.return?.()
     } catch (error) {
-      if (!isAbort(error)) this.#owner.report(this.call, error)
+      this.#owner.report(this.call, error)
     }
     this.#owner.released()
   }

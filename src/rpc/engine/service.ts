@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../domain/errors.ts'
+import type { EndSignal } from '../../lib/end-signal.ts'
 import type { CloseReason } from './close-codes.ts'
 
 /** Who is at the other end of a socket. */
@@ -19,9 +20,10 @@ export interface Client {
 }
 
 /** One client's connection, as the procedures that it calls see it. */
-export interface ConnectionInfo<Context> extends Peer {
+export interface ConnectionInfo<Context> {
+  readonly peer: Peer
   /** Whatever the edge wants to remember about this client between its calls. */
-  context: Context
+  readonly context: Context
   /**
    * Says that the client has shown who it is. A socket of which this is not said within the handshake deadline is
    * closed, whatever else it sent.
@@ -32,7 +34,7 @@ export interface ConnectionInfo<Context> extends Peer {
 }
 
 /** A stream of a client that is open, as a newer one sees it that takes its place. */
-interface OpenStream<Context> {
+export interface OpenStream<Context> {
   readonly call: Call<Context>
   /** Ends it without its last elements; the client is told after a while. */
   replace(): void
@@ -50,7 +52,7 @@ export interface Call<Context> {
    * gone), or all was answered. A procedure that waits for anything must listen to it: an async generator that is
    * suspended on a promise which never settles cannot be ended from outside. Its listeners must not throw.
    */
-  readonly signal: AbortSignal
+  readonly signal: EndSignal
   /** `ok` until somebody says otherwise. A procedure whose answer is a typed error says which one here. */
   code: CallCode
   /** Why the socket is to be closed once this call is over, its answer sent; undefined when it is to stay. */
@@ -69,7 +71,20 @@ export interface Call<Context> {
 type UnaryRun<Context> = (payload: Uint8Array, call: Call<Context>) => Promise<Uint8Array>
 
 /** As {@link UnaryRun}, with a stream of encoded elements. One element is pulled ahead of the client. */
-type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => AsyncIterable<Uint8Array>
+type StreamRun<Context> = (payload: Uint8Array, call: Call<Context>) => Elements
+
+interface Elements {
+  [Symbol.asyncIterator](): ElementIterator
+}
+
+/** The elements of a stream, encoded. */
+export interface ElementIterator extends AsyncIterator<Uint8Array> {
+  /**
+   * Calls back once when it is worth to ask for the next one, or that was the last; maybe at once. With it, nobody waits
+   * for the elements of a stream to which nothing happens.
+   */
+  whenReady?(ready: () => void): void
+}
 
 export interface UnaryProcedure<Context> {
   readonly kind: 'unary'
@@ -85,10 +100,10 @@ export interface StreamProcedure<Context> {
 
 export type Procedure<Context> = UnaryProcedure<Context> | StreamProcedure<Context>
 
-/** A module that clients load by its name; `procedures` is keyed by the name of the procedure. */
+/** A module that clients load by its name. */
 export interface Service<Context> {
   readonly name: string
-  readonly procedures: ReadonlyMap<string, Procedure<Context>>
+  readonly procedures: readonly Procedure<Context>[]
 }
 
 /** What one client is served. */
@@ -131,6 +146,6 @@ export type ErrorReporter = (
 ) => void
 
 /** What a source of updates follows of the call of its stream: until when it runs, and how much was acknowledged. */
-export function progressOf(call: Call<unknown>): { readonly signal: AbortSignal; readonly acknowledged: () => number } {
+export function progressOf(call: Call<unknown>): { readonly signal: EndSignal; readonly acknowledged: () => number } {
   return { signal: call.signal, acknowledged: () => call.acknowledged }
 }

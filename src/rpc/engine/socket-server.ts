@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type Server as UpgradeServer, WebSocketServer } from 'ws'
 import type { Admission } from '../../admission/admission.ts'
 import type { ClientAddress } from '../../lib/client-address.ts'
-import { ConcurrencyLimit } from '../../lib/concurrency-limit.ts'
+import { ConcurrencyLimit, type Permit } from '../../lib/concurrency-limit.ts'
 import { CLOSE } from './close-codes.ts'
+import { SessionSocket } from './session-socket.ts'
 import { type SocketOptions, SocketSession } from './socket-session.ts'
 
 interface SocketServerOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
@@ -44,20 +45,23 @@ export class SocketServer<Plain, Signed> {
   readonly #options: SocketServerOptions<Plain, Signed>
   readonly #http: Server
   readonly #isShared: boolean
-  readonly #upgrades: WebSocketServer
-  /** Every open socket, also those that are being closed because the server is full. */
-  readonly #sessions = new Set<SocketSession<Plain, Signed>>()
+  readonly #upgrades: UpgradeServer<typeof SessionSocket>
+  /** Every open socket, with its place: null for those that are being closed because the server is full. */
+  readonly #sessions = new Map<SocketSession<Plain, Signed>, Permit | null>()
+  readonly #sessionOptions: ConstructorParameters<typeof SocketSession<Plain, Signed>>[2]
   readonly #admission: Admission
   readonly #room: ConcurrencyLimit
   #stopping: Promise<void> | undefined
 
   constructor(options: SocketServerOptions<Plain, Signed>) {
     this.#options = options
+    this.#sessionOptions = { ...options, onGone: session => this.#gone(session) }
     const { connections, connectionsPerIp, frameBytes, fragments, handshakeMs } = options.limits
     this.#admission = options.admission
     this.#room = new ConcurrencyLimit({ total: connections, perKey: connectionsPerIp })
     this.#upgrades = new WebSocketServer({
       noServer: true,
+      WebSocket: SessionSocket,
       clientTracking: false,
       perMessageDeflate: false,
       autoPong: false,
@@ -109,23 +113,21 @@ export class SocketServer<Plain, Signed> {
     return this.#canSpend(address, UPGRADE_COST) ? null : 429
   }
 
-  #accept(socket: WebSocket, { ip, group }: ClientAddress): void {
-    const session = new SocketSession(socket, { id: randomUUID(), ip, addressGroup: group }, this.#options)
-    this.#sessions.add(session)
-    socket.once('close', () => this.#sessions.delete(session))
+  #accept(socket: SessionSocket, { ip, group }: ClientAddress): void {
+    const session = new SocketSession(socket, { id: randomUUID(), ip, addressGroup: group }, this.#sessionOptions)
     const place = this.#room.acquire(group)
-    if ('reached' in place) session.close(CLOSE.serverFull)
-    else this.#admit(socket, place.release)
+    const isFull = 'reached' in place
+    this.#sessions.set(session, isFull ? null : place)
+    if (isFull) session.close(CLOSE.serverFull)
+    else this.#options.observer.connectionOpened()
   }
 
-  #admit(socket: WebSocket, release: () => void): void {
-    const { observer } = this.#options
-    const openedAt = performance.now()
-    observer.connectionOpened()
-    socket.once('close', () => {
-      release()
-      observer.connectionClosed(performance.now() - openedAt)
-    })
+  #gone(session: SocketSession<Plain, Signed>): void {
+    const place = this.#sessions.get(session)
+    this.#sessions.delete(session)
+    if (!place) return
+    place.release()
+    this.#options.observer.connectionClosed(performance.now() - session.openedAt)
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -155,20 +157,20 @@ export class SocketServer<Plain, Signed> {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const sessions = [...this.#sessions]
+    const sessions = [...this.#sessions.keys()]
     const released = this.#isShared ? null : new Promise(resolve => this.#http.close(resolve))
     const closeLate = setTimeout(() => {
       for (const session of sessions) session.close(CLOSE.goingAway)
     }, graceMs * 0.75)
     const stopped = new AbortController()
     const graceOver = delay(graceMs, undefined, { signal: stopped.signal })
-    const cleanedUp = sessions.map(session => session.cleanedUp)
+    const cleanedUp = sessions.map(session => session.cleanedUp())
     await Promise.race([Promise.all([this.#drain(sessions, graceMs), ...cleanedUp]), graceOver])
     stopped.abort()
     clearTimeout(closeLate)
     for (const session of sessions) session.terminate()
     if (!this.#isShared) this.#http.closeAllConnections()
-    await Promise.all([released, ...sessions.map(session => session.gone)])
+    await Promise.all([released, ...sessions.map(session => session.gone())])
   }
 
   async #drain(sessions: readonly SocketSession<Plain, Signed>[], graceMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import type { Admission } from '../../admission/admission.ts'
 import { publicError, type SocialError } from '../../domain/errors.ts'
 import { CLOSE, type CloseReason } from './close-codes.ts'
@@ -10,6 +10,7 @@ import { Inflow } from './inflow.ts'
 import type { RpcLimits } from './limits.ts'
 import { SERVER_READY } from './protocol.ts'
 import type { Client, ClientServices, ErrorReporter, Peer, RpcObserver } from './service.ts'
+import type { SessionSocket } from './session-socket.ts'
 
 /** What sockets are served, and within what limits. */
 export interface SocketOptions<Plain, Signed> {
@@ -25,6 +26,11 @@ export interface SocketOptions<Plain, Signed> {
   readonly handshake: (headers: HandshakeHeaders, client: Client) => Promise<ClientServices<Signed>>
 }
 
+interface SocketSessionOptions<Plain, Signed> extends SocketOptions<Plain, Signed> {
+  /** Called once, when a socket is gone. */
+  readonly onGone: (session: SocketSession<Plain, Signed>) => void
+}
+
 /** Longest time for which a socket stays that was closed for sending too much, in milliseconds. */
 const FLOOD_LINGER_MS = 500
 
@@ -34,12 +40,9 @@ const FLOOD_LINGER_MS = 500
  */
 export class SocketSession<Plain, Signed> implements Wire, Client {
   readonly peer: Peer
-  /** Resolves when the socket is gone. */
-  readonly gone: Promise<void>
-  /** Resolves when the socket is gone and everything that belonged to it is cleaned up. */
-  readonly cleanedUp: Promise<void>
-  readonly #socket: WebSocket
-  readonly #options: SocketOptions<Plain, Signed>
+  readonly openedAt = performance.now()
+  readonly #socket: SessionSocket
+  readonly #options: SocketSessionOptions<Plain, Signed>
   #connection: Pick<Connection<unknown>, 'receive' | 'drain' | 'end'> | undefined
   /** What came while the handshake is verified; undefined at any other time. */
   #pending: Uint8Array[] | undefined
@@ -47,7 +50,8 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
   #verification: Promise<void> | undefined
   #served: { dispose?(): void | Promise<void> } | undefined
   #disposal: Promise<void> | undefined
-  readonly #handshakeDeadline: NodeJS.Timeout
+  /** Until the client has shown who it is. */
+  #handshakeDeadline: NodeJS.Timeout | undefined
   readonly #heartbeat: Heartbeat
   readonly #inflow: Inflow
   #isAuthenticated = false
@@ -56,23 +60,31 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
   /** What the socket was closed with here. */
   #closedWith: number | undefined
 
-  constructor(socket: WebSocket, peer: Peer, options: SocketOptions<Plain, Signed>) {
+  constructor(socket: SessionSocket, peer: Peer, options: SocketSessionOptions<Plain, Signed>) {
     this.#socket = socket
     this.peer = peer
     this.#options = options
-    const { limits, admission } = options
-    const { addressGroup } = peer
-    this.#inflow = new Inflow({ socket, admission, addressGroup, limits, onFlood: () => this.#flooded() })
+    const { limits } = options
+    this.#inflow = new Inflow(this, peer.addressGroup, options)
     this.#handshakeDeadline = setTimeout(() => this.close(CLOSE.noHandshake), limits.handshakeMs)
-    this.#heartbeat = new Heartbeat({ ping: data => socket.ping(data), cut: () => this.terminate() }, limits)
-    socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
-    socket.on('ping', data => this.#answerPing(data))
-    socket.on('pong', data => this.#ponged(data))
-    // A frame that breaks the WebSocket protocol, or is too large: ws has sent the close code already.
-    socket.on('error', error => this.close(reasonOf(error)))
-    this.gone = new Promise(resolve => socket.once('close', code => resolve(this.#gone(code))))
-    this.cleanedUp = this.gone.then(() => this.#awaitCleanUp())
+    this.#heartbeat = new Heartbeat(socket, limits)
+    socket.listen(this)
     this.send(SERVER_READY)
+  }
+
+  /** Resolves when the socket is gone. */
+  gone(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#socket.readyState === WebSocket.CLOSED) resolve()
+      else this.#socket.once('close', () => resolve())
+    })
+  }
+
+  /** Resolves when the socket is gone and everything that belonged to it is cleaned up. */
+  async cleanedUp(): Promise<void> {
+    await this.gone()
+    await this.#verification
+    await this.#disposal
   }
 
   send(frame: Uint8Array): void {
@@ -112,7 +124,30 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     this.#socket.terminate()
   }
 
-  #receive(message: Uint8Array, isBinary: boolean): void {
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Nothing more is read of it: it is cut off as soon as it may have read why. */
+  flooded(): void {
+    if (this.#isFlood) return
+    this.#isFlood = true
+    this.close(CLOSE.tooFast)
+    this.#heartbeat.closing(FLOOD_LINGER_MS)
+  }
+
+  authenticated(): void {
+    if (this.#isAuthenticated) return
+    this.#isAuthenticated = true
+    this.#endHandshake()
+    this.#inflow.authenticated()
+  }
+
+  received(message: Uint8Array, isBinary: boolean): void {
     this.#inflow.count(message.length)
     if (this.#ended) return
     const isFirst = this.#connection === undefined && this.#pending === undefined
@@ -133,7 +168,7 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
       }
       this.#pending = undefined
       this.#serve(served)
-      this.#authenticated()
+      this.authenticated()
     } catch (error) {
       this.#refuse(error)
       return
@@ -171,55 +206,44 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
 
   #serve<Context>(served: ClientServices<Context>): Connection<Context> {
     const { limits, observer, onError } = this.#options
-    const info = { ...this.peer, context: served.context, authenticated: () => this.#authenticated() }
-    const connection = new Connection({ info, services: served.services, wire: this, limits, observer, onError })
+    const { services, context } = served
+    const connection = new Connection({ peer: this.peer, context, services, wire: this, limits, observer, onError })
     this.#served = served
     this.#connection = connection
     served.begin?.()
     return connection
   }
 
-  #authenticated(): void {
-    if (this.#isAuthenticated) return
-    this.#isAuthenticated = true
-    clearTimeout(this.#handshakeDeadline)
-    this.#inflow.authenticated()
-  }
-
-  /** Nothing more is read of it: it is cut off as soon as it may have read why. */
-  #flooded(): void {
-    if (this.#isFlood) return
-    this.#isFlood = true
-    this.close(CLOSE.tooFast)
-    this.#heartbeat.closing(FLOOD_LINGER_MS)
-  }
-
-  #ponged(data: Buffer): void {
+  ponged(data: Buffer): void {
     this.#inflow.count(data.length)
     this.#heartbeat.pong(data)
   }
 
   /** Answered here and not by ws, or else a client that pings and never reads could make any amount of pongs wait. */
-  #answerPing(data: Buffer): void {
+  pinged(data: Buffer): void {
     this.#inflow.count(data.length)
     if (this.#ended) return
     if (this.bufferedAmount() > this.maxBuffered) this.close(CLOSE.notRead)
     else this.#socket.pong(data)
   }
 
-  /** @param code that of the client, or 1006 when it said nothing */
-  #gone(code: number): void {
+  failed(error: Error): void {
+    this.close(reasonOf(error))
+  }
+
+  closed(code: number): void {
     this.#end()
     this.#heartbeat.end()
     this.#inflow.end()
     this.#options.observer.socketEnded(this.#closedWith ?? (code === 1006 ? 'lost' : 'client'))
+    this.#options.onGone(this)
   }
 
   /** Ends what runs for this client. Each step is on its own, so that none that fails skips the next. */
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    clearTimeout(this.#handshakeDeadline)
+    this.#endHandshake()
     this.#pending = undefined
     try {
       this.#connection?.end()
@@ -229,9 +253,9 @@ export class SocketSession<Plain, Signed> implements Wire, Client {
     if (this.#served !== undefined) this.#disposal = this.#dispose(this.#served)
   }
 
-  async #awaitCleanUp(): Promise<void> {
-    await this.#verification
-    await this.#disposal
+  #endHandshake(): void {
+    clearTimeout(this.#handshakeDeadline)
+    this.#handshakeDeadline = undefined
   }
 
   async #dispose(served: { dispose?(): void | Promise<void> }): Promise<void> {

@@ -22,14 +22,14 @@ export async function authenticate(
   token: TokenField,
   call: Call<V1Context>
 ): Promise<SessionHolder> {
-  const { context, addressGroup } = call.connection
+  const { context, peer } = call.connection
   const find = async (): Promise<SessionHolder> => sessions.authenticate(tokenOf(token))
   // Who is known already is not refused because of others at the same address.
   const session =
     context.users.isEmpty && !(token?.synapseToken && sessions.isKnown(token.synapseToken))
-      ? await admission.authenticate(addressGroup, find)
+      ? await admission.authenticate(peer.addressGroup, find)
       : await find().catch(error => {
-          admission.countFailure(addressGroup, error)
+          admission.countFailure(peer.addressGroup, error)
           throw error
         })
   if (!context.users.has(session.address)) await context.users.makeRoom(session.address)

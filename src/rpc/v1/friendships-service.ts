@@ -22,6 +22,11 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
   const boundary = new Boundary<V1Context>(deps.report)
   const wholeList: Page = { limit: deps.maxListSize, offset: 0 }
 
+  const respondUpdate = (event: PairEvent): SubscribeFriendshipEventsUpdatesResponse => {
+    deps.updateSent(event.action)
+    return { response: { $case: 'events', events: { responses: [encodeEvent(event, event.actor)] } } }
+  }
+
   const procedures: Procedure<V1Context>[] = [
     boundary.stream({
       method: V1_METHODS.getFriends,
@@ -65,23 +70,23 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       }
     }),
 
-    boundary.stream({
+    boundary.subscription({
       method: V1_METHODS.subscribeFriendshipEventsUpdates,
       refuse: errorCaseWithoutBadRequest,
-      handle: async function* (payload, call): AsyncGenerator<SubscribeFriendshipEventsUpdatesResponse> {
+      handle: async (payload, call) => {
         const subscriber = await authenticateSubscriber(deps, payload, call)
-        const isRelevant = (event: PairEvent): boolean => visibleAction(event) !== null
-        const device = { ...subscriber, deviceKey: `v1:${subscriber.tokenHash}`, isRelevant }
-        for await (const event of await takePlace(call, subscriber.tokenHash, older => updates.open(device, older))) {
-          deps.updateSent(event.action)
-          yield { response: { $case: 'events', events: { responses: [encodeEvent(event, event.actor)] } } }
-        }
+        const device = { ...subscriber, deviceKey: `v1:${subscriber.tokenHash}`, isRelevant: isVisible }
+        const events = await takePlace(call, subscriber.tokenHash, older => updates.open(device, older))
+        return { events, respond: respondUpdate }
       }
     }),
 
     ...presenceProcedures(deps, boundary)
   ]
 
-  const named = procedures.map(procedure => [procedure.name, procedure] as const)
-  return { name: 'FriendshipsService', procedures: new Map(named) }
+  return { name: 'FriendshipsService', procedures }
+}
+
+function isVisible(event: PairEvent): boolean {
+  return visibleAction(event) !== null
 }

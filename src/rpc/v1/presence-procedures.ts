@@ -1,3 +1,4 @@
+import type { WorldPosition } from '../../presence/locations.ts'
 import type { Procedure } from '../engine/service.ts'
 import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Boundary, type V1Context } from './caller.ts'
@@ -32,15 +33,19 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
         )
       }
     }),
-    boundary.stream({
+    boundary.subscription({
       method: PRESENCE_METHODS.subscribeFriendshipPresenceUpdates,
       refuse: error => ({ error }),
-      handle: async function* (payload, call) {
+      handle: async (payload, call) => {
         const subscriber = await authenticateSubscriber(deps, payload, call)
         // It begins with where everybody is: the newer one of a socket has nothing to take over.
         const open = () => friendLocations.open(subscriber)
-        for await (const updates of await takePlace(call, subscriber.tokenHash, open)) yield { updates }
+        return { events: await takePlace(call, subscriber.tokenHash, open), respond: updatesCase }
       }
     })
   ]
+}
+
+function updatesCase(updates: readonly WorldPosition[]): { readonly updates: readonly WorldPosition[] } {
+  return { updates }
 }

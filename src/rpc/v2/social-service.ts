@@ -18,5 +18,5 @@ export function socialService(deps: V2Deps): Service<V2Context> {
     ...updateProcedures(deps, boundary),
     ...unservedProcedures(boundary)
   ]
-  return { name: 'SocialService', procedures: new Map(procedures.map(procedure => [procedure.name, procedure])) }
+  return { name: 'SocialService', procedures }
 }

@@ -58,5 +58,5 @@ export function unservedProcedures<Context>(boundary: Boundary<Context>): Proced
 async function* silence(call: Call<unknown>): AsyncGenerator<never> {
   await takePlace(call, null, async () => 'silence')
   if (call.signal.aborted) return
-  await new Promise(resolve => call.signal.addEventListener('abort', resolve, { once: true }))
+  await new Promise<void>(resolve => call.signal.addEventListener('abort', resolve))
 }

@@ -1,5 +1,11 @@
+import type {
+  BlockUpdate,
+  FriendConnectivityUpdate,
+  FriendshipUpdate
+} from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import type { Address } from '../../domain/address.ts'
 import type { PairEvent } from '../../domain/events.ts'
+import type { ConnectivityUpdate } from '../../presence/connectivity.ts'
 import { type Profile, unknownProfile } from '../../profiles/profile.ts'
 import type { Profiles } from '../../profiles/profiles.ts'
 import type { Subscription } from '../../subscriptions/subscription.ts'
@@ -17,42 +23,45 @@ export function updateProcedures(
   { connectivity, profiles, updates, updateSent }: V2Deps,
   boundary: V2Boundary
 ): readonly Procedure<V2Context>[] {
+  const respondBlock = (event: PairEvent): BlockUpdate => {
+    updateSent(event.action)
+    return codec.encodeBlockUpdate(event)
+  }
   return [
-    boundary.stream({
+    boundary.subscription({
       method: V2_METHODS.subscribeToFriendshipUpdates,
       refuse: codec.rethrow,
-      handle: async function* (_, call) {
+      handle: async (_, call) => {
         const device = deviceOf(call, 'friendships', codec.isFriendshipUpdate)
         const events = await takePlace(call, null, older => updates.open(device, older))
         const profileOf = prefetch(profiles, events, requester)
-        for await (const event of events) {
+        const respond = async (event: PairEvent): Promise<FriendshipUpdate> => {
           const profile = await profileOf(event, event.actor)
           updateSent(event.action)
-          yield codec.encodeUpdate(event, profile)
+          return codec.encodeUpdate(event, profile)
         }
+        return { events, respond }
       }
     }),
-    boundary.stream({
+    boundary.subscription({
       method: V2_METHODS.subscribeToBlockUpdates,
       refuse: codec.rethrow,
-      handle: async function* (_, call) {
+      handle: async (_, call) => {
         const device = deviceOf(call, 'blocks', codec.isBlockUpdate)
-        for await (const event of await takePlace(call, null, older => updates.open(device, older))) {
-          updateSent(event.action)
-          yield codec.encodeBlockUpdate(event)
-        }
+        const events = await takePlace(call, null, older => updates.open(device, older))
+        return { events, respond: respondBlock }
       }
     }),
-    boundary.stream({
+    boundary.subscription({
       method: V2_METHODS.subscribeToFriendConnectivityUpdates,
       refuse: codec.rethrow,
-      handle: async function* (_, call) {
+      handle: async (_, call) => {
         const subscriber = subscriberOf(call)
-        const changes = await takePlace(call, null, older => connectivity.open(subscriber, older))
-        const profileOf = prefetch(profiles, changes, ({ friend }) => [friend])
-        for await (const change of changes) {
-          yield codec.encodeConnectivity(change, await profileOf(change, change.friend))
-        }
+        const events = await takePlace(call, null, older => connectivity.open(subscriber, older))
+        const profileOf = prefetch(profiles, events, friendOf)
+        const respond = async (change: ConnectivityUpdate): Promise<FriendConnectivityUpdate> =>
+          codec.encodeConnectivity(change, await profileOf(change, change.friend))
+        return { events, respond }
       }
     })
   ]
@@ -60,6 +69,10 @@ export function updateProcedures(
 
 function deviceOf(call: Call<V2Context>, stream: string, isRelevant: (event: PairEvent) => boolean): Device {
   return { ...subscriberOf(call), deviceKey: `v2-${stream}:${call.connection.context.signer}`, isRelevant }
+}
+
+function friendOf({ friend }: ConnectivityUpdate): readonly Address[] {
+  return [friend]
 }
 
 /** Of all updates only a request comes with a profile. */

@@ -21,7 +21,8 @@ class Bench {
   constructor(limits: Partial<RpcLimits> = {}) {
     const service = echoService(this.inside)
     this.connection = new Connection<unknown>({
-      info: { id: 'c', ip: '::1', addressGroup: '127.0.0.1', context: {}, authenticated: () => {} },
+      peer: { id: 'c', ip: '::1', addressGroup: '127.0.0.1' },
+      context: {},
       services: [service],
       limits: { ...LIMITS, ...limits },
       observer: this.observed,
@@ -33,10 +34,11 @@ class Bench {
         close: ({ code, reason }) => {
           this.closings.push({ code, reason })
           this.connection.end()
-        }
+        },
+        authenticated: () => undefined
       }
     })
-    this.ids = Object.fromEntries([...service.procedures.keys()].map((name, index) => [name, index + 1]))
+    this.ids = Object.fromEntries(service.procedures.map(({ name }, index) => [name, index + 1]))
     this.connection.receive(createPort(1))
     this.connection.receive(requestModule(2, 1))
     this.sent.length = 0

@@ -1,4 +1,5 @@
 import { SocialError } from '../../../src/domain/errors.ts'
+import type { EndSignal } from '../../../src/lib/end-signal.ts'
 import type { Call, Procedure, Service } from '../../../src/rpc/engine/service.ts'
 
 /** What a test may see and do inside the procedures. */
@@ -46,8 +47,8 @@ export function echoService(inside: Inside): Service<unknown> {
   }
 
   /** As a subscription to which nothing happens. */
-  async function* nothing(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+  async function* nothing(signal: EndSignal): AsyncGenerator<Uint8Array> {
+    await new Promise<void>(resolve => signal.addEventListener('abort', resolve))
   }
 
   const procedures: Procedure<unknown>[] = [
@@ -98,7 +99,7 @@ export function echoService(inside: Inside): Service<unknown> {
       throw new Error(SECRET)
     })
   ]
-  return { name: 'EchoService', procedures: new Map(procedures.map(procedure => [procedure.name, procedure])) }
+  return { name: 'EchoService', procedures }
 }
 
 /** The payload of `Numbers`. */

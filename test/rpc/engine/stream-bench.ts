@@ -42,9 +42,7 @@ export class Bench {
       }
     }
     const info = {
-      id: 'c',
-      ip: '::1',
-      addressGroup: '127.0.0.1',
+      peer: { id: 'c', ip: '::1', addressGroup: '127.0.0.1' },
       context: {},
       authenticated: () => {},
       openStreams: () => []
