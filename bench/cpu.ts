@@ -31,6 +31,11 @@ export function processTime(pid: number): number {
   return own(readStat(pid))
 }
 
+/** The part of it that the first thread has used: the event loop of Node.js. */
+export function mainThreadTime(pid: number): number {
+  return own(readStat(`${pid}/task/${pid}`))
+}
+
 /** Memory that a process has in RAM, in bytes. */
 export function residentBytes(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES
@@ -57,8 +62,9 @@ interface Stat {
   readonly endedSystem: number
 }
 
-function readStat(pid: number): Stat {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+/** @param process its id, or the path of one of its threads */
+function readStat(process: number | string): Stat {
+  const text = readFileSync(`/proc/${process}/stat`, 'latin1')
   // The name in parentheses may hold anything; the third field follows the last one.
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
