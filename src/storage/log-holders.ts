@@ -48,8 +48,8 @@ const TAKEN = {
   name: 'log-taken',
   text: `select seq from matrix_outbox
     where seq <= $1 and exists (select from matrix_log_position position where ${isUsed('position')})
-    union select seq from notification_outbox join notification_position position using (sink)
-    where notification_outbox.seq <= $1 and ${isUsed('position')}
+    union select taken.seq from notification_outbox taken join notification_position position using (sink)
+    where taken.seq <= $1 and ${isUsed('position')}
     limit ${MAX_KEPT + 1}`
 }
 // Small, as is the default partition where they are.
