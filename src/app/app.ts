@@ -11,7 +11,7 @@ import { RESUME_OUTCOMES } from '../updates/updates.ts'
 import { createAdmission, createUserLimits } from './admission.ts'
 import { createBus } from './bus.ts'
 import { Cleanups } from './cleanups.ts'
-import { openDatabase } from './database.ts'
+import { openDatabase, openReplicas } from './database.ts'
 import { createHttp } from './http.ts'
 import { startLogRetention } from './log-retention.ts'
 import { createMatrix } from './matrix.ts'
@@ -67,8 +67,9 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const admission = createAdmission({ config, metrics })
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
+  const replicas = await openReplicas({ config, logger, metrics, db }, cleanups)
   const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
-  const social = createSocial({ instance, config, logger, db, bus, log, channel, metrics, now }, cleanups)
+  const social = createSocial({ instance, config, logger, db, replicas, bus, log, channel, metrics, now }, cleanups)
   const userLimits = createUserLimits(config, social.limitReached)
   await social.updates.start()
   const sweeper = setInterval(() => {

@@ -24,6 +24,7 @@ import { OpenRequests } from '../sessions/open-requests.ts'
 import { SignedFetches } from '../sessions/signed-fetches.ts'
 import { BlockLists } from '../storage/blocks.ts'
 import type { Database } from '../storage/db/database.ts'
+import type { Replicas } from '../storage/db/replicas.ts'
 import type { EventLog } from '../storage/event-log.ts'
 import { FriendLists } from '../storage/friend-lists.ts'
 import { FriendshipStore } from '../storage/friendships.ts'
@@ -47,6 +48,7 @@ interface SocialDeps {
   readonly config: Config
   readonly logger: Logger
   readonly db: Database
+  readonly replicas: Replicas
   readonly bus: EventFeed
   readonly log: EventLog
   readonly channel: Channel
@@ -59,11 +61,17 @@ interface SocialDeps {
 export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
-  const { instance, config, logger, db, bus, log, channel, metrics, now } = deps
+  const { instance, config, logger, db, replicas, bus, log, channel, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db, limits.maxAnswerBytes)
   const blockLists = new BlockLists(db)
+  // What users are shown of these may be a little old; what decides, or is kept current by events from then on, may not.
+  const shownLists = new FriendLists(replicas, limits.maxAnswerBytes)
+  const shownBlocks = new BlockLists(replicas)
+  bus.subscribe(event => {
+    if (event.kind === 'pair') replicas.acted(event)
+  })
   const settings = new SettingsStore(db)
   const verifier = new AuthChainVerifier({
     ethereumRpcUrl: ethereum?.rpcUrl ?? null,
@@ -86,9 +94,11 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const friends = new Friendships({
     friendships,
     log,
-    lists,
+    lists: shownLists,
+    closeness: lists,
     settings,
     bus: { publish },
+    onActed: intent => replicas.acted(intent),
     limits: rates.actions,
     maxMessageLength: limits.maxMessageLength,
     now
@@ -184,7 +194,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     signedFetches,
     settings: new Settings(settings, rates.settings),
     mutes: new Mutes({ store: mutes, limit: rates.mutes, now }),
-    blocks: new Blocks(blockLists, friends),
+    blocks: new Blocks(shownBlocks, friends),
     relations,
     connectivity,
     friendLocations,

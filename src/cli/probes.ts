@@ -9,7 +9,7 @@ import { Catalyst } from '../profiles/catalyst.ts'
 import { tryNats } from '../world/nats-connection.ts'
 import { natsReason } from '../world/nats-reason.ts'
 import { subjectOf, WORLD_EVENTS } from '../world/world-events.ts'
-import { checkDatabase } from './database-check.ts'
+import { checkDatabase, checkReplicas } from './database-check.ts'
 import { gatekeeper, sns } from './neighbour-probes.ts'
 import { failureOf } from './reasons.ts'
 
@@ -25,6 +25,7 @@ interface Probe {
 
 export const PROBES: readonly Probe[] = [
   { name: 'Database', run: database },
+  { name: 'Read replicas', run: replicas },
   { name: 'Redis', run: redis },
   { name: 'NATS', run: nats },
   { name: 'Homeserver', run: homeserver },
@@ -42,6 +43,11 @@ async function database(config: Config): Promise<string> {
   const facts = await checkDatabase(config)
   if (facts === null) return `embedded in ${resolve(config.dataDir)}`
   return `PostgreSQL ${facts.version}, database ${facts.database}`
+}
+
+async function replicas(config: Config): Promise<string | null> {
+  const hosts = await checkReplicas(config)
+  return hosts && `standby of this database: ${hosts.join(', ')}`
 }
 
 async function redis({ redisUrl, serverName }: Config): Promise<string | null> {

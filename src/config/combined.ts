@@ -47,6 +47,19 @@ export function databaseUrl(reading: Reading): string | null {
   return `postgres://${encodeURIComponent(values.DB_USER)}${password}@${host}/${values.DB_NAME}`
 }
 
+/** Null without read replicas; an embedded database has none. */
+export function replicaUrl(reading: Reading): string | null {
+  const { values, sources } = reading
+  const url = values.DATABASE_REPLICA_URL
+  if (url === null) {
+    ignore(reading, ['DATABASE_REPLICA_MAX_LAG'], 'DATABASE_REPLICA_URL is not set')
+    return null
+  }
+  if (sources.DATABASE_URL || sources.DB_HOST) return withStrictTls(url)
+  ignore(reading, ['DATABASE_REPLICA_URL'], 'the database is embedded')
+  return null
+}
+
 /**
  * node-postgres takes these modes for the strictest one, as long as nobody asks for those of libpq, and prints that this will
  * change: here it will not.

@@ -1,4 +1,4 @@
-import { databaseUrl, logRetention, matrix, presence, redisUrl, webhooks } from './combined.ts'
+import { databaseUrl, logRetention, matrix, presence, redisUrl, replicaUrl, webhooks } from './combined.ts'
 import { EnvFileError, readEnvFile } from './env-file.ts'
 import { gatekeeper, sns } from './neighbours.ts'
 import { type Env, type Reading, readSettings } from './reading.ts'
@@ -72,6 +72,12 @@ function arrange(reading: Reading) {
       poolSize: values.DATABASE_POOL_SIZE,
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT
+    },
+    replicas: {
+      /** Of one host or more; null where all is read from the primary. */
+      replicaUrl: replicaUrl(reading),
+      /** How old lists may be. */
+      maxLagMs: values.DATABASE_REPLICA_MAX_LAG
     },
     /** For how long events are kept; null for ever. */
     logRetentionMs: logRetention(reading),

@@ -92,6 +92,17 @@ const DATABASE = {
     kind: duration('1h', '3650d'),
     about: 'For how long the log of what happened is kept at least; unset, for ever. At least twice `RESUME_WINDOW`.'
   },
+  DATABASE_REPLICA_URL: {
+    kind: postgresUrl,
+    secret: true,
+    about:
+      'Hot standbys of that PostgreSQL, one host or several, from which lists of friends, requests and blocks are read that may be `DATABASE_REPLICA_MAX_LAG` old.'
+  },
+  DATABASE_REPLICA_MAX_LAG: {
+    kind: duration('100ms', '1m'),
+    default: '1s',
+    about: 'How old such a list may be; a standby that is further behind is not read.'
+  },
   REDIS_URL: { kind: url('redis', 'rediss'), secret: true, about: 'Redis, through which instances tell one another.' },
   REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' },
   ALLOW_EMBEDDED_DATABASE: {

@@ -20,9 +20,14 @@ const MAX_ATTEMPTS = 10
 interface FriendshipsDeps {
   readonly friendships: FriendshipStore
   readonly log: Pick<EventLog, 'find'>
-  readonly lists: FriendLists
+  /** What users are shown; it may be a little old, but not of who has acted. */
+  readonly lists: Omit<FriendLists, 'closeness' | 'relations'>
+  /** By which it is decided what they may be shown. */
+  readonly closeness: Pick<FriendLists, 'closeness'>
   readonly settings: SettingsStore
   readonly bus: Pick<Bus, 'publish'>
+  /** Called after each attempt of a user to change something, whatever came of it. */
+  readonly onActed: (intent: Intent) => void
   readonly limits: ActionLimits
   /** Characters. */
   readonly maxMessageLength: number
@@ -45,9 +50,14 @@ export class Friendships {
    * @throws SocialError `invalid_request`, `invalid_transition`, `forbidden`, `too_many_requests`, `conflict`
    */
   async act(requested: Intent): Promise<PairEvent> {
-    const { friendships, limits, maxMessageLength, now } = this.#deps
+    const { limits, maxMessageLength, onActed } = this.#deps
     const intent = withValidMessage(requested, maxMessageLength)
     await limits.take(intent)
+    return this.#change(intent).finally(() => onActed(intent))
+  }
+
+  async #change(intent: Intent): Promise<PairEvent> {
+    const { friendships, limits, now } = this.#deps
     /** A swap of which the connection broke: it may have taken effect or not. */
     let inDoubt: { readonly before: Pair; readonly next: PairState } | null = null
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -147,9 +157,9 @@ export class Friendships {
 
   async #checkExposure(viewer: Address, owner: Address, what: 'friends' | 'friendsCount'): Promise<void> {
     if (viewer === owner) return
-    const { lists, settings } = this.#deps
+    const { closeness: pairs, settings } = this.#deps
     const exposure: Exposure = (await settings.read(owner))[what]
-    const closeness = await lists.closeness(viewer, owner)
+    const closeness = await pairs.closeness(viewer, owner)
     const isVisible = closeness !== null && maySee(exposure, closeness)
     if (!isVisible) throw new SocialError('forbidden', 'This user does not show you their friends')
   }

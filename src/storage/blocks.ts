@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import type { Page, Paged } from '../domain/page.ts'
-import type { Database } from './db/database.ts'
+import type { ListDatabase } from './db/replicas.ts'
 import { splitAddresses } from './schema.ts'
 
 /** A user whom another one blocks. */
@@ -53,9 +53,9 @@ const STATUS = {
 
 /** Who blocks whom, as the rows of the pairs say. */
 export class BlockLists {
-  readonly #db: Database
+  readonly #db: ListDatabase
 
-  constructor(db: Database) {
+  constructor(db: ListDatabase) {
     this.#db = db
   }
 

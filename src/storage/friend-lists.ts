@@ -2,7 +2,8 @@ import { type Address, orderedPair } from '../domain/address.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
 import { blockedBy, blockersOf } from './blocks.ts'
-import type { Database, Statement } from './db/database.ts'
+import type { Statement } from './db/database.ts'
+import type { ListDatabase } from './db/replicas.ts'
 import { columnsOf, fromBytes, splitAddresses } from './schema.ts'
 
 /** A request that waits for an answer, as the user who lists it sees it. */
@@ -110,11 +111,11 @@ const REQUESTS: Record<RequestDirection, Statement> = {
 
 /** Lists of friends and requests: one statement each, index scans whose cost follows the page. */
 export class FriendLists {
-  readonly #db: Database
+  readonly #db: ListDatabase
   readonly #maxPageBytes: number
 
   /** @param maxPageBytes of the messages of requests; a page ends with the message that reaches them */
-  constructor(db: Database, maxPageBytes = 98_304) {
+  constructor(db: ListDatabase, maxPageBytes = 98_304) {
     this.#db = db
     this.#maxPageBytes = maxPageBytes
   }

@@ -252,3 +252,17 @@ describe('the .env file', () => {
     expect(() => loadConfig(tmpdir())).toThrow('must be a file that can be read, but reading it failed with EISDIR')
   })
 })
+
+test('read replicas are those of a PostgreSQL, with the strict modes of TLS that it has', () => {
+  const replica = { DATABASE_REPLICA_URL: 'postgres://a,b/social?sslmode=require', DATABASE_REPLICA_MAX_LAG: '5s' }
+  expect(readConfig({ DATABASE_URL: 'postgres://db/social', ...replica }).replicas).toEqual({
+    replicaUrl: 'postgres://a,b/social?sslmode=verify-full',
+    maxLagMs: 5_000
+  })
+  const embedded = readConfig(replica)
+  expect(embedded.replicas.replicaUrl).toBe(null)
+  expect(embedded.warnings).toEqual(['DATABASE_REPLICA_URL has no effect, because the database is embedded'])
+  expect(readConfig({ DATABASE_REPLICA_MAX_LAG: '5s' }).warnings).toEqual([
+    'DATABASE_REPLICA_MAX_LAG has no effect, because DATABASE_REPLICA_URL is not set'
+  ])
+})

@@ -88,6 +88,11 @@ export class PostgresServer extends TestServer implements AsyncDisposable {
     return `postgres://postgres@/postgres?host=${this.#place.folder}&port=${this.#place.port}`
   }
 
+  /** The last lines of its log. */
+  get log(): string {
+    return this.process.output
+  }
+
   /** Ends it as a crash would (`immediate`: nothing is flushed), or in good order but without waiting (`fast`). */
   async stop(mode: 'immediate' | 'fast'): Promise<void> {
     await this.process.stop(mode === 'immediate' ? 'SIGQUIT' : 'SIGINT')

@@ -34,6 +34,8 @@ describeEachDatabase('an action that is sent again', kind => {
       friendships: stores.friendships(),
       log: stores.log,
       lists: stores.lists,
+      closeness: stores.lists,
+      onActed: () => {},
       settings: new SettingsStore(stores.db),
       bus,
       limits: new ActionLimits({

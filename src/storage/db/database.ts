@@ -241,7 +241,16 @@ export class Database {
     { name, text }: Statement,
     values: readonly unknown[]
   ): Promise<Row[]> {
-    const query: TimedQuery = { name, text, values, rowMode: 'array', query_timeout: this.#answerTimeoutMs }
-    return (await client.query<Row & unknown[]>(query)).rows
+    return runStatement(client, { name, text, values, timeoutMs: this.#answerTimeoutMs })
   }
+}
+
+/** Runs a statement on one connection, once. @param run.timeoutMs after which it is given up, and the connection with it */
+export async function runStatement<Row extends readonly unknown[]>(
+  client: PoolClient,
+  run: Statement & { readonly values: readonly unknown[]; readonly timeoutMs: number }
+): Promise<Row[]> {
+  const { name, text, values, timeoutMs } = run
+  const query: TimedQuery = { name, text, values, rowMode: 'array', query_timeout: timeoutMs }
+  return (await client.query<Row & unknown[]>(query)).rows
 }

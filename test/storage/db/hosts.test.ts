@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Hosts, HostsError } from '../../../src/storage/db/hosts.ts'
+import { Hosts, HostsError, replicasOf } from '../../../src/storage/db/hosts.ts'
 
 /** The URLs of all hosts, in the order in which they are tried. */
 function urlsOf(url: string): string[] {
@@ -46,4 +46,15 @@ test.each([
 ])('%s is refused', (url, reason) => {
   expect(() => Hosts.of(url)).toThrow(HostsError)
   expect(() => Hosts.of(url)).toThrow(`DATABASE_URL cannot be used: ${reason}`)
+})
+
+test('read replicas are used each by itself, and are called by their hosts', () => {
+  expect(replicasOf('postgres://u:p@a:1,b/db?target_session_attrs=standby&sslmode=disable')).toEqual([
+    { url: 'postgres://u:p@a:1/db?sslmode=disable', name: 'a:1' },
+    { url: 'postgres://u:p@b/db?sslmode=disable', name: 'b' }
+  ])
+  expect(replicasOf('postgres://u:p@/db?host=/run/one&port=7').map(({ name }) => name)).toEqual(['/run/one:7'])
+  expect(() => replicasOf('postgres://a,b/db?target_session_attrs=primary')).toThrow(
+    'DATABASE_REPLICA_URL cannot be used: target_session_attrs must be one of any, standby, but is primary'
+  )
 })
