@@ -36,13 +36,17 @@ export class Bench {
     if (plans) console.log(`\n${await queryPlans(this.#databaseUrl)}\n`)
   }
 
-  /** Runs a scenario against a service that was just started, and right after it the ceiling, once for all that share it. */
-  async run(scenario: Scenario): Promise<Row> {
+  /**
+   * Runs a scenario against a service that was just started, and right after it the ceiling, once for all that share it.
+   * @param round how often it was run before on this database
+   */
+  async run(scenario: Scenario, round = 0): Promise<Row> {
     const from = performance.now()
     await using service = await this.#startService(scenario)
     const job: Omit<Job, 'workload'> = {
       seconds: this.#options.seconds,
       size: this.#options,
+      firstLane: round * this.#options.connections,
       watched: { server: service.pid, postmaster: this.#postmaster },
       urls: { http: service.httpUrl, rpc: service.rpcUrl, database: this.#databaseUrl }
     }

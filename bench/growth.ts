@@ -32,7 +32,7 @@ export async function measureGrowth(
     const costs = worlds.map((): Cost => ({ cpu: Number.POSITIVE_INFINITY, p99: Number.POSITIVE_INFINITY }))
     for (let round = 0; round < rounds; round++) {
       for (const [at, bench] of worlds.entries()) {
-        costs[at] = leastOf(costs[at]!, (await bench.run(scenario)).measured)
+        costs[at] = leastOf(costs[at]!, (await bench.run(scenario, round)).measured)
       }
     }
     rows.push({ title: scenario.title, costs })

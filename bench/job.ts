@@ -28,6 +28,8 @@ export interface Job {
   readonly workload: WorkloadName
   readonly seconds: number
   readonly size: WorldSize
+  /** The number of its first lane, 0 unless given: each has users of its own, who are as it leaves them. */
+  readonly firstLane?: number
   readonly watched: Watched
   readonly urls: { readonly http: string; readonly rpc: string; readonly database: string }
 }

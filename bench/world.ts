@@ -14,6 +14,8 @@ export interface WorldSize {
   readonly rows: number
   readonly connections: number
   readonly sockets: number
+  /** How often each workload that changes friendships is to be run upon it, once unless given. */
+  readonly rounds?: number
 }
 
 /** Workloads that change friendships: each has users of its own, so that none meets what another has left. */
@@ -72,7 +74,7 @@ function* everybody(circleOf: readonly User[], size: WorldSize): Generator<User>
   }
   for (let at = 0; at < size.sockets; at++) yield listener(at)
   for (const workload of CHANGING) {
-    for (let lane = 0; lane < size.connections; lane++) {
+    for (let lane = 0; lane < size.connections * (size.rounds ?? 1); lane++) {
       for (let at = 0; at < ACTORS; at++) {
         yield actor(workload, lane, 'asks', at)
         yield actor(workload, lane, 'is asked', at)

@@ -35,8 +35,8 @@ export async function connect(url: string): Promise<Connected> {
 }
 
 /** Updates of friendships, each acknowledged before the next. */
-export async function updates({ urls, size, seconds, watched }: Job): Promise<Measurement> {
-  return measure(await updateLanes(urls.rpc, size.connections), seconds, watched)
+export async function updates({ urls, size, firstLane, seconds, watched }: Job): Promise<Measurement> {
+  return measure(await updateLanes(urls.rpc, size.connections, firstLane), seconds, watched)
 }
 
 /** @param first the number of the first lane: each has users of its own */

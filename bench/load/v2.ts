@@ -67,9 +67,9 @@ export async function friends({ urls, size, seconds, watched }: Job): Promise<Me
 }
 
 /** Updates of friendships, each acknowledged before the next. */
-export async function updates({ urls, size, seconds, watched }: Job): Promise<Measurement> {
+export async function updates({ urls, size, firstLane = 0, seconds, watched }: Job): Promise<Measurement> {
   const all = await lanes(size.connections, async lane => {
-    const steps = befriendings('v2-updates', lane)
+    const steps = befriendings('v2-updates', firstLane + lane)
     const clients = await connectAll(
       urls.rpc,
       steps.map(({ actor }) => actor)
@@ -88,8 +88,8 @@ function updater(step: Step, { socket, procedures }: Client): () => Promise<void
 }
 
 /** Updates that a subscriber receives. What counts is the time between the acknowledgement and the push. */
-export async function pushes({ urls, size, seconds, watched }: Job): Promise<Measurement> {
-  const all = await lanes(size.connections, lane => pushing(urls.rpc, askings('v2-push', lane)))
+export async function pushes({ urls, size, firstLane = 0, seconds, watched }: Job): Promise<Measurement> {
+  const all = await lanes(size.connections, lane => pushing(urls.rpc, askings('v2-push', firstLane + lane)))
   return measure(all, seconds, watched)
 }
 
