@@ -1,0 +1,88 @@
+/*
+ * What one of each costs, as measured: docs/scaling.md says when, and on what.
+ */
+
+/** CPU time of one, in milliseconds of one core, and the commands that Redis gets. */
+export interface WorkCost {
+  /** What it is, for people. */
+  readonly of: string
+  readonly instance: number
+  readonly postgres: number
+  readonly redis: number
+  readonly commands: number
+}
+
+export const WORKS = [
+  'update',
+  'push',
+  'list',
+  'mutuals',
+  'login',
+  'connect',
+  'heartbeat',
+  'told',
+  'sweep',
+  'swept'
+] as const
+/** What is done, each so often. */
+export type Work = (typeof WORKS)[number]
+
+export interface Coefficients {
+  readonly work: Readonly<Record<Work, WorkCost>>
+  /** Memory: of an instance that nobody is connected to and of each socket, of Redis for each user who is online, and of PostgreSQL for each user of a day. */
+  readonly memory: {
+    readonly instance: number
+    readonly socket: number
+    readonly redisUser: number
+    readonly postgresUser: number
+  }
+  /** Disk of PostgreSQL, with all indexes. */
+  readonly disk: {
+    readonly pair: number
+    readonly count: number
+    readonly event: number
+    readonly session: number
+    readonly position: number
+  }
+  /** Write-ahead log. */
+  readonly wal: { readonly update: number; readonly login: number; readonly connect: number }
+}
+
+export const MEASURED: Coefficients = {
+  work: {
+    // `npm run bench`, with 1 million friendships.
+    update: { of: 'update of a friendship', instance: 0.15, postgres: 0.25, redis: 0.015, commands: 1 },
+    // The row with its push, less the one without.
+    push: { of: 'update told to a device', instance: 0.06, postgres: 0.04, redis: 0, commands: 0 },
+    list: { of: 'list of 100 friends, v1', instance: 0.15, postgres: 0.06, redis: 0, commands: 0 },
+    mutuals: { of: '250 mutual friends of 500 and 500, v1', instance: 0.28, postgres: 0.22, redis: 0, commands: 0 },
+    // Redis counts it by its address.
+    login: { of: 'login', instance: 0.41, postgres: 0.05, redis: 0.015, commands: 1 },
+    connect: { of: 'connect and subscribe, v1', instance: 0.33, postgres: 0.2, redis: 0.05, commands: 4 },
+    // `npm run bench:cluster -- --only presence`.
+    heartbeat: { of: 'heartbeat', instance: 0.1, postgres: 0, redis: 0, commands: 0 },
+    told: { of: 'place told to a friend', instance: 0.025, postgres: 0, redis: 0.002, commands: 0.3 },
+    // `npm run bench:cluster -- --instances 1,8`: what instances beside cost, divided by them.
+    sweep: { of: 'look at the log by an instance', instance: 0.3, postgres: 0.2, redis: 0, commands: 0 },
+    swept: { of: 'event found there', instance: 0.002, postgres: 0.002, redis: 0, commands: 0 }
+  },
+  memory: { instance: 100_000_000, socket: 26_600, redisUser: 420, postgresUser: 24_576 },
+  disk: { pair: 631, count: 350, event: 272, session: 440, position: 250 },
+  wal: { update: 32_000, login: 9_400, connect: 400 }
+}
+
+/** What is measured in bytes, for people. */
+export const BYTES: readonly { readonly of: string; readonly read: (measured: Coefficients) => number }[] = [
+  { of: 'instance without anybody: memory', read: ({ memory }) => memory.instance },
+  { of: 'socket, subscribed to updates and presence: memory of an instance', read: ({ memory }) => memory.socket },
+  { of: 'user who is online: memory of Redis', read: ({ memory }) => memory.redisUser },
+  { of: 'user of a day: memory of PostgreSQL (three pages of indexes)', read: ({ memory }) => memory.postgresUser },
+  { of: 'friendship: disk', read: ({ disk }) => disk.pair },
+  { of: 'counts of a user: disk', read: ({ disk }) => disk.count },
+  { of: 'event: disk', read: ({ disk }) => disk.event },
+  { of: 'session: disk', read: ({ disk }) => disk.session },
+  { of: 'position of a device: disk', read: ({ disk }) => disk.position },
+  { of: 'update: write-ahead log', read: ({ wal }) => wal.update },
+  { of: 'login: write-ahead log', read: ({ wal }) => wal.login },
+  { of: 'connect and subscribe: write-ahead log', read: ({ wal }) => wal.connect }
+]
