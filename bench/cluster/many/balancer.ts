@@ -8,7 +8,13 @@ export interface Place {
   avoidUntil: number
 }
 
-/** Sends each client to the instance that has the fewest, as the proxy of docs/operations.md does (`least_conn`). */
+/** So many instances are looked at for each client. */
+const CHOICE = 3
+
+/**
+ * Sends each client to the emptiest of three instances that are chosen at random. Were it the emptiest of all, one that
+ * was just started would have to take all clients of the next one that ends, in ten seconds.
+ */
 export class Balancer {
   readonly #places: readonly Place[]
 
@@ -21,9 +27,8 @@ export class Balancer {
     const now = performance.now()
     const fit = this.#places.filter(({ avoidUntil }) => avoidUntil <= now)
     const candidates = fit.length > 0 ? fit : this.#places
-    const least = Math.min(...candidates.map(({ clients }) => clients))
-    const emptiest = candidates.filter(({ clients }) => clients === least)
-    const place = emptiest[Math.floor(Math.random() * emptiest.length)]!
+    const chosen = sampleOf(candidates, CHOICE)
+    const place = chosen.reduce((emptiest, it) => (it.clients < emptiest.clients ? it : emptiest))
     place.clients += 1
     return place
   }
@@ -36,4 +41,12 @@ export class Balancer {
   avoid(place: Place): void {
     place.avoidUntil = performance.now() + AVOID_MS
   }
+}
+
+function sampleOf<Item>(items: readonly Item[], count: number): Item[] {
+  const left = [...items]
+  return Array.from(
+    { length: Math.min(count, left.length) },
+    () => left.splice(Math.floor(Math.random() * left.length), 1)[0]!
+  )
 }
