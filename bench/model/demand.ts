@@ -93,6 +93,7 @@ export function demandOf(
     works.reduce((sum, work) => sum + rates[work] * coefficients.work[work][part], 0)
   const cores = (part: 'instance' | 'postgres' | 'redis', works?: Work[]): number => total(part, works) / 1000
   const lists = cores('postgres', [...LISTS])
+  const friendships = users * (disk.count + (mix.friends / 2) * disk.pair)
   return {
     sockets,
     rates,
@@ -102,11 +103,12 @@ export function demandOf(
     commands: total('commands'),
     memory: {
       instances: instances * memory.instance + sockets * memory.socket,
-      postgres: users * mix.daily * memory.postgresUser,
+      // Not more than there is: lists that stand side by side share their pages.
+      postgres: Math.min(users * mix.daily * memory.postgresUser, friendships),
       redis: sockets * memory.redisUser
     },
     disk: {
-      friendships: users * (disk.count + (mix.friends / 2) * disk.pair),
+      friendships,
       log: rates.update * HOUR_S * mix.busyHours * mix.logDays * disk.event,
       sessions: users * (mix.sessions * disk.session + mix.positions * disk.position)
     },
