@@ -4,6 +4,7 @@ import { notificationTables } from './0002-notifications.ts'
 import { apiKeys } from './0003-api-keys.ts'
 import { mutes } from './0004-mutes.ts'
 import { logPartitions } from './0005-log-partitions.ts'
+import { pairVacuum } from './0007-pair-vacuum.ts'
 
 /**
  * Every migration, run in the order of the names. A migration is for ever: what is in a release is never edited, renamed
@@ -15,5 +16,6 @@ export const MIGRATIONS: Migrations = {
   '0002-notifications': notificationTables,
   '0003-api-keys': apiKeys,
   '0004-mutes': mutes,
-  '0005-log-partitions': logPartitions
+  '0005-log-partitions': logPartitions,
+  '0007-pair-vacuum': pairVacuum
 }
