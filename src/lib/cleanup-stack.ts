@@ -3,10 +3,11 @@
  * throws. A step that comes too late for that runs at once.
  */
 export class CleanupStack {
-  #steps: (() => void)[] | null = []
+  /** Never pushed to, which would make room for many more: most stacks have two or three. */
+  #steps: readonly (() => void)[] | null = []
 
   add(step: () => void): void {
-    if (this.#steps) this.#steps.push(step)
+    if (this.#steps) this.#steps = this.#steps.concat(step)
     else step()
   }
 
@@ -14,7 +15,7 @@ export class CleanupStack {
   run(): void {
     const steps = this.#steps ?? []
     this.#steps = null
-    runAll(steps)
+    runAll([...steps])
   }
 }
 

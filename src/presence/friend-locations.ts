@@ -80,7 +80,8 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
   readonly #cleanup = new CleanupStack()
   /** Friends whose position is to be sent. */
   readonly #pending = new Set<Address>()
-  #isFirst = true
+  /** Positions may be taken: at the beginning, and when it had its turn. */
+  #isDue = true
   /** Positions were handed over, and the client has not come back for more. */
   #isInFlight = false
   /** When positions were sent last, by the monotonic clock, in milliseconds. */
@@ -116,7 +117,9 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
   }
 
   turn(): void {
-    if (this.#pending.size > 0 && performance.now() - this.#sentAt >= MIN_GAP_MS) this.#awake()
+    if (this.#wake === null || this.#pending.size === 0 || performance.now() - this.#sentAt < MIN_GAP_MS) return
+    this.#isDue = true
+    this.#awake()
   }
 
   end(error: Error | null): void {
@@ -129,15 +132,15 @@ class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWa
 
   whenReady(ready: () => void): void {
     this.#sent()
-    if (this.#isFirst || this.#isOver) ready()
+    if (this.#isDue || this.#isOver) ready()
     else this.#wake = ready
   }
 
   async next(): Promise<IteratorResult<readonly WorldPosition[]>> {
     this.#sent()
     while (!this.#isOver) {
-      if (this.#isFirst) this.#isFirst = false
-      else await new Promise<void>(resolve => this.whenReady(resolve))
+      await new Promise<void>(resolve => this.whenReady(resolve))
+      this.#isDue = false
       const positions = this.#isOver ? [] : this.#take()
       if (positions.length === 0) continue
       this.#isInFlight = true

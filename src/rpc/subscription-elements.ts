@@ -28,6 +28,7 @@ export class SubscriptionElements<Event, Response, Context> implements ElementIt
   readonly #call: Call<Context>
   /** The request, until it is opened. */
   #payload: Uint8Array
+  /** Also when that has failed; null when it is open. */
   #opening: Promise<Opened<Event, Response>> | null = null
   #opened: Opened<Event, Response> | null = null
   /** Settles with the next element, while it is made; never fails. */
@@ -86,6 +87,7 @@ export class SubscriptionElements<Event, Response, Context> implements ElementIt
   async #begin(payload: Uint8Array): Promise<Opened<Event, Response>> {
     this.#payload = NO_BYTES
     this.#opened = await this.#kind.open(payload, this.#call)
+    this.#opening = null
     return this.#opened
   }
 }

@@ -1,6 +1,7 @@
 import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
 import type { BoundedQueue } from '../lib/bounded-queue.ts'
+import { SparseSet } from '../lib/sparse-set.ts'
 import type { Position } from '../storage/saved-positions.ts'
 import type { Subscriber, Subscription } from '../subscriptions/subscription.ts'
 
@@ -10,10 +11,8 @@ export interface LogPage {
   readonly isLast: boolean
 }
 
-/** A device that subscribes to what others do to its user. */
+/** A device that subscribes to what others do to its user, while it does. */
 export interface Device extends Subscriber {
-  /** The same when the device comes back, and another one for everything else that it subscribes to. */
-  readonly deviceKey: string
   /** Whether the device is to see an event at all. */
   readonly isRelevant: (event: PairEvent) => boolean
 }
@@ -41,13 +40,13 @@ export class ResumableStream implements Subscription<PairEvent> {
   readonly #owner: StreamOwner
   #missed: PairEvent[] = []
   /** Numbers that were read from the log, and are to be dropped when they come live. */
-  #readFromLog = new Set<number>()
+  #readFromLog = new SparseSet<number>()
   /** Handed over and not acknowledged, oldest first. */
   readonly #inFlight: PairEvent[] = []
   /** Events that were acknowledged and are in `#inFlight` no more. */
   #ackedCount = 0
   /** Acknowledged, although an event with a lower number is not. */
-  #acked = new Set<number>()
+  #acked = new SparseSet<number>()
   /** Everything up to this number was acknowledged, whatever this instance has read of the log. */
   #floor = 0
   /** What comes after this number is read from the log at present; null when nothing is. */
@@ -70,7 +69,7 @@ export class ResumableStream implements Subscription<PairEvent> {
    */
   resume(position: Position, events: readonly PairEvent[], delivered = 0): void {
     this.#floor = position.floor
-    this.#acked = new Set(position.acked)
+    this.#acked = new SparseSet(position.acked)
     this.#takeFromLog(events, delivered)
   }
 
@@ -78,8 +77,8 @@ export class ResumableStream implements Subscription<PairEvent> {
   takeOver(older: ResumableStream): void {
     older.#settle()
     this.#floor = older.#floor
-    this.#acked = new Set(older.#acked)
-    this.#readFromLog = new Set(older.#readFromLog)
+    this.#acked = new SparseSet(older.#acked)
+    this.#readFromLog = new SparseSet(older.#readFromLog)
     this.#missed = [...older.#inFlight, ...older.#missed]
     this.#forgottenFrom = lower(older.#readingFrom, older.#forgottenFrom)
     for (const event of older.#live.takeAll()) this.#live.push(event)
@@ -146,8 +145,7 @@ export class ResumableStream implements Subscription<PairEvent> {
     }
     floor = Math.min(floor, lower(this.#readingFrom, this.#forgottenFrom) ?? floor)
     this.#floor = Math.max(this.#floor, floor)
-    for (const seq of this.#acked) if (seq <= this.#floor) this.#acked.delete(seq)
-    for (const seq of this.#readFromLog) if (seq <= this.#floor) this.#readFromLog.delete(seq)
+    for (const numbers of [this.#acked, this.#readFromLog]) numbers.deleteWhere(seq => seq <= this.#floor)
     return { floor: this.#floor, acked: [...this.#acked] }
   }
 

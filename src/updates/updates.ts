@@ -40,9 +40,16 @@ const SAVE_BATCH = 1000
 /** Events that are read from the log at a time for a device that reads too slowly. */
 const LOG_PAGE = 1000
 
+/** A device that subscribes, and what is remembered of it. */
+export interface LastingDevice extends Device {
+  /** The same when the device comes back, and another one for everything else that it subscribes to. */
+  readonly deviceKey: string
+}
+
 /** By which a saved position is found again, and whose it is: a stream that lost it to a later one saves no more. */
 interface PositionKey {
-  readonly device: Buffer
+  /** A hash, as a text of its bytes: that takes a sixth of the memory of a buffer. */
+  readonly device: string
   readonly owner: string
 }
 
@@ -87,12 +94,15 @@ export class Updates {
    * nothing is handed over there any more. It happens before anything is waited for.
    * @throws SocialError `unavailable`
    */
-  async open(device: Device, older: unknown = null): Promise<Subscription<PairEvent>> {
+  async open(lasting: LastingDevice, older: unknown = null): Promise<Subscription<PairEvent>> {
+    const { address, tokenHash, signal, acknowledged, isRelevant, deviceKey } = lasting
+    // What is held as long as the stream is open, which its key need not be.
+    const device = { address, tokenHash, signal, acknowledged, isRelevant }
     const live = this.#deps.hub.open(device, events => stream.forget(events))
     const stream = new ResumableStream(device, live, this.#owner)
     if (this.#takeOver(stream, older)) return stream
     try {
-      const key = { device: createHash('sha256').update(device.deviceKey).digest(), owner: randomUUID() }
+      const key = { device: createHash('sha256').update(deviceKey).digest('binary'), owner: randomUUID() }
       const delivered = this.#deps.lowWatermark()
       await this.#whenAvailable(device, () => this.#resume(device.address, stream, { ...key, delivered }))
       this.#streams.set(stream, key)
@@ -141,7 +151,7 @@ export class Updates {
 
   async #resume(address: Address, stream: ResumableStream, { delivered, ...key }: PositionKey & { delivered: number }) {
     const { instance, positions, log, windowMs, maxMissed, onResume } = this.#deps
-    const last = await positions.claim({ ...key, instance, start: delivered, windowMs })
+    const last = await positions.claim({ ...key, device: bytesOf(key), instance, start: delivered, windowMs })
     const outcome = outcomeOf(last)
     // A claim keeps the position of a device that comes back in time: it goes on where the others are.
     if (outcome === 'overrun') stream.markDirty()
@@ -160,7 +170,7 @@ export class Updates {
   }
 
   #positionOf(stream: ResumableStream, key: PositionKey, isLost: boolean): SavedPosition {
-    return { ...key, isLost, ...stream.position() }
+    return { ...key, device: bytesOf(key), isLost, ...stream.position() }
   }
 
   #flush(): void {
@@ -212,6 +222,10 @@ export class Updates {
     const { positions, instance, lowWatermark, onError } = this.#deps
     positions.heartbeat(instance, lowWatermark()).catch(onError)
   }
+}
+
+function bytesOf({ device }: PositionKey): Buffer {
+  return Buffer.from(device, 'binary')
 }
 
 function outcomeOf(last: LastPosition | null): ResumeOutcome {

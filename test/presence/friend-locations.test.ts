@@ -81,8 +81,11 @@ class World {
     const messages: { readonly at: number; readonly realms: string[] }[] = []
     const listen = async (): Promise<void> => {
       const subscriber = { address: alice, tokenHash: null, signal, acknowledged: () => 0 }
-      for await (const positions of await this.#friendLocations.open(subscriber)) {
-        messages.push({ at: performance.now(), realms: positions.map(({ realm = '' }) => realm) })
+      const stream = await this.#friendLocations.open(subscriber)
+      // As the edge does: it asks only when it is called back.
+      const next = () => new Promise<void>(resolve => stream.whenReady(resolve)).then(() => stream.next())
+      for (let result = await next(); !result.done; result = await next()) {
+        messages.push({ at: performance.now(), realms: result.value.map(({ realm = '' }) => realm) })
       }
     }
     const ended = listen()

@@ -45,7 +45,7 @@ interface Deps {
 export function start(live: BoundedQueue<PairEvent>, deps: Partial<Deps> = {}): ResumableStream {
   const { isRelevant = () => true, acknowledged = () => 0, ...owner } = deps
   const subscriber = { address: alice, tokenHash: null, signal: new AbortController().signal }
-  return new ResumableStream({ ...subscriber, deviceKey: 'one', isRelevant, acknowledged }, live, {
+  return new ResumableStream({ ...subscriber, isRelevant, acknowledged }, live, {
     lowWatermark: () => 20,
     readLog: async () => ({ events: [], isLast: true }),
     activated: () => undefined,

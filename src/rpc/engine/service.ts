@@ -145,7 +145,7 @@ export type ErrorReporter = (
   where: { readonly connection: string; readonly procedure?: string }
 ) => void
 
-/** What a source of updates follows of the call of its stream: until when it runs, and how much was acknowledged. */
-export function progressOf(call: Call<unknown>): { readonly signal: EndSignal; readonly acknowledged: () => number } {
-  return { signal: call.signal, acknowledged: () => call.acknowledged }
+/** How much of its stream the client of a call has acknowledged, for what holds nothing else of the call. */
+export function acknowledgedOf(call: Call<unknown>): () => number {
+  return () => call.acknowledged
 }

@@ -3,7 +3,7 @@ import type { Subscriber } from '../../subscriptions/subscription.ts'
 import { whenAvailable } from '../../subscriptions/when-available.ts'
 import type { Boundary } from '../boundary.ts'
 import { CLOSE } from '../engine/close-codes.ts'
-import { type Call, progressOf } from '../engine/service.ts'
+import { acknowledgedOf, type Call } from '../engine/service.ts'
 import type { SocketUsers } from '../socket-users.ts'
 import { tokenOf } from './codec.ts'
 import type { V1Deps } from './deps.ts'
@@ -58,5 +58,5 @@ export async function authenticateSubscriber(
 ): Promise<Subscriber & { readonly tokenHash: string }> {
   const patience = { timeoutMs: deps.startTimeoutMs, isWanted: () => !call.signal.aborted }
   const { address, tokenHash } = await whenAvailable(() => authenticate(deps, token, call), patience)
-  return { address, tokenHash: tokenHash.toString('hex'), ...progressOf(call) }
+  return { address, tokenHash: tokenHash.toString('hex'), signal: call.signal, acknowledged: acknowledgedOf(call) }
 }

@@ -1,7 +1,7 @@
 import type { Address } from '../../domain/address.ts'
 import type { Subscriber } from '../../subscriptions/subscription.ts'
 import type { Boundary } from '../boundary.ts'
-import { type Call, progressOf } from '../engine/service.ts'
+import { acknowledgedOf, type Call } from '../engine/service.ts'
 
 /** Who is at the other end of a v2 socket, by its handshake. */
 export interface V2Context {
@@ -18,5 +18,5 @@ export function caller(call: Call<V2Context>): Address {
 
 /** Who subscribes by a call. A v2 stream lives by its socket alone. */
 export function subscriberOf(call: Call<V2Context>): Subscriber {
-  return { address: caller(call), tokenHash: null, ...progressOf(call) }
+  return { address: caller(call), tokenHash: null, signal: call.signal, acknowledged: acknowledgedOf(call) }
 }

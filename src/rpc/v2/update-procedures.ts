@@ -9,7 +9,7 @@ import type { ConnectivityUpdate } from '../../presence/connectivity.ts'
 import { type Profile, unknownProfile } from '../../profiles/profile.ts'
 import type { Profiles } from '../../profiles/profiles.ts'
 import type { Subscription } from '../../subscriptions/subscription.ts'
-import type { Device } from '../../updates/resumable-stream.ts'
+import type { LastingDevice } from '../../updates/updates.ts'
 import type { Call, Procedure } from '../engine/service.ts'
 import { takePlace } from '../newest-stream.ts'
 import { subscriberOf, type V2Boundary, type V2Context } from './caller.ts'
@@ -67,7 +67,7 @@ export function updateProcedures(
   ]
 }
 
-function deviceOf(call: Call<V2Context>, stream: string, isRelevant: (event: PairEvent) => boolean): Device {
+function deviceOf(call: Call<V2Context>, stream: string, isRelevant: (event: PairEvent) => boolean): LastingDevice {
   return { ...subscriberOf(call), deviceKey: `v2-${stream}:${call.connection.context.signer}`, isRelevant }
 }
 
