@@ -129,7 +129,12 @@ export class LocalSessions implements LoginSessions {
       // For longer than the login is current: the clock that this is swept by may be ahead.
       expiresAt: signedAt + 2 * LOGIN_WINDOW_MS
     }
-    const ended = await store.start(session, proof)
+    let ended: readonly Buffer[] | null = null
+    // It is known from now on: who logs in comes with the token next.
+    await this.#tokens.load(tokenHash.toString('hex'), async () => {
+      ended = await store.start(session, proof)
+      return ended && session
+    })
     if (!ended) throw new SocialError('forbidden', 'This signature was used before')
     this.#announceEnd(owner, ended)
     return { token, session }

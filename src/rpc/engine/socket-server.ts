@@ -100,8 +100,14 @@ export class SocketServer<Plain, Signed> {
     }
     const address = this.#addressOf(request)
     const status = this.#refusalOf(request, socket, address)
-    if (status !== null) refuseUpgrade(socket, status)
-    else this.#upgrades.handleUpgrade(request, socket, head, ws => this.#accept(ws, address))
+    if (status !== null) {
+      refuseUpgrade(socket, status)
+      return
+    }
+    // The answer, and that the server is ready, go out in one packet.
+    socket.cork()
+    this.#upgrades.handleUpgrade(request, socket, head, ws => this.#accept(ws, address))
+    socket.uncork()
   }
 
   /** The status with which an upgrade is refused; null when it is not. */
