@@ -42,6 +42,9 @@ import { createLimits } from './limits.ts'
 import { createPresence } from './presence.ts'
 import { createProfiles } from './profiles.ts'
 
+/** How often the position of a device to which nothing happens is saved, in the time for which the log is kept. */
+const REFRESHES = 8
+
 interface SocialDeps {
   /** The id of this instance, which no other one has or had. */
   readonly instance: string
@@ -136,6 +139,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     lowWatermark: () => bus.lowWatermark,
     windowMs: rpc.resumeWindowMs,
     maxMissed: rpc.resumeMaxUpdates,
+    refreshMs: config.logRetentionMs && config.logRetentionMs / REFRESHES,
     startTimeoutMs: rpc.streamStartTimeoutMs,
     onResume: metrics.streams.streamBegun,
     onError: error => logger.warn({ err: error }, 'Positions of streams could not be saved')

@@ -24,6 +24,8 @@ interface UpdatesDeps {
   readonly windowMs: number
   /** So many events a device may have missed. */
   readonly maxMissed: number
+  /** How often the position of a stream to which nothing happens is saved anew, in milliseconds; null for never. */
+  readonly refreshMs: number | null
   /** For so long a stream waits for a database that is away, in milliseconds. */
   readonly startTimeoutMs: number
   readonly onResume: (outcome: ResumeOutcome) => void
@@ -68,6 +70,9 @@ export class Updates {
   readonly #dirty = new Map<string, SavedPosition>()
   #isSaving = false
   #saving: Promise<boolean> = Promise.resolve(true)
+  /** Those whose positions are still to be refreshed in this round. */
+  #toRefresh = this.#streams.keys()
+  #refreshedAt = performance.now()
   #flushTimer: NodeJS.Timeout | undefined
   #heartbeatTimer: NodeJS.Timeout | undefined
 
@@ -124,9 +129,27 @@ export class Updates {
     await this.#save(positions)
   }
 
-  /** Deletes some of the positions from which nobody can resume any more. */
+  /** Deletes some of the positions from which nobody can resume any more; those that are open move on with the log. */
   sweep(): Promise<void> {
+    this.#refresh()
     return this.#deps.positions.sweep(2 * this.#deps.windowMs)
+  }
+
+  /** Refreshes the share of this time, so that none looks as if it needed what is old in the log. */
+  #refresh(): void {
+    const { refreshMs } = this.#deps
+    if (refreshMs === null) return
+    const now = performance.now()
+    const share = Math.ceil((this.#streams.size * (now - this.#refreshedAt)) / refreshMs)
+    this.#refreshedAt = now
+    for (let count = 0; count < share; count++) {
+      const { value: stream } = this.#toRefresh.next()
+      if (stream === undefined) {
+        this.#toRefresh = this.#streams.keys()
+        break
+      }
+      stream.markDirty()
+    }
   }
 
   /** The position of the device stays where it is, and is saved by the same owner. */

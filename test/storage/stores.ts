@@ -4,7 +4,7 @@ import { type Address, parseAddress } from '../../src/domain/address.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { decide, type Intent, type PairAction } from '../../src/domain/friendship.ts'
 import type { Database, Statement } from '../../src/storage/db/database.ts'
-import { migrate } from '../../src/storage/db/migrator.ts'
+import { type Migrations, migrate } from '../../src/storage/db/migrator.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { type CountLimits, FriendshipStore } from '../../src/storage/friendships.ts'
@@ -64,9 +64,14 @@ export class Stores implements AsyncDisposable {
     this.log = new EventLog(fresh.db)
   }
 
-  static async open(kind: Database['kind'], settings: { readonly poolSize?: number } = {}): Promise<Stores> {
+  /** @param migrations those of this release unless given */
+  static async open(
+    kind: Database['kind'],
+    settings: { readonly poolSize?: number } = {},
+    migrations: Migrations = MIGRATIONS
+  ): Promise<Stores> {
     const fresh = await freshDatabase(kind, { connectTimeoutMs: CONNECT_TIMEOUT_MS, ...settings })
-    await migrate(fresh.db, MIGRATIONS)
+    await migrate(fresh.db, migrations)
     return new Stores(fresh)
   }
 
