@@ -1,10 +1,11 @@
 import { type Address, orderedPair } from '../domain/address.ts'
+import { AddressPage } from '../domain/address-page.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
 import { blockedBy, blockersOf } from './blocks.ts'
 import type { Statement } from './db/database.ts'
 import type { ListDatabase } from './db/replicas.ts'
-import { columnsOf, fromBytes, splitAddresses } from './schema.ts'
+import { columnsOf, fromBytes } from './schema.ts'
 
 /** A request that waits for an answer, as the user who lists it sees it. */
 export interface PendingRequest {
@@ -121,7 +122,7 @@ export class FriendLists {
   }
 
   /** Friends in the order of their addresses. */
-  async friends(user: Address, page: Page): Promise<Paged<Address>> {
+  async friends(user: Address, page: Page): Promise<AddressPage> {
     return this.#addresses(FRIENDS, [user, page.limit, page.offset])
   }
 
@@ -131,12 +132,12 @@ export class FriendLists {
   }
 
   /** As {@link friends}, without those of whom one and the viewer blocks the other. */
-  async visibleFriends(user: Address, viewer: Address, page: Page): Promise<Paged<Address>> {
+  async visibleFriends(user: Address, viewer: Address, page: Page): Promise<AddressPage> {
     return this.#addresses(VISIBLE, [user, viewer, page.limit, page.offset])
   }
 
   /** Friends that two users have in common, in the order of their addresses; none when one blocks the other. */
-  async mutualFriends(a: Address, b: Address, page: Page): Promise<Paged<Address>> {
+  async mutualFriends(a: Address, b: Address, page: Page): Promise<AddressPage> {
     const { lo, hi } = orderedPair(a, b)
     return this.#addresses(MUTUAL, [lo, hi, page.limit, page.offset])
   }
@@ -173,9 +174,9 @@ export class FriendLists {
     return { items, total: rows[0]?.[0] ?? 0 }
   }
 
-  async #addresses(statement: Statement, values: unknown[]): Promise<Paged<Address>> {
+  async #addresses(statement: Statement, values: unknown[]): Promise<AddressPage> {
     type Row = [total: number | null, addresses: string | null]
     const [row] = await this.#db.retryableRows<Row>(statement, values)
-    return { items: splitAddresses(row?.[1]), total: row?.[0] ?? 0 }
+    return new AddressPage(row?.[0] ?? 0, row?.[1] ?? '')
   }
 }

@@ -4,7 +4,7 @@ import type { Address } from '../../src/domain/address.ts'
 import { pageOf } from '../../src/domain/page.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { describeEachDatabase } from '../env/databases.ts'
-import { newUser, newUsers, Stores } from './stores.ts'
+import { listOf, newUser, newUsers, Stores } from './stores.ts'
 
 const ALL = { limit: 1000, offset: 0 }
 const NOBODY = { items: [], total: 0 }
@@ -27,13 +27,13 @@ describeEachDatabase('The lists', kind => {
     for (const other of others.slice(15)) await stores.befriend(alice, other)
     const friends = others.toSorted()
     const { lists } = stores
-    expect(await lists.friends(alice, ALL)).toEqual({ items: friends, total: 30 })
-    expect(await lists.friends(alice, { limit: 7, offset: 12 })).toEqual({ items: friends.slice(12, 19), total: 30 })
-    expect(await lists.friends(alice, { limit: 7, offset: 28 })).toEqual({ items: friends.slice(28), total: 30 })
-    expect(await lists.friends(alice, { limit: 7, offset: 30 })).toEqual({ items: [], total: 30 })
-    expect(await lists.friends(alice, { limit: 1, offset: 100_000 })).toEqual({ items: [], total: 30 })
+    expect(await lists.friends(alice, ALL)).toEqual(listOf(friends, 30))
+    expect(await lists.friends(alice, { limit: 7, offset: 12 })).toEqual(listOf(friends.slice(12, 19), 30))
+    expect(await lists.friends(alice, { limit: 7, offset: 28 })).toEqual(listOf(friends.slice(28), 30))
+    expect(await lists.friends(alice, { limit: 7, offset: 30 })).toEqual(listOf([], 30))
+    expect(await lists.friends(alice, { limit: 1, offset: 100_000 })).toEqual(listOf([], 30))
     expect(await lists.friendCount(alice)).toBe(30)
-    expect(await lists.friends(friends[0]!, ALL)).toEqual({ items: [alice], total: 1 })
+    expect(await lists.friends(friends[0]!, ALL)).toEqual(listOf([alice], 1))
   })
 
   test('of what is between two users have the order of the question, whoever is named first', async () => {
@@ -92,8 +92,8 @@ describeEachDatabase('The lists', kind => {
   test('of someone who never did anything are empty', async () => {
     const [nobody, other] = [newUser(), newUser()]
     const { lists } = stores
-    expect(await lists.friends(nobody, ALL)).toEqual(NOBODY)
-    expect(await lists.mutualFriends(nobody, other, ALL)).toEqual(NOBODY)
+    expect(await lists.friends(nobody, ALL)).toEqual(listOf([], 0))
+    expect(await lists.mutualFriends(nobody, other, ALL)).toEqual(listOf([], 0))
     expect(await lists.requests(nobody, 'incoming', ALL)).toEqual(NOBODY)
     expect(await lists.requests(nobody, 'outgoing', ALL)).toEqual(NOBODY)
     expect(await lists.friendCount(nobody)).toBe(0)
@@ -109,7 +109,7 @@ describeEachDatabase('The lists', kind => {
     for (const other of [deleted, blocked]) await stores.act(other, 'accept', alice)
     await stores.act(deleted, 'delete', alice)
     await stores.act(alice, 'block', blocked)
-    expect(await stores.lists.friends(alice, ALL)).toEqual(NOBODY)
+    expect(await stores.lists.friends(alice, ALL)).toEqual(listOf([], 0))
     expect((await stores.lists.requests(alice, 'outgoing', ALL)).items.map(({ address }) => address)).toEqual([
       requested
     ])
@@ -123,12 +123,9 @@ describeEachDatabase('The lists', kind => {
     await stores.befriend(alice, bob)
     const common = others.slice(8, 20).toSorted()
     const { lists } = stores
-    expect(await lists.mutualFriends(alice, bob, ALL)).toEqual({ items: common, total: 12 })
-    expect(await lists.mutualFriends(bob, alice, { limit: 5, offset: 10 })).toEqual({
-      items: common.slice(10),
-      total: 12
-    })
-    expect(await lists.mutualFriends(bob, alice, { limit: 5, offset: 12 })).toEqual({ items: [], total: 12 })
+    expect(await lists.mutualFriends(alice, bob, ALL)).toEqual(listOf(common, 12))
+    expect(await lists.mutualFriends(bob, alice, { limit: 5, offset: 10 })).toEqual(listOf(common.slice(10), 12))
+    expect(await lists.mutualFriends(bob, alice, { limit: 5, offset: 12 })).toEqual(listOf([], 12))
   })
 
   test('of requests are newest first, with both directions apart', async () => {
@@ -201,7 +198,7 @@ describeEachDatabase('The lists', kind => {
         }
         const paged = (all: Iterable<Address>) => {
           const sorted = [...all].sort()
-          return { items: sorted.slice(offset, offset + limit), total: sorted.length }
+          return listOf(sorted.slice(offset, offset + limit), sorted.length)
         }
         const [alice, bob] = [users[0]!, users[1]!]
         const common = [...friendsOf.get(alice)!].filter(friend => friendsOf.get(bob)!.has(friend))

@@ -1,7 +1,8 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { ADDRESS_LENGTH, type Address, parseUserId } from '../../domain/address.ts'
+import { ADDRESS_LENGTH, ADDRESS_START, type Address, parseUserId } from '../../domain/address.ts'
+import type { AddressPage } from '../../domain/address-page.ts'
 import { SocialError } from '../../domain/errors.ts'
 import { fittingBoth, type Page, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
@@ -52,9 +53,9 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
     app.get(
       `${root}/friendships/:userId`,
       { schema: { ...describe('Friends of a user'), params, querystring: pageQuery(maxPageSize), response: userList } },
-      async request => {
+      async (request, reply) => {
         const { viewer, owner } = usersOf(request, request.params.userId)
-        return toFriendships((await friends.list(viewer, owner, requestedPage(request.query))).items)
+        return sendUsers(reply, await friends.list(viewer, owner, requestedPage(request.query)))
       }
     )
 
@@ -68,10 +69,9 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
           response: userList
         }
       },
-      async request => {
+      async (request, reply) => {
         const { viewer, owner } = usersOf(request, request.params.userId)
-        const page = requestedPage(request.query)
-        return toFriendships((await friends.exposedMutual(viewer, owner, page)).items)
+        return sendUsers(reply, await friends.exposedMutual(viewer, owner, requestedPage(request.query)))
       }
     )
 
@@ -110,8 +110,11 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
   }
 }
 
-function toFriendships(addresses: readonly Address[]): z.infer<typeof FRIENDSHIPS> {
-  return { friendships: addresses.map(address => ({ address })) }
+/** Answers with {@link FRIENDSHIPS}, past its serializer: to look at every item again takes longer than all the rest. */
+function sendUsers(reply: FastifyReply, { joined }: AddressPage): FastifyReply {
+  const items = joined.replaceAll(ADDRESS_START, `"},{"address":"${ADDRESS_START}`)
+  const json = joined === '' ? '{"friendships":[]}' : `{"friendships":[${items.slice(3)}"}]}`
+  return reply.type('application/json; charset=utf-8').send(json)
 }
 
 function toRequest({ address, at, message }: PendingRequest): z.infer<typeof REQUEST> {

@@ -1,9 +1,10 @@
-import { ADDRESS_LENGTH, type Address } from '../../domain/address.ts'
+import type { Address } from '../../domain/address.ts'
 import { visibleAction } from '../../domain/block-view.ts'
 import { type ErrorCode, SocialError } from '../../domain/errors.ts'
 import type { PairEvent } from '../../domain/events.ts'
 import { fittingBoth, type Paged } from '../../domain/page.ts'
 import type { PendingRequest } from '../../friendships/friendships.ts'
+import type { Method } from '../boundary.ts'
 import { userCase } from '../fields.ts'
 import {
   type FriendshipEventResponse,
@@ -12,7 +13,7 @@ import {
   type RequestEventsResponse,
   type Requests,
   type UpdateFriendshipResponse,
-  type UsersResponse
+  UsersResponse
 } from '../generated/social-service-v1.ts'
 
 export const V1_METHODS = FriendshipsServiceDefinition.methods
@@ -64,25 +65,21 @@ export function encodeEvent(event: PairEvent, other: Address): FriendshipEventRe
   return { body: { $case: 'request', request: requestResponse(other, event) } }
 }
 
-/** A list of users, page by page, each of so many bytes at most. */
-export function* encodePages(users: readonly Address[], { maxItems, maxBytes }: PageSize): Generator<UsersResponse> {
-  const size = Math.min(maxItems, Math.floor((maxBytes - USERS_OVERHEAD) / USER_SIZE))
-  for (let at = 0; at < users.length; at += size) {
-    const page = users.slice(at, at + size).map(address => ({ address }))
-    yield { response: { $case: 'users', users: { users: page } } }
-  }
+/** The lists of users, whose good case comes encoded: that of a long list is most of what the whole call takes. */
+export const LIST_METHODS = {
+  getFriends: withEncodedAnswer(V1_METHODS.getFriends),
+  getMutualFriends: withEncodedAnswer(V1_METHODS.getMutualFriends)
 }
 
-/** What bounds each page of a streamed list. */
-export interface PageSize {
-  readonly maxItems: number
-  readonly maxBytes: number
+/** @param method whose answers are a `UsersResponse` */
+export function withEncodedAnswer<Request>(method: Method<Request, UsersResponse>): Method<Request, UsersAnswer> {
+  const encode = (answer: UsersAnswer): { finish(): Uint8Array } =>
+    answer instanceof Uint8Array ? { finish: () => answer } : UsersResponse.encode(answer)
+  return { name: method.name, requestType: method.requestType, responseType: { encode } }
 }
 
-/** Bytes of a page beside the users in it, at most. */
-const USERS_OVERHEAD = 8
-/** Bytes of a user in a list: the address, with what protobuf puts before it and before the user. */
-const USER_SIZE = ADDRESS_LENGTH + 4
+/** An element of a list: users, of {@link encodePages}, or why there are none. */
+type UsersAnswer = Uint8Array | UsersResponse
 
 /** The requests that wait for an answer, both ways, as far as they fit into an answer of so many bytes. */
 export function encodeRequests(

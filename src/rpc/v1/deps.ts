@@ -8,7 +8,7 @@ import type { Locations } from '../../presence/locations.ts'
 import type { Authenticator } from '../../sessions/authenticator.ts'
 import type { Updates } from '../../updates/updates.ts'
 import type { ErrorReporter } from '../engine/service.ts'
-import type { PageSize } from './codec.ts'
+import type { PageSize } from './users-encoder.ts'
 
 export interface V1Deps {
   readonly friends: Friendships

@@ -7,14 +7,21 @@ import { actionOf, addressOf } from '../fields.ts'
 import type {
   RequestEventsResponse,
   SubscribeFriendshipEventsUpdatesResponse,
-  UpdateFriendshipResponse,
-  UsersResponse
+  UpdateFriendshipResponse
 } from '../generated/social-service-v1.ts'
 import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Context } from './caller.ts'
-import { encodeEvent, encodePages, encodeRequests, errorCase, errorCaseWithoutBadRequest, V1_METHODS } from './codec.ts'
+import {
+  encodeEvent,
+  encodeRequests,
+  errorCase,
+  errorCaseWithoutBadRequest,
+  LIST_METHODS,
+  V1_METHODS
+} from './codec.ts'
 import type { V1Deps } from './deps.ts'
 import { presenceProcedures } from './presence-procedures.ts'
+import { encodePages } from './users-encoder.ts'
 
 /** `FriendshipsService` of protocol v1 (ADR-189): every call carries its access token (ADR-203). */
 export function friendshipsService(deps: V1Deps): Service<V1Context> {
@@ -29,20 +36,20 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
 
   const procedures: Procedure<V1Context>[] = [
     boundary.stream({
-      method: V1_METHODS.getFriends,
+      method: LIST_METHODS.getFriends,
       refuse: errorCase,
-      handle: async function* (payload, call): AsyncGenerator<UsersResponse> {
+      handle: async function* (payload, call) {
         const { address } = await authenticate(deps, payload, call)
-        yield* encodePages((await friends.list(address, address, wholeList)).items, streamPage)
+        yield* encodePages((await friends.list(address, address, wholeList)).joined, streamPage)
       }
     }),
 
     boundary.stream({
-      method: V1_METHODS.getMutualFriends,
+      method: LIST_METHODS.getMutualFriends,
       refuse: errorCase,
-      handle: async function* ({ user, authToken }, call): AsyncGenerator<UsersResponse> {
+      handle: async function* ({ user, authToken }, call) {
         const { address } = await authenticate(deps, authToken, call)
-        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).items, streamPage)
+        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).joined, streamPage)
       }
     }),
 

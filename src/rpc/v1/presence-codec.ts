@@ -2,7 +2,7 @@ import protobuf from 'protobufjs/minimal.js'
 import { MAX_POSITION_TEXT, type WorldPosition } from '../../cluster/messages.ts'
 import { SocialError } from '../../domain/errors.ts'
 import { Payload, UsersResponse } from '../generated/social-service-v1.ts'
-import { errorCase, errorCaseWithoutBadRequest } from './codec.ts'
+import { errorCase, errorCaseWithoutBadRequest, withEncodedAnswer } from './codec.ts'
 
 /** The answer to a call that is refused. */
 type Refusal = { readonly error: SocialError }
@@ -19,7 +19,7 @@ export const PRESENCE_METHODS = {
     requestType: { decode: decodePositionPayload },
     responseType: { encode: encodePositionResponse }
   },
-  getOnlineFriends: { name: 'GetOnlineFriends', requestType: Payload, responseType: UsersResponse },
+  getOnlineFriends: withEncodedAnswer({ name: 'GetOnlineFriends', requestType: Payload, responseType: UsersResponse }),
   subscribeFriendshipPresenceUpdates: {
     name: 'SubscribeFriendshipPresenceUpdates',
     requestType: Payload,

@@ -2,9 +2,10 @@ import type { WorldPosition } from '../../presence/locations.ts'
 import type { Procedure } from '../engine/service.ts'
 import { takePlace } from '../newest-stream.ts'
 import { authenticate, authenticateSubscriber, type V1Boundary, type V1Context } from './caller.ts'
-import { encodePages, errorCase } from './codec.ts'
+import { errorCase } from './codec.ts'
 import type { V1Deps } from './deps.ts'
 import { PRESENCE_METHODS, positionOf } from './presence-codec.ts'
+import { encodePages } from './users-encoder.ts'
 
 /** Who of a user's friends is online, and where in the world they are (ADR-246). */
 export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly Procedure<V1Context>[] {
@@ -27,10 +28,8 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
       handle: async function* (payload, call) {
         const { address } = await authenticate(deps, payload, call)
         const { items } = await friends.list(address, address, { limit: maxListSize, offset: 0 })
-        yield* encodePages(
-          items.filter(friend => online.isOnline(friend)),
-          streamPage
-        )
+        const shown = items.filter(friend => online.isOnline(friend))
+        yield* encodePages(shown.join(''), streamPage)
       }
     }),
     boundary.subscription({

@@ -1,11 +1,7 @@
 import '../../../demo/silence.ts'
-import { UsersResponse } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import { getFriendsFromSocialService } from 'dcl-social-client/dist/FriendsManagementClient.js'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createWallet, type Wallet } from '../../../demo/wallet.ts'
-import { parseAddress } from '../../../src/domain/address.ts'
-import { encodeStreamElement, FRAME_OVERHEAD } from '../../../src/rpc/engine/protocol.ts'
-import { encodePages } from '../../../src/rpc/v1/codec.ts'
 import { Env } from '../../env/app.ts'
 import { describeWithPostgres, freshPostgres } from '../../env/databases.ts'
 import { logIn } from '../../env/login.ts'
@@ -13,7 +9,6 @@ import { paced } from '../../env/pace.ts'
 import { buildRustClient, describeWithRust, RustClientV1 } from '../../env/rust-client.ts'
 import { seededUsers, seedRelations } from '../../env/seed.ts'
 
-const MAX_BYTES = 96 * 1024
 const FRIENDS = seededUsers(1, 2_000)
 
 describeWithPostgres('the friends of a user who has as many as one may have', () => {
@@ -52,17 +47,4 @@ describeWithPostgres('the friends of a user who has as many as one may have', ()
       expect(await client.does('friends')).toBe(`users ${FRIENDS.join(' ')}`)
     })
   })
-})
-
-it('a page has as many users as there is room for with the frame around it, or as are wanted', () => {
-  const users = seededUsers(1, 5_000).map(each => parseAddress(each)!)
-  const pages = (maxItems: number) => [...encodePages(users, { maxItems, maxBytes: MAX_BYTES - FRAME_OVERHEAD })]
-  const lengths = (maxItems: number) =>
-    pages(maxItems).map(({ response }) => (response?.$case === 'users' ? response.users.users.length : 0))
-  expect(lengths(10_000)).toEqual([2_136, 2_136, 728])
-  expect(lengths(2_000)).toEqual([2_000, 2_000, 1_000])
-  const [first] = pages(10_000)
-  const frame = encodeStreamElement(0x07ff_ffff, 0xffff_ffff, 0xffff_ffff, UsersResponse.encode(first!).finish())
-  expect(frame.length).toBeLessThanOrEqual(MAX_BYTES)
-  expect(frame.length).toBeGreaterThan(MAX_BYTES - 64)
 })
