@@ -1,7 +1,9 @@
 import { type Address, orderedPair } from '../domain/address.ts'
 import { AddressPage } from '../domain/address-page.ts'
+import { isUnavailable } from '../domain/errors.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
+import { Batcher } from '../lib/batcher.ts'
 import { blockedBy, blockersOf } from './blocks.ts'
 import type { Statement } from './db/database.ts'
 import type { ListDatabase } from './db/replicas.ts'
@@ -58,6 +60,19 @@ const FRIENDS = {
       order by friend limit $2 offset $3
     ) page`
 }
+/** As {@link FRIENDS}, for several users, each with a page of their own. */
+const FRIENDS_OF_SEVERAL = {
+  name: 'friends-of-several',
+  text: `select (select friends from user_count where address = wanted.address), (
+      select string_agg(friend, '' order by friend) from (
+        (select lo as friend from pair where hi = wanted.address and last_action = 2 order by lo limit size + skipped)
+        union all
+        (select hi from pair where lo = wanted.address and last_action = 2 order by hi limit size + skipped)
+        order by friend limit size offset skipped
+      ) page)
+    from unnest($1::text[] collate "C", $2::bigint[], $3::bigint[]) with ordinality
+      as wanted (address, size, skipped, place) order by place`
+}
 const FRIEND_COUNT = { name: 'friend-count', text: 'select friends from user_count where address = $1' }
 const counted = (name: string, friends: string): Statement => ({
   name,
@@ -110,20 +125,32 @@ const REQUESTS: Record<RequestDirection, Statement> = {
   outgoing: requests('outgoing', REQUESTER, REQUESTED)
 }
 
+/** Lists of one statement, and statements at a time: a server with many processors is not to be kept waiting by one. */
+const LISTS_AT_ONCE = { maxBatch: 32, atOnce: 2, isOutage: isUnavailable }
+
+interface FriendsQuery {
+  readonly user: Address
+  readonly page: Page
+}
+
+type AddressesRow = [total: number | null, addresses: string | null]
+
 /** Lists of friends and requests: one statement each, index scans whose cost follows the page. */
 export class FriendLists {
   readonly #db: ListDatabase
   readonly #maxPageBytes: number
+  readonly #friends: Batcher<FriendsQuery, AddressPage>
 
   /** @param maxPageBytes of the messages of requests; a page ends with the message that reaches them */
   constructor(db: ListDatabase, maxPageBytes = 98_304) {
     this.#db = db
     this.#maxPageBytes = maxPageBytes
+    this.#friends = new Batcher(queries => this.#friendsOf(queries), LISTS_AT_ONCE)
   }
 
   /** Friends in the order of their addresses. */
-  async friends(user: Address, page: Page): Promise<AddressPage> {
-    return this.#addresses(FRIENDS, [user, page.limit, page.offset])
+  friends(user: Address, page: Page): Promise<AddressPage> {
+    return this.#db.isOnePlace ? this.#friends.load({ user, page }) : this.#friendsOfOne({ user, page })
   }
 
   async friendCount(user: Address): Promise<number> {
@@ -174,9 +201,29 @@ export class FriendLists {
     return { items, total: rows[0]?.[0] ?? 0 }
   }
 
-  async #addresses(statement: Statement, values: unknown[]): Promise<AddressPage> {
-    type Row = [total: number | null, addresses: string | null]
-    const [row] = await this.#db.retryableRows<Row>(statement, values)
-    return new AddressPage(row?.[0] ?? 0, row?.[1] ?? '')
+  #friendsOfOne({ user, page }: FriendsQuery): Promise<AddressPage> {
+    return this.#addresses(FRIENDS, [user, page.limit, page.offset])
   }
+
+  async #friendsOf(queries: readonly FriendsQuery[]): Promise<(query: FriendsQuery) => AddressPage> {
+    const [first] = queries
+    if (first && queries.length === 1) {
+      const page = await this.#friendsOfOne(first)
+      return () => page
+    }
+    const columns = queries.map(({ user, page }) => ({ user, ...page }))
+    const values = columnsOf(columns, ['user', 'limit', 'offset'])
+    const rows = await this.#db.retryableRows<AddressesRow>(FRIENDS_OF_SEVERAL, values)
+    const pages = new Map(queries.map((query, at) => [query, toAddressPage(rows[at])]))
+    return query => pages.get(query) ?? toAddressPage(undefined)
+  }
+
+  async #addresses(statement: Statement, values: unknown[]): Promise<AddressPage> {
+    const [row] = await this.#db.retryableRows<AddressesRow>(statement, values)
+    return toAddressPage(row)
+  }
+}
+
+function toAddressPage(row: AddressesRow | undefined): AddressPage {
+  return new AddressPage(row?.[0] ?? 0, row?.[1] ?? '')
 }

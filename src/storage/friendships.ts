@@ -1,9 +1,10 @@
-import { type Address, orderedPair } from '../domain/address.ts'
-import { SocialError } from '../domain/errors.ts'
+import { type Address, type OrderedPair, orderedPair } from '../domain/address.ts'
+import { isUnavailable, SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { type CountChange, type Intent, NO_PAIR, type Pair, type PairState, statusOf } from '../domain/friendship.ts'
+import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
-import { ACTION_CODE, actionOfCode, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
+import { ACTION_CODE, actionOfCode, columnsOf, fromBytes, STATUS_CODE, toBytes } from './schema.ts'
 
 /** How many friends, and requests from and to them that wait for an answer, one user may have. */
 export interface CountLimits {
@@ -22,10 +23,21 @@ type PairRow = [
   blockedByHi: number | null
 ]
 
+/** What a join has in the place of a row that is not there. */
+type NoRow = [version: null]
+
 const READ = {
   name: 'pair-read',
   text: `select version, last_action, actor_is_lo, acted_at, message, blocked_by_lo, blocked_by_hi
     from pair where lo = $1 and hi = $2`
+}
+
+/** As {@link READ}, of several pairs, in their order. */
+const READ_SEVERAL = {
+  name: 'pairs-read',
+  text: `select version, last_action, actor_is_lo, acted_at, message, blocked_by_lo, blocked_by_hi
+    from unnest($1::text[] collate "C", $2::text[] collate "C") with ordinality as wanted (lo, hi, place)
+    left join pair on pair.lo = wanted.lo and pair.hi = wanted.hi order by place`
 }
 
 /**
@@ -88,24 +100,27 @@ const FIND_SWAPPED = {
 /** SQLSTATE that the database function `over_limit` raises. */
 const OVER_LIMIT = '53400'
 
+/** Pairs of one statement, and statements at a time. */
+const READS_AT_ONCE = { maxBatch: 64, atOnce: 2, isOutage: isUnavailable }
+
 /** The rows of pairs, and the log of what happened to them. */
 export class FriendshipStore {
   readonly #db: Database
   readonly #limits: CountLimits
   readonly #onLimit: (limit: keyof CountLimits) => void
+  readonly #reads: Batcher<OrderedPair, Pair>
 
   /** @param onLimit called for each change that would have gone over a limit */
   constructor(db: Database, limits: CountLimits, onLimit: (limit: keyof CountLimits) => void = () => undefined) {
     this.#db = db
     this.#limits = limits
     this.#onLimit = onLimit
+    this.#reads = new Batcher(pairs => this.#readAll(pairs), READS_AT_ONCE)
   }
 
   /** The present state of two different users; {@link NO_PAIR} when nothing ever happened between them. */
-  async read(a: Address, b: Address): Promise<Pair> {
-    const { lo, hi } = orderedPair(a, b)
-    const [row] = await this.#db.retryableRows<PairRow>(READ, [lo, hi])
-    return row ? toPair(row, lo, hi) : NO_PAIR
+  read(a: Address, b: Address): Promise<Pair> {
+    return this.#reads.load(orderedPair(a, b))
   }
 
   /**
@@ -156,6 +171,16 @@ export class FriendshipStore {
     return row ? toEvent(row[0], intent, before, next) : null
   }
 
+  async #readAll(pairs: readonly OrderedPair[]): Promise<(pair: OrderedPair) => Pair> {
+    const [first] = pairs
+    const rows =
+      first && pairs.length === 1
+        ? await this.#db.retryableRows<PairRow>(READ, [first.lo, first.hi])
+        : await this.#db.retryableRows<PairRow | NoRow>(READ_SEVERAL, columnsOf(pairs, ['lo', 'hi']))
+    const found = new Map(pairs.map((pair, at) => [pair, rows[at]]))
+    return pair => toPair(found.get(pair), pair)
+  }
+
   #refuse(error: unknown): never {
     const limit = limitOf(error)
     if (limit === null) throw error
@@ -169,7 +194,9 @@ function toEvent(seq: number, { actor, target, action }: Intent, before: Pair, {
   return { kind: 'pair', seq, actor, target, action, ...state, message, at }
 }
 
-function toPair([version, lastAction, actorIsLo, at, message, byLo, byHi]: PairRow, lo: Address, hi: Address): Pair {
+function toPair(row: PairRow | NoRow | undefined, { lo, hi }: OrderedPair): Pair {
+  if (row === undefined || row[0] === null) return NO_PAIR
+  const [version, lastAction, actorIsLo, at, message, byLo, byHi] = row
   const blockedBy = new Map<Address, number>()
   if (byLo !== null) blockedBy.set(lo, byLo)
   if (byHi !== null) blockedBy.set(hi, byHi)

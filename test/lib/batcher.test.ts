@@ -79,3 +79,26 @@ it('fails all that wait at once in an outage', async () => {
   await loads.end()
   expect(await later).toBe('re f')
 })
+
+it('loads the keys of a turn of the event loop together, and so many batches at a time, when told to', async () => {
+  const batches: { readonly keys: readonly string[]; end(): void }[] = []
+  const batcher = new Batcher<string, string>(
+    keys => new Promise(resolve => batches.push({ keys, end: () => resolve(key => `re ${key}`) })),
+    { maxBatch: 2, atOnce: 2 }
+  )
+  const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+  const keysOf = (): readonly (readonly string[])[] => batches.map(({ keys }) => keys)
+  const values = Promise.all(['a', 'b', 'c'].map(key => batcher.load(key)))
+  expect(keysOf()).toEqual([])
+  await turn()
+  expect(keysOf()).toEqual([['a', 'b'], ['c']])
+  const later = Promise.all(['d', 'e'].map(key => batcher.load(key)))
+  await turn()
+  expect(keysOf()).toHaveLength(2)
+  batches[1]?.end()
+  await turn()
+  expect(keysOf()).toEqual([['a', 'b'], ['c'], ['d', 'e']])
+  for (const { end } of batches) end()
+  expect(await values).toEqual(['re a', 're b', 're c'])
+  expect(await later).toEqual(['re d', 're e'])
+})

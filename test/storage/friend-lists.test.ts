@@ -89,6 +89,29 @@ describeEachDatabase('The lists', kind => {
     }
   })
 
+  test('of several users who are asked for at once are each their own, page by page', async () => {
+    const [alice, bob, nobody, ...others] = newUsers(8) as [Address, Address, Address, ...Address[]]
+    await befriend(alice, others)
+    await befriend(bob, others.slice(2))
+    const friends = others.toSorted()
+    const friendsOfBob = others.slice(2).toSorted()
+    const { lists } = stores
+    const pages = await Promise.all([
+      lists.friends(alice, ALL),
+      lists.friends(nobody, ALL),
+      lists.friends(bob, { limit: 2, offset: 1 }),
+      lists.friends(alice, { limit: 2, offset: 3 }),
+      lists.friends(alice, ALL)
+    ])
+    expect(pages).toEqual([
+      listOf(friends, 5),
+      listOf([], 0),
+      listOf(friendsOfBob.slice(1), 3),
+      listOf(friends.slice(3), 5),
+      listOf(friends, 5)
+    ])
+  })
+
   test('of someone who never did anything are empty', async () => {
     const [nobody, other] = [newUser(), newUser()]
     const { lists } = stores

@@ -119,10 +119,11 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
     all.push({ statement, values })
     return []
   }
-  const db = { rows, retryableRows: rows } as unknown as Database
+  const db = { rows, retryableRows: rows, isOnePlace: true } as unknown as Database
   const page = { limit: 20, offset: 0 }
   const lists = new FriendLists(db)
   await lists.friends(alice, page)
+  await Promise.all([lists.friends(alice, page), lists.friends(bob, page)])
   await lists.friendCount(alice)
   await lists.visibleFriends(alice, bob, page)
   await lists.mutualFriends(alice, bob, page)
@@ -155,6 +156,7 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
   const next = { ...NO_PAIR, lastAction: 'delete' as const, actor: alice }
   const counts = [alice, bob].map(user => ({ user, friends: -1, outgoing: 0, incoming: 0 }))
   await friendships.read(alice, bob)
+  await Promise.all([friendships.read(alice, bob), friendships.read(alice, userOf(7_000))])
   await friendships.swap(intent, NO_PAIR, next, counts)
   await friendships.swap(intent, { ...NO_PAIR, version: 25_001 }, next, counts)
   await friendships.findSwapped(intent, { ...NO_PAIR, version: 25_001 }, next)

@@ -60,6 +60,8 @@ const PROBE_WRITE = {
 /** Runs statements, and knows which failures are worth another try. */
 export class Database {
   readonly kind: 'embedded' | 'postgres'
+  /** Whatever is read of several users may be read with one statement. */
+  readonly isOnePlace: boolean = true
   readonly #connections: Connections
   readonly #engine: EmbeddedEngine | null
   readonly #writes: WriteWatch

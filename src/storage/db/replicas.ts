@@ -7,7 +7,7 @@ import { replicasOf } from './hosts.ts'
 import { POSITION, type Position, type PrimarySample, Replica } from './replica.ts'
 
 /** What runs the statements of lists: the primary, or whatever else may be asked. */
-export type ListDatabase = Pick<Database, 'retryableRows'>
+export type ListDatabase = Pick<Database, 'retryableRows' | 'isOnePlace'>
 
 /** Where a list was read, and why the primary if there it was. */
 export const LIST_SOURCES = ['replica', 'primary_acted', 'primary_stale', 'primary_failed'] as const
@@ -67,6 +67,11 @@ export class Replicas implements ListDatabase {
     if (hosts.length === 0) return
     this.#timer = setInterval(() => this.#tick(), tickMs)
     void this.#look()
+  }
+
+  /** Where the lists of a user are read depends on the user. */
+  get isOnePlace(): boolean {
+    return this.#replicas.length === 0
   }
 
   /** Those that are read at present, and those that are not. */
