@@ -40,9 +40,10 @@ export interface Sightings {
   readonly late: readonly number[]
   /** Members of whom somebody was told that they are offline, each time. */
   readonly offline: readonly number[]
-  /** Why clients could not come back at once, or what should not have happened, and how often. */
-  readonly failures: readonly (readonly [why: string, times: number])[]
 }
+
+/** Why a connection was lost or not made, or what should not have happened, and how often. */
+export type Failures = readonly (readonly [why: string, times: number])[]
 
 /** What a process with a part of the clients does when it is asked to, one after the other. */
 export interface CrowdApi {
@@ -62,6 +63,8 @@ export interface CrowdApi {
   settle(): Promise<Background>
   /** Members whose friends are not all shown to them as online. */
   countUnseeing(): Promise<number>
+  /** Those since it was asked last. */
+  takeFailures(): Promise<Failures>
   look(graceMs: number): Promise<Sightings>
 }
 

@@ -1,15 +1,12 @@
-import { handshakeMessage } from '../../users.ts'
 import { createConcurrently } from '../concurrent.ts'
 import { member } from '../population.ts'
 import { Balancer } from './balancer.ts'
-import type { Background, CrowdApi, Part, PushTimes, Sightings } from './crowd-api.ts'
+import type { Background, CrowdApi, Failures, Part, PushTimes, Sightings } from './crowd-api.ts'
 import { Journal } from './journal.ts'
 import { Member } from './member.ts'
 import { Pair } from './pair.ts'
 import { PairPacer } from './pair-pacer.ts'
-
-/** Signatures are of a moment that is still to come, so that they are good for nine minutes from now on. */
-const SIGNED_AHEAD_MS = 4 * 60_000
+import { Signatures } from './signatures.ts'
 
 /** The clients of one process. */
 export class Crowd implements CrowdApi {
@@ -28,7 +25,9 @@ export class Crowd implements CrowdApi {
   async prepare(part: Part): Promise<void> {
     this.#part = part
     const { urls, from, to, total, friends } = part
+    const signatures = new Signatures(member)
     const deps = {
+      handshake: (at: number) => signatures.of(at),
       balancer: new Balancer(urls),
       friendBit: (at: number, address: string) => this.#friendBit(at, address),
       onUpdate: (at: number, payload: Uint8Array) => this.#told(at, payload),
@@ -38,12 +37,13 @@ export class Crowd implements CrowdApi {
       onFailure: (why: string) => this.#journal.failed(why)
     }
     const members: Member[] = []
-    const signedAt = Date.now() + SIGNED_AHEAD_MS
     for (let step = from - friends / 2; step < to + friends / 2; step++) {
       const at = (step + total) % total
       const user = member(at)
       this.#places.set(user.address, at)
-      if (step >= from && step < to) members.push(new Member(at, user.address, handshakeMessage(user, signedAt), deps))
+      if (step < from || step >= to) continue
+      signatures.of(at)
+      members.push(new Member(at, user.address, deps))
     }
     this.#members = members
     const half = this.#half
@@ -80,6 +80,10 @@ export class Crowd implements CrowdApi {
   async countUnseeing(): Promise<number> {
     const all = 2 ** this.#part.friends - 1
     return this.#members.filter(({ shown }) => shown !== all).length
+  }
+
+  async takeFailures(): Promise<Failures> {
+    return this.#journal.takeFailures()
   }
 
   async look(graceMs: number): Promise<Sightings> {

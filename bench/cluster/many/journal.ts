@@ -29,14 +29,19 @@ export class Journal {
     this.#failures.set(why, (this.#failures.get(why) ?? 0) + 1)
   }
 
+  takeFailures(): [why: string, times: number][] {
+    const failures = [...this.#failures]
+    this.#failures.clear()
+    return failures
+  }
+
   /** Everything so far. */
   look(graceMs: number): Sightings {
     return {
       away: this.#away,
       back: this.#back,
       late: [...this.#longestAway].filter(([, ms]) => ms >= graceMs).map(([member]) => member),
-      offline: this.#offline,
-      failures: [...this.#failures]
+      offline: this.#offline
     }
   }
 }

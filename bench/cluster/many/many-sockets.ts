@@ -3,8 +3,8 @@ import type { ClusterOptions } from '../options.ts'
 import { CrowdProcesses } from './crowd-processes.ts'
 import { memoryOf } from './memory.ts'
 import { Phases } from './phases.ts'
-import { type Measured, tableOf } from './report.ts'
-import { restartAll, untilAllAreThere, untilAllSee } from './restarts.ts'
+import { failureText, type Measured, tableOf } from './report.ts'
+import { requireAll, restartAll, untilAllSee } from './restarts.ts'
 
 /** Sockets of each process of clients that are opened and ended first: what an instance needs once is not counted. */
 const WARM_UP = 1_000
@@ -30,8 +30,7 @@ export async function manySockets(servers: Servers, options: ClusterOptions, sig
   const phases = new Phases({
     servers,
     instances: () => instances.services.map(({ pid }) => pid),
-    load: () => crowd.pids,
-    here: () => crowd.here
+    crowd
   })
   await phases.run('users and signatures', () => crowd.prepare(sockets, friends, instances.access))
   await phases.run('warm-up', () => crowd.askAll('warmUp', () => [WARM_UP]))
@@ -40,12 +39,12 @@ export async function manySockets(servers: Servers, options: ClusterOptions, sig
   const empty = await memoryOf(place)
   const connect = await phases.run('connect', async () => {
     await crowd.askAll('connect', () => [])
-    await untilAllAreThere(place, ['updates'])
+    await requireAll(place, ['updates'])
   })
   const withUpdates = await memoryOf(place)
   const watch = await phases.run('watch friends', async () => {
     await crowd.askAll('watchFriends', () => [])
-    await untilAllAreThere(place, ['updates', 'connectivity'])
+    await requireAll(place, ['updates', 'connectivity'])
     await untilAllSee(place)
   })
   const withConnectivity = await memoryOf(place)
@@ -54,11 +53,14 @@ export async function manySockets(servers: Servers, options: ClusterOptions, sig
   await phases.run('updates, warm-up', () => pushAll(UPDATES.warmUp))
   const push = await phases.run('updates', () => pushAll(UPDATES.measured))
 
+  const before = await crowd.askAll('takeFailures', () => [])
+  console.log(`What failed so far, and was tried again: ${failureText(before)}`)
   await crowd.askAll('goOn', processes => [(rate * BACKGROUND_PART) / processes])
   const restart = await phases.run('restart', () => restartAll(place))
   const background = await crowd.askAll('settle', () => [])
   const unseeing = await untilAllSee(place)
   const sightings = await crowd.askAll('look', () => [GRACE_MS])
+  const failures = await crowd.askAll('takeFailures', () => [])
 
   const memory = { empty, withUpdates, withConnectivity }
   const measured: Measured = {
@@ -72,7 +74,8 @@ export async function manySockets(servers: Servers, options: ClusterOptions, sig
     restart,
     background,
     unseeing,
-    sightings
+    sightings,
+    failures
   }
   return tableOf(measured)
 }

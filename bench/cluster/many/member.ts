@@ -19,6 +19,8 @@ const EMPTY = Empty.encode({}).finish()
 /** What the clients of one process have in common. */
 interface MemberDeps {
   readonly balancer: Balancer
+  /** The first message of a member, signed not long ago. */
+  readonly handshake: (at: number) => string
   /** A bit for each friend of a member, by its address. */
   readonly friendBit: (at: number, address: string) => number
   readonly onUpdate: (at: number, payload: Uint8Array) => void
@@ -32,7 +34,6 @@ interface MemberDeps {
 export class Member {
   readonly at: number
   readonly address: Address
-  readonly #handshake: string
   readonly #deps: MemberDeps
   #socket: RpcSocket | null = null
   #place: Place | null = null
@@ -40,10 +41,9 @@ export class Member {
   /** Friends that are shown as online, a bit each. */
   #shown = 0
 
-  constructor(at: number, address: Address, handshake: string, deps: MemberDeps) {
+  constructor(at: number, address: Address, deps: MemberDeps) {
     this.at = at
     this.address = address
-    this.#handshake = handshake
     this.#deps = deps
   }
 
@@ -61,7 +61,7 @@ export class Member {
     const place = balancer.take()
     let socket: RpcSocket | null = null
     try {
-      socket = await RpcSocket.open(place.url, this.#handshake)
+      socket = await RpcSocket.open(place.url, this.#deps.handshake(this.at))
       onVerified?.()
       numbers = await socket.load('SocialService')
       const subscription = requestOf('SubscribeToFriendshipUpdates', EMPTY, SUBSCRIPTION)

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import {
   FriendshipUpdate,
-  UpsertFriendshipPayload
+  UpsertFriendshipPayload,
+  UpsertFriendshipResponse
 } from '@dcl/protocol/out-js/decentraland/social_service/v2/social_service_v2.gen.js'
 import { caseOf, expectCase } from '../../load/answers.ts'
 import { bodyOf } from '../../load/steps.ts'
@@ -13,7 +14,13 @@ const ACTIONS = ['request', 'cancel'] as const
 type Action = (typeof ACTIONS)[number]
 
 /** Before an action that was not acknowledged is sent again, in milliseconds. */
-const AGAIN_MS = 100
+const AGAIN_MS = 500
+/** How often it is looked whether who acts is connected again, in milliseconds. */
+const LOOK_MS = 50
+/** The answer to an action that was done already, and too long ago to be taken for the same. */
+const DONE_BEFORE = caseOf(
+  UpsertFriendshipResponse.encode({ response: { $case: 'invalidFriendshipAction', invalidFriendshipAction: {} } })
+)
 
 const UPDATE: Readonly<Record<Action, number>> = {
   request: caseOf(
@@ -64,7 +71,7 @@ export class Pair {
     const action = ACTIONS[this.#acts++ % ACTIONS.length]!
     const told = new Promise<number>(resolve => this.#untold.push({ action, resolve }))
     this.#isActing = true
-    while (!(await this.#send(action))) {
+    for (let tries = 1; !(await this.#send(action, tries)); tries++) {
       this.#repeats += 1
       await wait(AGAIN_MS)
     }
@@ -80,11 +87,12 @@ export class Pair {
   }
 
   /** @returns whether it was acknowledged */
-  async #send(action: Action): Promise<boolean> {
-    if (!this.#actor.isHere) return false
+  async #send(action: Action, tries: number): Promise<boolean> {
+    while (!this.#actor.isHere) await wait(LOOK_MS)
     try {
       const payload = UpsertFriendshipPayload.encode({ action: bodyOf({ action, target: this.#target }) }).finish()
-      expectCase(await this.#actor.call(requestOf('UpsertFriendship', payload)), ACCEPTED)
+      const answer = await this.#actor.call(requestOf('UpsertFriendship', payload))
+      if (tries === 1 || answer[0] !== DONE_BEFORE) expectCase(answer, ACCEPTED)
       return true
     } catch (error) {
       this.#onFailure((error as Error).message)

@@ -4,6 +4,7 @@ import { whole } from '../../markdown.ts'
 import type { Servers } from '../instances.ts'
 import { sum } from '../statistics.ts'
 import type { Usage } from '../usage.ts'
+import type { CrowdProcesses } from './crowd-processes.ts'
 
 /** How often it is said how far a phase is, in milliseconds. */
 const SAY_MS = 5_000
@@ -12,9 +13,7 @@ interface PhasesDeps {
   readonly servers: Servers
   /** Ids of the processes that run at present. */
   readonly instances: () => readonly number[]
-  readonly load: () => readonly number[]
-  /** How many clients are there. */
-  readonly here: () => number
+  readonly crowd: CrowdProcesses
 }
 
 /** What is done one after the other, with what each of it takes. */
@@ -31,7 +30,7 @@ export class Phases {
     const before = this.#times()
     const elapsed = (): string => `${((performance.now() - from) / 1000).toFixed(0)} s`
     const timer = setInterval(() => {
-      console.log(`  ${name}: ${whole(this.#deps.here())} clients are there after ${elapsed()}`)
+      console.log(`  ${name}: ${whole(this.#deps.crowd.here)} clients are there after ${elapsed()}`)
     }, SAY_MS)
     try {
       const result = await work()
@@ -48,13 +47,13 @@ export class Phases {
 
   /** CPU time in milliseconds. Instances are started anew meanwhile: what ended ones have used counts too. */
   #times(): number[] {
-    const { servers, instances, load } = this.#deps
+    const { servers, instances, crowd } = this.#deps
     const running = sum(instances().map(processTime))
     return [
       running + endedChildrenTime(),
       clusterTime(servers.postmaster),
       processTime(servers.redis),
-      sum(load().map(processTime))
+      sum(crowd.pids.map(processTime))
     ]
   }
 }
