@@ -22,6 +22,7 @@ export type WorkloadName =
   | 'raw-mutual-friends'
   | 'raw-logins'
   | 'raw-token-checks'
+  | 'raw-resumes'
 
 /** One measurement, as the process that raises the load gets it. */
 export interface Job {

@@ -25,6 +25,9 @@ export const FRIENDS_OF_EACH = 100
 /** In each lane of a workload that changes friendships, everybody of the one side meets everybody of the other. */
 export const ACTORS = 5
 
+/** How many of the crowd have missed events, and how many each. */
+export const MISSED = { users: 1_000, ofEach: 5 }
+
 /** Friends on each side of a user when all stand in a circle. */
 const REACH = FRIENDS_OF_EACH / 2
 const REQUESTS_OF_EACH = 5

@@ -1,13 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { decide } from '../../src/domain/friendship.ts'
 import type { Database } from '../../src/storage/db/database.ts'
+import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { SavedPositionStore } from '../../src/storage/saved-positions.ts'
 import { SessionStore } from '../../src/storage/sessions.ts'
 import { bareDatabase, connectBare } from '../bare-database.ts'
 import type { Job, Measurement } from '../job.ts'
 import { tokenHashOf } from '../users.ts'
-import { COUPLES, crowd, crowdSize, listener, spouse } from '../world.ts'
+import { COUPLES, crowd, crowdSize, listener, MISSED, spouse } from '../world.ts'
 import { cycle, type Lane, lanes, measure, timed } from './lane.ts'
 import { befriendings, MESSAGE } from './steps.ts'
 
@@ -87,5 +89,29 @@ export function tokenChecks(job: Job): Promise<Measurement> {
     const store = new SessionStore(db, 50)
     const next = cycle(hashes)
     return timed(() => store.find(next(), Date.now()))
+  })
+}
+
+/** Devices that come back to the same place again and again, and find there what they missed: see `bench/retention.ts`. */
+export function resumes(job: Job): Promise<Measurement> {
+  return raw(job, (db, lane) => {
+    const log = new EventLog(db)
+    const positions = new SavedPositionStore(db)
+    const devices = Array.from({ length: MISSED.users / job.size.connections }, (_, at) => ({
+      address: crowd(lane + at * job.size.connections).address,
+      device: createHash('sha256').update(`${lane} ${at}`).digest(),
+      owner: randomUUID()
+    }))
+    const next = cycle(devices)
+    const instance = randomUUID()
+    let start: number | null = null
+    return timed(async () => {
+      start ??= (await log.latest()) - MISSED.users * MISSED.ofEach
+      const { address, device, owner } = next()
+      const last = await positions.claim({ device, owner, instance, start, windowMs: HOUR_MS })
+      const events = await log.afterForTarget(address, start, 1_000)
+      if (events.length < MISSED.ofEach) throw new Error('A device has missed less than it should have')
+      await positions.save([{ device, owner, floor: last?.floor ?? start, acked: [], isLost: true }])
+    })
   })
 }

@@ -25,5 +25,6 @@ export const WORKLOADS: Record<WorkloadName, (job: Job) => Promise<Measurement>>
   'raw-friends': raw.friends,
   'raw-mutual-friends': raw.mutualFriends,
   'raw-logins': raw.logins,
-  'raw-token-checks': raw.tokenChecks
+  'raw-token-checks': raw.tokenChecks,
+  'raw-resumes': raw.resumes
 }

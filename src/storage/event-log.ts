@@ -30,13 +30,15 @@ export const EVENT_COLUMNS = 'seq, lo, hi, action, previous, previous_actor_is_l
 // The snapshot is that of the statement, so that it says exactly which transactions the rows could not show. But it does
 // not know the highest id that was given: its end is that of the last transaction that has ended, and one that runs may
 // be beyond it and yet have a lower number than an event that is seen. So a statement that finds something new takes an
-// id itself, which is higher than that of every transaction that had begun.
+// id itself, which is higher than that of every transaction that had begun. The least missing number is said by itself, as
+// partitions are not spared for what is in an array.
 const AFTER = {
   name: 'log-after',
   text: `select pg_snapshot_xmin(now)::text::bigint,
       case when seq > $1 then pg_current_xact_id()::text::bigint else 0 end, ${EVENT_COLUMNS}
     from pg_current_snapshot() now left join (
-      (select ${EVENT_COLUMNS} from pair_event where seq = any($2::bigint[]))
+      (select ${EVENT_COLUMNS} from pair_event
+        where seq = any($2::bigint[]) and seq >= (select min(missing) from unnest($2::bigint[]) missing))
       union all
       (select ${EVENT_COLUMNS} from pair_event where seq > $1 order by seq limit $3)
     ) events on true order by seq`

@@ -9,6 +9,7 @@ import type { Database, Statement } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { FriendshipStore } from '../../src/storage/friendships.ts'
+import { LogHolders } from '../../src/storage/log-holders.ts'
 import { MuteStore } from '../../src/storage/mutes.ts'
 import { NOTIFICATION_OUTBOX } from '../../src/storage/notification-outbox.ts'
 import { MATRIX_OUTBOX, OutboxStore } from '../../src/storage/outbox.ts'
@@ -170,6 +171,11 @@ export async function calls(alice: Address, bob: Address): Promise<Call[]> {
     await outbox.parked(10)
     await outbox.stats()
   }
+  const holders = new LogHolders(db, 60_000)
+  await holders.use({ homeserver: true, sinks: [SINK] })
+  await holders.holderOf(50_000, true)
+  await holders.taken(50_000)
+  await holders.sweep(60_000)
   const sessions = new SessionStore(db, 50)
   const tokenHash = randomBytes(32)
   await sessions.start(
