@@ -64,9 +64,11 @@ const SETTINGS_BATCH = 5_000
 const SETTINGS = {
   name: 'log-settings',
   text: `delete from settings_event where seq = any (array(
-      select seq from settings_event where seq <= $1::bigint order by seq limit ${SETTINGS_BATCH}
-    )) and changed_at < ${DATABASE_CLOCK} - $2::bigint
-    and not exists (select from notification_outbox taken where taken.seq = settings_event.seq)`
+      select seq from (
+        select seq, changed_at from settings_event where seq <= $1::bigint order by seq limit ${SETTINGS_BATCH}
+      ) oldest where changed_at < ${DATABASE_CLOCK} - $2::bigint
+        and not exists (select from notification_outbox taken where taken.seq = oldest.seq)
+    ))`
 }
 
 /** What of the old log is needed, and by whom. */

@@ -7,6 +7,7 @@ import { MIGRATIONS } from '../../src/storage/migrations/index.ts'
 import { NOTIFICATION_OUTBOX } from '../../src/storage/notification-outbox.ts'
 import { OutboxStore } from '../../src/storage/outbox.ts'
 import { describeEachDatabase, describeWithPostgres, silent } from '../env/databases.ts'
+import { paced } from '../env/pace.ts'
 import { until } from '../env/until.ts'
 import { newUser, Stores } from './stores.ts'
 
@@ -81,7 +82,9 @@ describeWithPostgres('A database that an instance of the release before goes on 
     const waiting = `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
     for (let round = 0; round < 2; round++) {
       await until(async () => (await stores.query<[number]>(waiting))[0]![0] > 0, 'the migration waits')
+      const from = performance.now()
       await request(stores)
+      expect(performance.now() - from).toBeLessThan(paced(5_000))
     }
     await backup.end('rollback')
     await migrated

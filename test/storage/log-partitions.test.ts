@@ -173,6 +173,17 @@ describeWithPostgres('The partitions of a log that is in use', () => {
     }
   })
 
+  test('are changed by one instance at a time', async () => {
+    const partitions = new LogPartitions(stores.db)
+    const [first] = (await partitions.layout()).partitions
+    await using other = await stores.hold()
+    await other.query('select pg_advisory_xact_lock(7305214, 5)')
+    expect(await partitions.drop(first!, [])).toBe(false)
+    expect((await partitions.layout()).partitions[0]).toEqual(first)
+    await other.end('rollback')
+    expect(await partitions.drop(first!, [])).toBe(true)
+  })
+
   describe('with somebody who reads it for long', () => {
     test('are left as they are, and nobody waits for it longer than a moment', async () => {
       const partitions = new LogPartitions(stores.db)

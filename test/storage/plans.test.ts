@@ -11,6 +11,7 @@ const CALLS_OF_STARS = await calls(...STARS)
 const SMALL = [
   'pair_event_default',
   'log_horizon',
+  'instance',
   'matrix_log_position',
   'matrix_log_gap',
   'matrix_outbox',
