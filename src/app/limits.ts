@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis'
 import { USER_LIMITS, type UserLimit } from '../admission/user-limits.ts'
+import { Counters } from '../cluster/counters.ts'
 import { RateLimit } from '../cluster/rate-limit.ts'
-import { connectRedis } from '../cluster/redis.ts'
 import type { Config } from '../config/config.ts'
 import { ActionLimits } from '../friendships/action-limits.ts'
 import { limitMetrics } from '../observability/cluster-metrics.ts'
@@ -32,13 +31,13 @@ interface LimitsDeps {
 /** What users may do how often: counted over Redis by all instances together, where there is one. */
 export function createLimits({ config, logger, metrics }: LimitsDeps, cleanups: Cleanups) {
   const { limits, proxy, redisUrl, serverName } = config
-  const redis = redisUrl === null ? null : connectRedis(redisUrl, logger)
-  if (redis) cleanups.add('limits', redis, (it: Redis) => it.disconnect())
+  const counters = redisUrl === null ? null : new Counters(redisUrl, logger)
+  if (counters) cleanups.add('limits', counters, it => it.close())
   const { countedLocally, reached } = limitMetrics(metrics.registry, {
     rates: RATES,
     others: [...CAPACITIES, ...USER_LIMITS]
   })
-  const shared = { scope: serverName, redis, onLocal: countedLocally, onReached: reached }
+  const shared = { scope: serverName, counters, onLocal: countedLocally, onReached: reached }
   const limit = (name: (typeof RATES)[number], perMinute: number): RateLimit =>
     new RateLimit({ ...shared, name, perMinute })
   return {

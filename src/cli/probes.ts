@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { EthereumProvider } from '../auth/ethereum-provider.ts'
-import { redisReason, tryRedis } from '../cluster/redis.ts'
+import { redisReason } from '../cluster/redis.ts'
+import { tryRedis } from '../cluster/redis-check.ts'
 import type { Config } from '../config/config.ts'
 import { parseAddress } from '../domain/address.ts'
 import { HomeserverClient } from '../matrix/client/client.ts'
@@ -53,8 +54,8 @@ async function replicas(config: Config): Promise<string | null> {
 async function redis({ redisUrl, serverName }: Config): Promise<string | null> {
   if (redisUrl === null) return null
   try {
-    await tryRedis(redisUrl, `social-service:${serverName}`)
-    return 'counts, publishes and subscribes'
+    const masters = await tryRedis(redisUrl, `social-service:${serverName}`)
+    return `${masters > 1 ? `a cluster of ${masters}: ` : ''}counts, publishes and subscribes`
   } catch (error) {
     throw new Error(redisReason(error))
   }

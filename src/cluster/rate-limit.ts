@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { SocialError } from '../domain/errors.ts'
+import type { Counters } from './counters.ts'
 
 /** So often within a minute, or within a day. */
 type Rate = { readonly perMinute: number } | { readonly perDay: number }
@@ -11,7 +11,7 @@ type RateLimitOptions = Rate & {
   /** Whose instances count together: several services may share a Redis. */
   readonly scope: string
   /** Where the instances count together; null when each counts for itself. */
-  readonly redis: Redis | null
+  readonly counters: Counters | null
   /** Called for every take that was counted here alone because Redis did not answer. */
   readonly onLocal: (name: string) => void
   /** Called for every take that was refused. */
@@ -23,18 +23,20 @@ const DAY_S = 24 * 60 * MINUTE_S
 
 /** How often somebody may do something. When Redis is away each instance counts for itself: a limit never stops work. */
 export class RateLimit {
-  readonly #limiter: RateLimiterAbstract
+  #limiter: RateLimiterAbstract
   readonly #onReached: () => void
 
-  constructor({ name, scope, redis, onLocal, onReached, ...rate }: RateLimitOptions) {
+  constructor({ name, scope, counters, onLocal, onReached, ...rate }: RateLimitOptions) {
     const window =
       'perDay' in rate ? { points: rate.perDay, duration: DAY_S } : { points: rate.perMinute, duration: MINUTE_S }
     const options = { keyPrefix: `social-service:${scope}:limit:${name}`, ...window }
     this.#onReached = () => onReached?.(name)
     const local = new FallbackLimiter(options, () => onLocal(name))
-    this.#limiter = redis
-      ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: local })
-      : new RateLimiterMemory(options)
+    this.#limiter = counters ? local : new RateLimiterMemory(options)
+    // Each counter is one key, which every command names: so it is on one master of a cluster.
+    counters?.client.then(redis => {
+      this.#limiter = new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: local })
+    })
   }
 
   /** Counts once. @throws SocialError `too_many_requests`, with the time until it is possible again */

@@ -2,8 +2,9 @@ import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Channel, ChannelListener, ChannelMessage } from './channel.ts'
 import { Envelope, messagesIn } from './envelope.ts'
+import { LatePubSub } from './late-pub-sub.ts'
 import { isRefusal, redisReason } from './redis.ts'
-import { type Publication, RedisPubSub } from './redis-pub-sub.ts'
+import type { Publication, PubSub } from './redis-pub-sub.ts'
 import { UserTopics } from './user-topics.ts'
 
 interface RedisChannelOptions {
@@ -32,7 +33,7 @@ const REMIND_MS = 60_000
 export class RedisChannel implements Channel {
   readonly #options: RedisChannelOptions
   readonly #envelope: Envelope
-  readonly #redis: RedisPubSub
+  readonly #redis: PubSub
   readonly #topics: UserTopics
   readonly #listeners = new Set<ChannelListener>()
   readonly #probeTimer: NodeJS.Timeout
@@ -50,7 +51,7 @@ export class RedisChannel implements Channel {
   constructor(options: RedisChannelOptions) {
     this.#options = options
     this.#envelope = new Envelope(options.instance)
-    this.#redis = new RedisPubSub({
+    this.#redis = new LatePubSub({
       url: options.url,
       topic: options.topic,
       logger: options.logger,

@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis'
+import type { ChainableCommander, Redis } from 'ioredis'
 import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import { connectRedis, isRefusal } from './redis.ts'
 
-interface RedisPubSubOptions {
+export interface PubSubOptions {
   readonly url: string
   /** The name under which the instances of one service find each other; users have one each that begins with it. */
   readonly topic: string
@@ -18,19 +18,41 @@ interface RedisPubSubOptions {
   readonly onFailure: (error: unknown) => void
 }
 
+/** How an instance publishes and subscribes, whatever Redis is. Nothing waits for a Redis that is away. */
+export interface PubSub {
+  /** Whether what is published is sent at all. */
+  readonly canPublish: boolean
+  /** Sends all in one write to each server, or none where Redis is away. */
+  publish(publications: readonly Publication[]): void
+  /** Subscribes to what goes to all instances. @throws what Redis answers, or that the connection is lost */
+  subscribeToAll(): Promise<void>
+  /** @throws as {@link subscribeToAll} */
+  subscribe(users: readonly Address[]): Promise<void>
+  /** @throws as {@link subscribeToAll} */
+  unsubscribe(users: readonly Address[]): Promise<void>
+  /** Gives the connections up, for new ones. */
+  reconnect(): void
+  close(): void
+}
+
+/** The topic of a user, or of all instances. */
+export function topicOf(topic: string, user: Address | null): string {
+  return user === null ? topic : `${topic}:user:${user}`
+}
+
 /** A text, and whose topic it goes to; null for that of all instances. */
 export interface Publication {
   readonly user: Address | null
   readonly text: string
 }
 
-/** The connections by which an instance publishes and subscribes. Nothing waits on them for a Redis that is away. */
-export class RedisPubSub {
-  readonly #options: RedisPubSubOptions
+/** The connections to one server by which an instance publishes and subscribes. */
+export class RedisPubSub implements PubSub {
+  readonly #options: PubSubOptions
   readonly #publisher: Redis
   readonly #subscriber: Redis
 
-  constructor(options: RedisPubSubOptions) {
+  constructor(options: PubSubOptions) {
     this.#options = options
     const { url, logger, onOpen, onClose, onMessage, onFailure } = options
     // Without a time for each command: whether messages flow is what the channel looks at.
@@ -42,41 +64,29 @@ export class RedisPubSub {
     this.#subscriber.on('message', (_, text: string) => onMessage(text))
   }
 
-  /** Whether what is published is sent at all. */
   get canPublish(): boolean {
     return this.#publisher.status === 'ready'
   }
 
-  /** Sends all in one write, or none where Redis is away. */
   publish(publications: readonly Publication[]): void {
     if (publications.length === 0 || !this.canPublish) return
     const pipeline = this.#publisher.pipeline()
-    for (const { user, text } of publications) pipeline.publish(this.#topicOf(user), text)
-    pipeline.exec().then(
-      results => {
-        const [refusal] = results?.find(([error]) => isRefusal(error)) ?? []
-        if (refusal) this.#options.onFailure(refusal)
-      },
-      () => undefined // the connection is lost
-    )
+    for (const { user, text } of publications) pipeline.publish(topicOf(this.#options.topic, user), text)
+    send(pipeline, this.#options.onFailure)
   }
 
-  /** Subscribes to what goes to all instances. @throws what Redis answers, or that the connection is lost */
   async subscribeToAll(): Promise<void> {
     await this.#subscriber.subscribe(this.#options.topic)
   }
 
-  /** @throws as {@link subscribeToAll} */
   async subscribe(users: readonly Address[]): Promise<void> {
-    await this.#subscriber.subscribe(...users.map(user => this.#topicOf(user)))
+    await this.#subscriber.subscribe(...users.map(user => topicOf(this.#options.topic, user)))
   }
 
-  /** @throws as {@link subscribeToAll} */
   async unsubscribe(users: readonly Address[]): Promise<void> {
-    await this.#subscriber.unsubscribe(...users.map(user => this.#topicOf(user)))
+    await this.#subscriber.unsubscribe(...users.map(user => topicOf(this.#options.topic, user)))
   }
 
-  /** Gives the connections up, for new ones. */
   reconnect(): void {
     this.#subscriber.disconnect(true)
     this.#publisher.disconnect(true)
@@ -86,8 +96,15 @@ export class RedisPubSub {
     this.#publisher.disconnect()
     this.#subscriber.disconnect()
   }
+}
 
-  #topicOf(user: Address | null): string {
-    return user === null ? this.#options.topic : `${this.#options.topic}:user:${user}`
-  }
+/** Sends what a pipeline holds, without waiting for it. @param onRefused called with the first that Redis refuses */
+export function send(pipeline: ChainableCommander, onRefused: (error: unknown) => void): void {
+  pipeline.exec().then(
+    results => {
+      const [refusal] = results?.find(([error]) => isRefusal(error)) ?? []
+      if (refusal) onRefused(refusal)
+    },
+    () => undefined // the connection is lost
+  )
 }

@@ -1,13 +1,16 @@
 import { Redis, type RedisOptions } from 'ioredis'
+import { urlOfEachHost } from '../lib/host-urls.ts'
 import type { Logger } from '../observability/logger.ts'
 
 /** Longest wait before a connection is tried again, in milliseconds. */
 const MAX_RETRY_MS = 1000
 /** Longest wait for an answer, in milliseconds: nothing that a client waits for may wait longer for Redis. */
 const COMMAND_MS = 250
-const CONNECT_MS = 2000
+export const CONNECT_MS = 2000
+const DEFAULT_PORT = 6379
 
-const COMMON = {
+/** What is sent while there is no connection fails. */
+export const NO_WAITING = {
   connectTimeout: CONNECT_MS,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
@@ -20,7 +23,7 @@ const COMMON = {
  */
 export function connectRedis(url: string, logger: Logger, commandMs: number | null = COMMAND_MS): Redis {
   const redis = new Redis(url, {
-    ...COMMON,
+    ...NO_WAITING,
     ...(commandMs === null ? {} : { commandTimeout: commandMs }),
     // What a crowd counts in one turn of the event loop goes out in one write.
     enableAutoPipelining: true,
@@ -34,32 +37,39 @@ export function connectRedis(url: string, logger: Logger, commandMs: number | nu
   return redis
 }
 
+/** The URL of each node that a URL names; a single server is one. */
+export const nodeUrls: (url: string) => readonly string[] = urlOfEachHost
+
+/** The URL of another node of the cluster that a URL leads to. */
+export function nodeUrl(url: string, { host, port }: { readonly host: string; readonly port: number }): string {
+  const node = new URL(nodeUrls(url)[0] ?? '')
+  node.hostname = host.includes(':') ? `[${host}]` : host
+  node.port = String(port)
+  return node.href
+}
+
+/** How each node of a cluster is connected to, and those that a URL names. */
+export function nodeOptions(url: string) {
+  const urls = nodeUrls(url).map(each => new URL(each))
+  const [first] = urls
+  const nodes = urls.map(({ hostname, port }) => ({
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port || DEFAULT_PORT)
+  }))
+  const common = {
+    connectTimeout: CONNECT_MS,
+    commandTimeout: COMMAND_MS,
+    keepAlive: 10_000,
+    ...(first?.username && { username: decodeURIComponent(first.username) }),
+    ...(first?.password && { password: decodeURIComponent(first.password) }),
+    ...(first?.protocol === 'rediss:' && { tls: {} })
+  }
+  return { nodes, common }
+}
+
 /** Whether an error is what Redis answered; without any answer the connection has failed, which is said elsewhere. */
 export function isRefusal(error: unknown): boolean {
   return (error as Error | null)?.name === 'ReplyError'
-}
-
-/**
- * Does once what the service does with Redis: logs in, counts, publishes and subscribes.
- * @throws Error, see {@link redisReason}
- */
-export async function tryRedis(url: string, topic: string): Promise<void> {
-  const redis = new Redis(url, { ...COMMON, commandTimeout: CONNECT_MS, lazyConnect: true, retryStrategy: () => null })
-  let failure: unknown = null
-  redis.on('error', error => {
-    failure ??= error
-  })
-  try {
-    await redis.connect()
-    await redis.eval('return redis.call("pttl", KEYS[1])', 1, `${topic}:limit:check`)
-    await redis.publish(topic, '{}')
-    await redis.subscribe(topic, `${topic}:user:check`)
-  } catch (error) {
-    // What comes of it says less: that the connection is closed.
-    throw failure ?? error
-  } finally {
-    redis.disconnect()
-  }
 }
 
 const NO_TLS = /wrong version number|ERR_SSL_WRONG_VERSION|packet length too long|record layer failure/i
@@ -67,7 +77,10 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/WRONGPASS|invalid password/, 'Redis refuses the user or the password: correct REDIS_URL'],
   [/NOAUTH/, 'Redis asks for a password: set it in REDIS_URL'],
   [/NOPERM/, 'Redis does not let this user: allow it all commands, and the keys and channels social-service:*'],
-  [/MOVED|CLUSTERDOWN|cluster support/, 'REDIS_URL leads to a cluster: one server is needed'],
+  [/unknown command.*\bs(?:subscribe|publish)\b/i, 'Redis is a cluster older than version 7: update it'],
+  [/CLUSTERDOWN/, 'the Redis Cluster is down: some of its slots are served by nobody'],
+  [/MOVED/, 'REDIS_URL leads to a cluster, and its user may not ask so: allow it INFO'],
+  [/are no cluster/, 'REDIS_URL names several servers that are no cluster: name one, or the nodes of a cluster'],
   [/READONLY/, 'REDIS_URL leads to a replica: it must be the primary'],
   [/CERT|SIGNATURE|ISSUER|certificate/i, 'the certificate of Redis is not trusted: set NODE_EXTRA_CA_CERTS'],
   [NO_TLS, 'Redis does not speak TLS on this port: use redis://, or its other port'],

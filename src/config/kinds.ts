@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { urlOfEachHost } from '../lib/host-urls.ts'
 
 /** What the value of a setting may be: the parser of its text, and the words that say what the parser takes. */
 export interface Kind<T> {
@@ -46,13 +47,13 @@ export function url(...schemes: readonly string[]): Kind<string> {
   return { schema: absoluteUrl(schemes), allowed: startsWith(schemes) }
 }
 
-/** A URL of PostgreSQL, which may name several hosts: `postgres://one:5432,two:5432/name`. */
-export const postgresUrl: Kind<string> = {
-  schema: z
+/** A URL that may name several hosts: `postgres://one:5432,two:5432/name`. */
+export function hostsUrl(...schemes: readonly string[]): Kind<string> {
+  const schema = z
     .string()
-    .regex(/^postgres(ql)?:\/\//i, { abort: true })
-    .refine(text => eachHostOf(text).every(one => URL.canParse(one)), { abort: true }),
-  allowed: startsWith(['postgres', 'postgresql'])
+    .regex(new RegExp(`^(?:${schemes.join('|')})://`, 'i'), { abort: true })
+    .refine(text => urlOfEachHost(text).every(one => URL.canParse(one)), { abort: true })
+  return { schema, allowed: startsWith(schemes) }
 }
 
 /** A URL that paths are appended to: it never ends with a slash. */
@@ -147,13 +148,6 @@ function absoluteUrl(schemes: readonly string[]) {
     .string()
     .regex(new RegExp(`^(?:${schemes.join('|')})://`, 'i'), { abort: true })
     .refine(text => URL.canParse(text), { abort: true })
-}
-
-/** The URL with each of its hosts alone. */
-function eachHostOf(text: string): string[] {
-  const [, start = '', hosts = '', rest = ''] = /^([^/]*\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(text) ?? []
-  // A socket has no host: `postgres://user@/name?host=/folder`.
-  return hosts.split(',').map(host => start + (host || 'localhost') + rest)
 }
 
 function startsWith(schemes: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { type Definitions, ENVIRONMENTS, type ValueOf } from './definition.ts'
-import { addressRanges, baseUrl, choice, duration, flag, origins, postgresUrl, text, url, whole } from './kinds.ts'
+import { addressRanges, baseUrl, choice, duration, flag, hostsUrl, origins, text, url, whole } from './kinds.ts'
 import { LIMITS, RPC_LIMITS } from './limits.ts'
 import { MATRIX, MATRIX_LIMITS } from './matrix.ts'
 import { NOTIFICATIONS } from './notifications.ts'
@@ -64,7 +64,7 @@ const SERVICE = {
 
 const DATABASE = {
   DATABASE_URL: {
-    kind: postgresUrl,
+    kind: hostsUrl('postgres', 'postgresql'),
     secret: true,
     about:
       'PostgreSQL 13 or newer; without it the embedded database in `DATA_DIR` is used. It may name several hosts, of which `target_session_attrs=read-write` finds the one that takes writes.'
@@ -93,7 +93,7 @@ const DATABASE = {
     about: 'For how long the log of what happened is kept at least; unset, for ever. At least twice `RESUME_WINDOW`.'
   },
   DATABASE_REPLICA_URL: {
-    kind: postgresUrl,
+    kind: hostsUrl('postgres', 'postgresql'),
     secret: true,
     about:
       'Hot standbys of that PostgreSQL, one host or several, from which lists of friends, requests and blocks are read that may be `DATABASE_REPLICA_MAX_LAG` old.'
@@ -103,7 +103,12 @@ const DATABASE = {
     default: '1s',
     about: 'How old such a list may be; a standby that is further behind is not read.'
   },
-  REDIS_URL: { kind: url('redis', 'rediss'), secret: true, about: 'Redis, through which instances tell one another.' },
+  REDIS_URL: {
+    kind: hostsUrl('redis', 'rediss'),
+    secret: true,
+    about:
+      'Redis, through which instances tell one another: one server, or a cluster (Redis 7 or newer) by one or several of its nodes.'
+  },
   REDIS_HOST: { kind: hostAndPort, about: 'Another way to say `REDIS_URL`, which wins.' },
   ALLOW_EMBEDDED_DATABASE: {
     kind: flag,

@@ -8,6 +8,7 @@ import { EventFeed } from '../../src/updates/event-feed.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
 import { LocalBus } from '../env/local-bus.ts'
 import { RedisServer } from '../env/redis.ts'
+import { RedisCluster } from '../env/redis-cluster.ts'
 import { until } from '../env/until.ts'
 import { newUser, Stores } from '../storage/stores.ts'
 
@@ -132,6 +133,24 @@ describeWithRedis('the bus of three instances over Redis', () => {
   const channels: Channel[] = []
   beforeAll(async () => {
     redis = await RedisServer.start()
+  })
+  afterAll(async () => {
+    for (const channel of channels) await channel.close()
+    await redis[Symbol.asyncDispose]()
+  })
+  const create = (): Channel => {
+    const channel = new RedisChannel({ url: redis.url, instance: randomUUID(), topic: 'bus', logger: silent })
+    channels.push(channel)
+    return channel
+  }
+  suite('postgres', 3, overLog(create))
+})
+
+describeWithRedis('the bus of three instances over a Redis Cluster', () => {
+  let redis: RedisCluster
+  const channels: Channel[] = []
+  beforeAll(async () => {
+    redis = await RedisCluster.start()
   })
   afterAll(async () => {
     for (const channel of channels) await channel.close()

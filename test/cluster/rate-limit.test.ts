@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { Counters } from '../../src/cluster/counters.ts'
 import { RateLimit } from '../../src/cluster/rate-limit.ts'
-import { connectRedis } from '../../src/cluster/redis.ts'
 import type { SocialError } from '../../src/domain/errors.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
 import { RedisServer } from '../env/redis.ts'
-import { until } from '../env/until.ts'
+import { countsTogether } from './counted-together.ts'
 
 async function takes(limit: RateLimit, key: string, times: number): Promise<number> {
   const results = await Promise.allSettled(Array.from({ length: times }, () => limit.take(key)))
@@ -13,7 +13,7 @@ async function takes(limit: RateLimit, key: string, times: number): Promise<numb
 
 describe('a limit', () => {
   it('is kept for each key, and says when it is over', async () => {
-    const limit = new RateLimit({ name: 'x', scope: 'here', perMinute: 3, redis: null, onLocal: () => undefined })
+    const limit = new RateLimit({ name: 'x', scope: 'here', perMinute: 3, counters: null, onLocal: () => undefined })
     expect(await takes(limit, 'a', 5)).toBe(3)
     expect(await takes(limit, 'b', 1)).toBe(1)
     const refusal = await limit.take('a').catch((error: SocialError) => error)
@@ -25,28 +25,30 @@ describe('a limit', () => {
 describeWithRedis('a limit over Redis', () => {
   it('is counted together, and by each for itself while Redis is away', async () => {
     await using server = await RedisServer.start()
-    const clients = [connectRedis(server.url, silent), connectRedis(server.url, silent)]
+    const clients = [new Counters(server.url, silent), new Counters(server.url, silent)]
     let local = 0
     const [one, two] = clients.map(
-      redis => new RateLimit({ name: 'x', scope: 'here', perMinute: 10, redis, onLocal: () => (local += 1) })
+      counters => new RateLimit({ name: 'x', scope: 'here', perMinute: 10, counters, onLocal: () => (local += 1) })
     )
-    await until(() => clients.every(({ status }) => status === 'ready'), 'both are connected')
+    for (const limit of [one!, two!]) await countsTogether(limit, () => local)
+    local = 0
     expect((await takes(one!, 'a', 8)) + (await takes(two!, 'a', 8))).toBe(10)
     expect(local).toBe(0)
     await server.stop('SIGKILL')
     expect(await takes(one!, 'a', 15)).toBe(10)
     expect(local).toBeGreaterThan(0)
-    for (const client of clients) client.disconnect()
+    for (const client of clients) client.close()
   })
 
   it('does not wait for a Redis that hangs', async () => {
     await using server = await RedisServer.start()
-    const redis = connectRedis(server.url, silent)
-    const limit = new RateLimit({ name: 'x', scope: 'here', perMinute: 10, redis, onLocal: () => undefined })
-    await until(() => redis.status === 'ready', 'it is connected')
+    const counters = new Counters(server.url, silent)
+    let local = 0
+    const limit = new RateLimit({ name: 'x', scope: 'here', perMinute: 10, counters, onLocal: () => (local += 1) })
+    await countsTogether(limit, () => local)
     server.freeze()
     expect(await takes(limit, 'a', 3)).toBe(3)
     server.thaw()
-    redis.disconnect()
+    counters.close()
   })
 })

@@ -16,11 +16,12 @@ export class RedisServer extends TestServer implements AsyncDisposable {
     this.url = `redis://127.0.0.1:${port}`
   }
 
-  static async start(): Promise<RedisServer> {
+  /** @param settings of its command line, beside those of every test */
+  static async start(...settings: readonly string[]): Promise<RedisServer> {
     const program = redisProgram()
     if (!program) throw new Error('Redis is not installed')
     const port = await freePort()
-    const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no']
+    const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', ...settings]
     const server = new ServerProcess([program, '--port', String(port), ...options], () => answers(port))
     await server.start()
     return new RedisServer(port, server)

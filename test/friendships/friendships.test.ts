@@ -12,7 +12,7 @@ import { Clock } from '../env/service.ts'
 import { newUser, Stores } from '../storage/stores.ts'
 
 function unlimited(name: string): RateLimit {
-  return new RateLimit({ name, scope: 'test', perMinute: 1_000_000, redis: null, onLocal: () => {} })
+  return new RateLimit({ name, scope: 'test', perMinute: 1_000_000, counters: null, onLocal: () => {} })
 }
 
 describeEachDatabase('an action that is sent again', kind => {

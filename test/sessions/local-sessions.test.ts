@@ -30,7 +30,7 @@ function instance(now: () => number): LocalSessions {
     store: new SessionStore(stores.db, 10),
     verifier: new AuthChainVerifier({ ethereumRpcUrl: null, timeoutMs: 0 }),
     bus,
-    limit: new RateLimit({ name: 'logins', scope: 'here', perMinute: 1000, redis: null, onLocal: () => {} }),
+    limit: new RateLimit({ name: 'logins', scope: 'here', perMinute: 1000, counters: null, onLocal: () => {} }),
     tokenLifetimeMs: 60_000,
     tokenCacheSize: 10,
     now
