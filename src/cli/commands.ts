@@ -1,5 +1,6 @@
 import type { Command } from './arguments.ts'
 import { check } from './check.ts'
+import { IMPORT_COMMANDS } from './import.ts'
 import { KEY_COMMANDS } from './keys.ts'
 import { matrixRegistration, PRINT } from './matrix-registration.ts'
 import { notifications } from './notifications.ts'
@@ -26,5 +27,6 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     options: [PRINT],
     run: matrixRegistration
   },
-  ...KEY_COMMANDS
+  ...KEY_COMMANDS,
+  ...IMPORT_COMMANDS
 }

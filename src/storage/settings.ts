@@ -95,6 +95,11 @@ export function settingOf(column: string): Key {
   return key
 }
 
+/** The columns of settings, in the order of {@link SETTINGS_COLUMNS}. */
+export function toSettingsRow(settings: UserSettings): number[] {
+  return KEYS.map(key => codeOf(key, settings[key]))
+}
+
 /** Settings as their columns hold them. */
 export function toSettings(row: readonly number[]): UserSettings {
   const entries = KEYS.map((key, at) => [key, wordOf(key, row[at] ?? -1)])

@@ -4,6 +4,7 @@ import { notificationTables } from './0002-notifications.ts'
 import { apiKeys } from './0003-api-keys.ts'
 import { mutes } from './0004-mutes.ts'
 import { logPartitions } from './0005-log-partitions.ts'
+import { imports } from './0006-imports.ts'
 import { pairVacuum } from './0007-pair-vacuum.ts'
 
 /**
@@ -17,5 +18,6 @@ export const MIGRATIONS: Migrations = {
   '0003-api-keys': apiKeys,
   '0004-mutes': mutes,
   '0005-log-partitions': logPartitions,
+  '0006-imports': imports,
   '0007-pair-vacuum': pairVacuum
 }
