@@ -22,7 +22,8 @@ export const WORKS = [
   'heartbeat',
   'told',
   'sweep',
-  'swept'
+  'swept',
+  'peer'
 ] as const
 /** What is done, each so often. */
 export type Work = (typeof WORKS)[number]
@@ -64,7 +65,9 @@ export const MEASURED: Coefficients = {
     told: { of: 'place told to a friend', instance: 0.025, postgres: 0, redis: 0.002, commands: 0.3 },
     // `npm run bench:cluster -- --instances 1,8`: what instances beside cost, divided by them.
     sweep: { of: 'look at the log by an instance', instance: 0.3, postgres: 0.2, redis: 0, commands: 0 },
-    swept: { of: 'event found there', instance: 0.002, postgres: 0.002, redis: 0, commands: 0 }
+    swept: { of: 'event found there', instance: 0.002, postgres: 0.002, redis: 0, commands: 0 },
+    // One message over Redis, sent by one and taken by the other.
+    peer: { of: 'instance that tells another how far it is', instance: 0.02, postgres: 0, redis: 0.006, commands: 1 }
   },
   memory: { instance: 100_000_000, socket: 26_600, redisUser: 420, postgresUser: 24_576 },
   disk: { pair: 630, count: 300, event: 270, session: 360, position: 230 },

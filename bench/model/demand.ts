@@ -75,6 +75,8 @@ export interface Demand {
 }
 
 const HOUR_S = 3600
+/** An instance says so often that it is alive. */
+const BEAT_S = 5
 const LISTS: readonly Work[] = ['list', 'mutuals']
 /** More instances than anybody has: beyond it there is no number that is enough. */
 const MAX_INSTANCES = 1_000_000
@@ -116,7 +118,7 @@ export function demandOf(
   }
 }
 
-type GivenWork = Exclude<Work, 'swept' | 'sweep'>
+type GivenWork = Exclude<Work, 'swept' | 'sweep' | 'peer'>
 
 /** What happens in a second, however many instances there are. */
 function givenRates(sockets: number, online: number, mix: Mix): Record<GivenWork, number> {
@@ -137,7 +139,10 @@ function givenRates(sockets: number, online: number, mix: Mix): Record<GivenWork
   }
 }
 
-/** Each instance sweeps the log once a second, and finds all events there: what more instances cost, more instances have to bear. */
+/**
+ * Each instance sweeps the log once a second, and finds all events there; and with every beat it tells each other one, of
+ * whose users some are friends of its own, how far it is. What more instances cost, more instances have to bear.
+ */
 function enoughInstances(
   sockets: number,
   given: Record<GivenWork, number>,
@@ -146,7 +151,12 @@ function enoughInstances(
 ): { instances: number; rates: Record<Work, number> } {
   let instances = Math.max(1, Math.ceil(sockets / limits.sockets))
   for (;;) {
-    const rates: Record<Work, number> = { ...given, sweep: instances, swept: instances * given.update }
+    const rates: Record<Work, number> = {
+      ...given,
+      sweep: instances,
+      swept: instances * given.update,
+      peer: (instances * (instances - 1)) / BEAT_S
+    }
     const cores = (Object.keys(rates) as Work[]).reduce(
       (sum, name) => sum + (rates[name] * work[name].instance) / 1000,
       0
