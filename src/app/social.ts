@@ -82,6 +82,7 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     checksPerMinute: limits.contractWalletsPerMinute,
     onCheck: contractWalletMetrics(metrics.registry, CHECK_OUTCOMES).checked
   })
+  cleanups.add('verifier', verifier, it => it.close())
   const counts = {
     friends: limits.maxFriends,
     outgoing: limits.maxPendingRequests,

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type Address, parseAddress } from '../domain/address.ts'
 import { SocialError } from '../domain/errors.ts'
 import { type ContractWalletOptions, ContractWallets } from './contract-wallet.ts'
-import { recoverSigner } from './ethereum-signature.ts'
+import { SignerRecovery } from './signer-recovery.ts'
 
 const LINK_TYPES = [
   'SIGNER',
@@ -48,6 +48,7 @@ export class AuthChainVerifier {
   readonly #contractWallets: ContractWallets
   /** Who made a signature of a key, which is so for ever; how long it counts is looked at each time. */
   readonly #signers = new LRUCache<string, Address>({ max: REMEMBERED })
+  readonly #recovery = new SignerRecovery()
 
   constructor(options: ContractWalletOptions) {
     this.#contractWallets = new ContractWallets(options)
@@ -62,7 +63,8 @@ export class AuthChainVerifier {
   async verify(chain: AuthChain, finalAuthority: string, now: number, client = ''): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
     // What costs nothing was checked first, signatures come next, and the network is called last.
-    const signer = steps.map(step => (step.byContract ? contractSigner(step) : this.#keySigner(step))).at(-1)
+    const signing = steps.map(step => (step.byContract ? contractSigner(step) : this.#keySigner(step)))
+    const signer = (await Promise.all(signing)).at(-1)
     if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)
     if (contracts.length > 0 && !(await this.#contractWallets.confirm(contracts, now, client))) throw refused()
@@ -70,10 +72,15 @@ export class AuthChainVerifier {
     return { owner, signer, expiresAt: ends.length === 0 ? null : Math.min(...ends) }
   }
 
-  #keySigner({ authority, message, signature }: Step): Address {
+  /** Not to be used any more. */
+  close(): void {
+    this.#recovery.close()
+  }
+
+  async #keySigner({ authority, message, signature }: Step): Promise<Address> {
     // With its length before it, no signature and message read as another two.
     const id = createHash('sha256').update(`${signature.length}:${signature}${message}`).digest('base64')
-    const signer = this.#signers.get(id) ?? recoverSigner(message, signature)
+    const signer = this.#signers.get(id) ?? (await this.#recovery.recover({ message, signature }))
     if (signer === null || signer !== authority.toLowerCase()) throw refused()
     this.#signers.set(id, signer)
     return signer
