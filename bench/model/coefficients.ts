@@ -51,8 +51,8 @@ export interface Coefficients {
 
 export const MEASURED: Coefficients = {
   work: {
-    // `npm run bench`, with 1 million friendships.
-    update: { of: 'update of a friendship', instance: 0.17, postgres: 0.28, redis: 0.015, commands: 1 },
+    // `npm run bench`, with 1 million friendships; Redis by `npm run bench:cluster -- --instances 1`.
+    update: { of: 'update of a friendship', instance: 0.17, postgres: 0.28, redis: 0.05, commands: 2 },
     // The row with its push, less the one without.
     push: { of: 'update told to a device', instance: 0.04, postgres: 0.02, redis: 0, commands: 0 },
     list: { of: 'list of 100 friends, v1', instance: 0.13, postgres: 0.09, redis: 0, commands: 0 },
@@ -60,16 +60,16 @@ export const MEASURED: Coefficients = {
     // Redis counts it by its address.
     login: { of: 'login', instance: 0.42, postgres: 0.06, redis: 0.015, commands: 1 },
     connect: { of: 'connect and subscribe, v1', instance: 0.32, postgres: 0.15, redis: 0.05, commands: 4 },
-    // `npm run bench:cluster -- --only presence`.
+    // `npm run bench:cluster -- --only presence`: a heartbeat as any call that reads nothing, and all else for what is told.
     heartbeat: { of: 'heartbeat', instance: 0.1, postgres: 0, redis: 0, commands: 0 },
-    told: { of: 'place told to a friend', instance: 0.025, postgres: 0, redis: 0.002, commands: 0.3 },
-    // `npm run bench:cluster -- --instances 1,8`: what instances beside cost, divided by them.
-    sweep: { of: 'look at the log by an instance', instance: 0.3, postgres: 0.2, redis: 0, commands: 0 },
-    swept: { of: 'event found there', instance: 0.002, postgres: 0.002, redis: 0, commands: 0 },
+    told: { of: 'place told to a friend', instance: 0.024, postgres: 0, redis: 0.002, commands: 0.3 },
+    // The statement of a sweep by itself, with one event and with a thousand, and what is made of its rows.
+    sweep: { of: 'look at the log by an instance', instance: 0.1, postgres: 0.05, redis: 0, commands: 0 },
+    swept: { of: 'event found there', instance: 0.0005, postgres: 0.0005, redis: 0, commands: 0 },
     // One message over Redis, sent by one and taken by the other.
     peer: { of: 'instance that tells another how far it is', instance: 0.02, postgres: 0, redis: 0.006, commands: 1 }
   },
-  memory: { instance: 100_000_000, socket: 26_600, redisUser: 420, postgresUser: 24_576 },
+  memory: { instance: 100_000_000, socket: 15_400, redisUser: 420, postgresUser: 24_576 },
   disk: { pair: 630, count: 300, event: 270, session: 360, position: 230 },
   wal: { update: 32_000, login: 9_400, connect: 400 }
 }
