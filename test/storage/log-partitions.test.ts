@@ -1,6 +1,8 @@
+import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { LogPartitions } from '../../src/storage/log-partitions.ts'
+import { SavedPositionStore } from '../../src/storage/saved-positions.ts'
 import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
 import { newUser, Stores } from './stores.ts'
 
@@ -133,7 +135,7 @@ describeWithPostgres('The partitions of a log that is in use', () => {
   })
   afterAll(() => stores[Symbol.asyncDispose]())
 
-  test('are made, closed and dropped by several at once, while everybody writes and reads', async () => {
+  test('are made, closed and dropped by several at once, while everybody writes, reads and comes back', async () => {
     const written: PairEvent[] = []
     let isOver = false
     const writer = async (): Promise<void> => {
@@ -147,8 +149,19 @@ describeWithPostgres('The partitions of a log that is in use', () => {
         seq = events.at(-1)?.seq ?? seq
       }
     }
+    const positions = new SavedPositionStore(stores.db)
+    const resumer = async (): Promise<void> => {
+      const device = { device: randomBytes(32), instance: randomUUID(), start: 0, windowMs: 60_000 }
+      while (!isOver) {
+        await positions.claim({ ...device, owner: randomUUID() })
+        const event = written.at(-1)
+        if (!event) continue
+        const [missed] = await stores.log.afterForTarget(event.target, await stores.log.horizon(), 10)
+        if (missed && missed.seq !== event.seq) throw new Error('It missed something else')
+      }
+    }
     const instances = [0, 1, 2].map(() => new LogPartitions(stores.db))
-    const users = [writer(), writer(), writer(), reader()]
+    const users = [writer(), writer(), writer(), reader(), resumer()]
     let closed = 0
     while (closed < 6) {
       await Promise.all(instances.map(each => each.prepare()))
