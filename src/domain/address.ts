@@ -5,8 +5,6 @@ export type Address = string & { readonly [brand]: 'Address' }
 
 /** Characters of an address. */
 export const ADDRESS_LENGTH = 42
-/** How every address begins, and what is nowhere else in one. */
-export const ADDRESS_START = '0x'
 
 const ADDRESS = /^0x[0-9a-f]{40}$/i
 const MATRIX_USER = /^@(0x[0-9a-f]{40}):(?:\[[\da-f:.]+\]|[^\s:[\]]+)(?::\d+)?$/i

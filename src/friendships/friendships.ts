@@ -1,6 +1,5 @@
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
-import type { AddressPage } from '../domain/address-page.ts'
 import { SocialError } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { decide, type Intent, type Pair, type PairState, statusOf } from '../domain/friendship.ts'
@@ -94,7 +93,7 @@ export class Friendships {
    * @throws SocialError `forbidden` when the owner does not expose them to the viewer, or one of the two blocks the
    * other
    */
-  async list(viewer: Address, owner: Address, page: Page): Promise<AddressPage> {
+  async list(viewer: Address, owner: Address, page: Page): Promise<Paged<Address>> {
     if (viewer === owner) return this.#deps.lists.friends(owner, page)
     await this.#checkExposure(viewer, owner, 'friends')
     return this.#deps.lists.visibleFriends(owner, viewer, page)
@@ -114,12 +113,12 @@ export class Friendships {
    * Friends that two users have in common; anybody may ask about themselves and another. None when one blocks the
    * other, so that nobody learns more by asking than that there is nothing to see.
    */
-  mutual(viewer: Address, other: Address, page: Page): Promise<AddressPage> {
+  mutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
     return this.#deps.lists.mutualFriends(viewer, other, page)
   }
 
   /** As {@link mutual}, where the other's exposure of their friends has a say. @throws SocialError `forbidden` */
-  async exposedMutual(viewer: Address, other: Address, page: Page): Promise<AddressPage> {
+  async exposedMutual(viewer: Address, other: Address, page: Page): Promise<Paged<Address>> {
     await this.#checkExposure(viewer, other, 'friends')
     return this.mutual(viewer, other, page)
   }

@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache'
 import type { Bus } from '../cluster/bus.ts'
 import type { Address } from '../domain/address.ts'
 import type { SocialEvent } from '../domain/events.ts'
-import type { Page, Paged } from '../domain/page.ts'
 import { SingleFlight } from '../lib/single-flight.ts'
 import type { BlockLists } from '../storage/blocks.ts'
+import type { FriendLists } from '../storage/friend-lists.ts'
 
 /** Where a user stands with others, as far as it decides what the user is shown of them. */
 export interface Relations {
@@ -14,7 +14,7 @@ export interface Relations {
 }
 
 interface RelationsDeps {
-  readonly lists: { friends(user: Address, page: Page): Promise<Pick<Paged<Address>, 'items'>> }
+  readonly lists: Pick<FriendLists, 'friends'>
   readonly blocks: Pick<BlockLists, 'blocked'>
   readonly bus: Bus
   readonly maxFriends: number

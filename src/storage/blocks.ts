@@ -1,7 +1,7 @@
 import type { Address } from '../domain/address.ts'
-import { splitAddresses } from '../domain/address-page.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { ListDatabase } from './db/replicas.ts'
+import { splitAddresses } from './schema.ts'
 
 /** A user whom another one blocks. */
 export interface BlockedUser {
@@ -71,6 +71,6 @@ export class BlockLists {
   async status(user: Address, limit: number): Promise<{ blocked: Address[]; blockedBy: Address[] }> {
     type Row = [blocked: string | null, blockedBy: string | null]
     const [row] = await this.#db.retryableRows<Row>(STATUS, [user, limit])
-    return { blocked: splitAddresses(row?.[0] ?? ''), blockedBy: splitAddresses(row?.[1] ?? '') }
+    return { blocked: splitAddresses(row?.[0]), blockedBy: splitAddresses(row?.[1]) }
   }
 }

@@ -1,5 +1,4 @@
 import { type Address, orderedPair } from '../domain/address.ts'
-import { AddressPage } from '../domain/address-page.ts'
 import { isUnavailable } from '../domain/errors.ts'
 import type { Page, Paged } from '../domain/page.ts'
 import type { Closeness } from '../domain/policy.ts'
@@ -7,7 +6,7 @@ import { Batcher } from '../lib/batcher.ts'
 import { blockedBy, blockersOf } from './blocks.ts'
 import type { Statement } from './db/database.ts'
 import type { ListDatabase } from './db/replicas.ts'
-import { columnsOf, fromBytes } from './schema.ts'
+import { columnsOf, fromBytes, splitAddresses } from './schema.ts'
 
 /** A request that waits for an answer, as the user who lists it sees it. */
 export interface PendingRequest {
@@ -139,7 +138,7 @@ type AddressesRow = [total: number | null, addresses: string | null]
 export class FriendLists {
   readonly #db: ListDatabase
   readonly #maxPageBytes: number
-  readonly #friends: Batcher<FriendsQuery, AddressPage>
+  readonly #friends: Batcher<FriendsQuery, Paged<Address>>
 
   /** @param maxPageBytes of the messages of requests; a page ends with the message that reaches them */
   constructor(db: ListDatabase, maxPageBytes = 98_304) {
@@ -149,7 +148,7 @@ export class FriendLists {
   }
 
   /** Friends in the order of their addresses. */
-  friends(user: Address, page: Page): Promise<AddressPage> {
+  friends(user: Address, page: Page): Promise<Paged<Address>> {
     return this.#db.isOnePlace ? this.#friends.load({ user, page }) : this.#friendsOfOne({ user, page })
   }
 
@@ -159,12 +158,12 @@ export class FriendLists {
   }
 
   /** As {@link friends}, without those of whom one and the viewer blocks the other. */
-  async visibleFriends(user: Address, viewer: Address, page: Page): Promise<AddressPage> {
+  async visibleFriends(user: Address, viewer: Address, page: Page): Promise<Paged<Address>> {
     return this.#addresses(VISIBLE, [user, viewer, page.limit, page.offset])
   }
 
   /** Friends that two users have in common, in the order of their addresses; none when one blocks the other. */
-  async mutualFriends(a: Address, b: Address, page: Page): Promise<AddressPage> {
+  async mutualFriends(a: Address, b: Address, page: Page): Promise<Paged<Address>> {
     const { lo, hi } = orderedPair(a, b)
     return this.#addresses(MUTUAL, [lo, hi, page.limit, page.offset])
   }
@@ -201,11 +200,11 @@ export class FriendLists {
     return { items, total: rows[0]?.[0] ?? 0 }
   }
 
-  #friendsOfOne({ user, page }: FriendsQuery): Promise<AddressPage> {
+  #friendsOfOne({ user, page }: FriendsQuery): Promise<Paged<Address>> {
     return this.#addresses(FRIENDS, [user, page.limit, page.offset])
   }
 
-  async #friendsOf(queries: readonly FriendsQuery[]): Promise<(query: FriendsQuery) => AddressPage> {
+  async #friendsOf(queries: readonly FriendsQuery[]): Promise<(query: FriendsQuery) => Paged<Address>> {
     const [first] = queries
     if (first && queries.length === 1) {
       const page = await this.#friendsOfOne(first)
@@ -214,16 +213,16 @@ export class FriendLists {
     const columns = queries.map(({ user, page }) => ({ user, ...page }))
     const values = columnsOf(columns, ['user', 'limit', 'offset'])
     const rows = await this.#db.retryableRows<AddressesRow>(FRIENDS_OF_SEVERAL, values)
-    const pages = new Map(queries.map((query, at) => [query, toAddressPage(rows[at])]))
-    return query => pages.get(query) ?? toAddressPage(undefined)
+    const pages = new Map(queries.map((query, at) => [query, toPage(rows[at])]))
+    return query => pages.get(query) ?? toPage(undefined)
   }
 
-  async #addresses(statement: Statement, values: unknown[]): Promise<AddressPage> {
+  async #addresses(statement: Statement, values: unknown[]): Promise<Paged<Address>> {
     const [row] = await this.#db.retryableRows<AddressesRow>(statement, values)
-    return toAddressPage(row)
+    return toPage(row)
   }
 }
 
-function toAddressPage(row: AddressesRow | undefined): AddressPage {
-  return new AddressPage(row?.[0] ?? 0, row?.[1] ?? '')
+function toPage(row: AddressesRow | undefined): Paged<Address> {
+  return { items: splitAddresses(row?.[1]), total: row?.[0] ?? 0 }
 }

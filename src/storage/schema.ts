@@ -1,3 +1,4 @@
+import { ADDRESS_LENGTH, type Address } from '../domain/address.ts'
 import type { PairAction, PairStatus } from '../domain/friendship.ts'
 
 /** The numbers under which words are stored. They are in databases: add, never change. */
@@ -47,3 +48,12 @@ export function columnsOf<Item>(items: readonly Item[], keys: readonly (keyof It
 /** Text as bytes, so that every character survives; null stays null. */
 export const toBytes = (text: string | null): Buffer | null => (text === null ? null : Buffer.from(text, 'utf8'))
 export const fromBytes = (bytes: Buffer | null): string | null => (bytes === null ? null : bytes.toString('utf8'))
+
+/** Addresses that came as one string: they all have one length, and a row for each costs more to send and parse. */
+export function splitAddresses(joined: string | null | undefined): Address[] {
+  const addresses: Address[] = []
+  for (let at = 0; at < (joined?.length ?? 0); at += ADDRESS_LENGTH) {
+    addresses.push(joined?.slice(at, at + ADDRESS_LENGTH) as Address)
+  }
+  return addresses
+}

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
 import { BlockLists } from '../../src/storage/blocks.ts'
 import { describeEachDatabase } from '../env/databases.ts'
-import { listOf, newUser, newUsers, Stores } from './stores.ts'
+import { newUser, newUsers, Stores } from './stores.ts'
 
 const WHOLE = { limit: 1000, offset: 0 }
 
@@ -62,19 +62,19 @@ describeEachDatabase('blocks', kind => {
       for (const friend of [alice, bob]) await stores.befriend(carol, friend)
       const seenBy = (viewer: Address) => stores.lists.visibleFriends(carol, viewer, WHOLE)
       const mutual = () => stores.lists.mutualFriends(alice, bob, WHOLE)
-      expect(await mutual()).toEqual(listOf([carol], 1))
+      expect(await mutual()).toEqual({ items: [carol], total: 1 })
       expect((await seenBy(alice)).total).toBe(2)
       expect(await stores.lists.closeness(alice, bob)).toEqual({ friends: false, friendsOfFriends: true })
 
       await stores.act(alice, 'block', bob)
-      expect(await mutual()).toEqual(listOf([], 0))
-      expect(await seenBy(alice)).toEqual(listOf([alice], 1))
-      expect(await seenBy(bob)).toEqual(listOf([bob], 1))
+      expect(await mutual()).toEqual({ items: [], total: 0 })
+      expect(await seenBy(alice)).toEqual({ items: [alice], total: 1 })
+      expect(await seenBy(bob)).toEqual({ items: [bob], total: 1 })
       expect((await seenBy(newUser())).total).toBe(2)
       expect([await stores.lists.closeness(alice, bob), await stores.lists.closeness(bob, alice)]).toEqual([null, null])
 
       await stores.act(alice, 'unblock', bob)
-      expect(await mutual()).toEqual(listOf([carol], 1))
+      expect(await mutual()).toEqual({ items: [carol], total: 1 })
       expect((await seenBy(bob)).total).toBe(2)
     })
 

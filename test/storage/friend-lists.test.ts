@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address } from '../../src/domain/address.ts'
-import { pageOf } from '../../src/domain/page.ts'
+import { type Paged, pageOf } from '../../src/domain/page.ts'
 import { FriendLists } from '../../src/storage/friend-lists.ts'
 import { describeEachDatabase } from '../env/databases.ts'
-import { listOf, newUser, newUsers, Stores } from './stores.ts'
+import { newUser, newUsers, Stores } from './stores.ts'
 
 const ALL = { limit: 1000, offset: 0 }
 const NOBODY = { items: [], total: 0 }
+
+/** A page of a list that has so many in all. */
+const listOf = (items: readonly Address[], total: number): Paged<Address> => ({ items, total })
 
 type Seven = [Address, Address, Address, Address, Address, Address, Address]
 
@@ -105,7 +108,7 @@ describeEachDatabase('The lists', kind => {
     ])
     expect(pages).toEqual([
       listOf(friends, 5),
-      listOf([], 0),
+      NOBODY,
       listOf(friendsOfBob.slice(1), 3),
       listOf(friends.slice(3), 5),
       listOf(friends, 5)
@@ -115,8 +118,8 @@ describeEachDatabase('The lists', kind => {
   test('of someone who never did anything are empty', async () => {
     const [nobody, other] = [newUser(), newUser()]
     const { lists } = stores
-    expect(await lists.friends(nobody, ALL)).toEqual(listOf([], 0))
-    expect(await lists.mutualFriends(nobody, other, ALL)).toEqual(listOf([], 0))
+    expect(await lists.friends(nobody, ALL)).toEqual(NOBODY)
+    expect(await lists.mutualFriends(nobody, other, ALL)).toEqual(NOBODY)
     expect(await lists.requests(nobody, 'incoming', ALL)).toEqual(NOBODY)
     expect(await lists.requests(nobody, 'outgoing', ALL)).toEqual(NOBODY)
     expect(await lists.friendCount(nobody)).toBe(0)
@@ -132,7 +135,7 @@ describeEachDatabase('The lists', kind => {
     for (const other of [deleted, blocked]) await stores.act(other, 'accept', alice)
     await stores.act(deleted, 'delete', alice)
     await stores.act(alice, 'block', blocked)
-    expect(await stores.lists.friends(alice, ALL)).toEqual(listOf([], 0))
+    expect(await stores.lists.friends(alice, ALL)).toEqual(NOBODY)
     expect((await stores.lists.requests(alice, 'outgoing', ALL)).items.map(({ address }) => address)).toEqual([
       requested
     ])

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Client, types } from 'pg'
 import { type Address, parseAddress } from '../../src/domain/address.ts'
-import { AddressPage } from '../../src/domain/address-page.ts'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { decide, type Intent, type PairAction } from '../../src/domain/friendship.ts'
 import type { Database, Statement } from '../../src/storage/db/database.ts'
@@ -40,11 +39,6 @@ export function newUser(): Address {
 
 export function newUsers(count: number): Address[] {
   return Array.from({ length: count }, newUser)
-}
-
-/** A page of a list that has so many in all. */
-export function listOf(users: readonly Address[], total: number): AddressPage {
-  return new AddressPage(total, users.join(''))
 }
 
 /** What a test may say of an operation beside who does what to whom. */

@@ -1,10 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { ADDRESS_LENGTH, ADDRESS_START, type Address, parseUserId } from '../../domain/address.ts'
-import type { AddressPage } from '../../domain/address-page.ts'
+import { ADDRESS_LENGTH, type Address, parseUserId } from '../../domain/address.ts'
 import { SocialError } from '../../domain/errors.ts'
-import { fittingBoth, type Page, pageOf } from '../../domain/page.ts'
+import { fittingBoth, type Page, type Paged, pageOf } from '../../domain/page.ts'
 import type { Friendships, PendingRequest } from '../../friendships/friendships.ts'
 import { requireUser, type UserDeps } from '../auth.ts'
 import { AS_USER, answers, pageQuery, USER_ID_PARAM } from '../schemas.ts'
@@ -111,9 +110,9 @@ export const friendshipRoutes: FastifyPluginAsyncZod<FriendshipRoutesDeps> = asy
 }
 
 /** Answers with {@link FRIENDSHIPS}, past its serializer: to look at every item again takes longer than all the rest. */
-function sendUsers(reply: FastifyReply, { joined }: AddressPage): FastifyReply {
-  const items = joined.replaceAll(ADDRESS_START, `"},{"address":"${ADDRESS_START}`)
-  const json = joined === '' ? '{"friendships":[]}' : `{"friendships":[${items.slice(3)}"}]}`
+function sendUsers(reply: FastifyReply, { items }: Paged<Address>): FastifyReply {
+  const users = items.length === 0 ? '' : `{"address":"${items.join('"},{"address":"')}"}`
+  const json = `{"friendships":[${users}]}`
   return reply.type('application/json; charset=utf-8').send(json)
 }
 

@@ -40,7 +40,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       refuse: errorCase,
       handle: async function* (payload, call) {
         const { address } = await authenticate(deps, payload, call)
-        yield* encodePages((await friends.list(address, address, wholeList)).joined, streamPage)
+        yield* encodePages((await friends.list(address, address, wholeList)).items, streamPage)
       }
     }),
 
@@ -49,7 +49,7 @@ export function friendshipsService(deps: V1Deps): Service<V1Context> {
       refuse: errorCase,
       handle: async function* ({ user, authToken }, call) {
         const { address } = await authenticate(deps, authToken, call)
-        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).joined, streamPage)
+        yield* encodePages((await friends.mutual(address, addressOf(user), wholeList)).items, streamPage)
       }
     }),
 

@@ -29,7 +29,7 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
         const { address } = await authenticate(deps, payload, call)
         const { items } = await friends.list(address, address, { limit: maxListSize, offset: 0 })
         const shown = items.filter(friend => online.isOnline(friend))
-        yield* encodePages(shown.join(''), streamPage)
+        yield* encodePages(shown, streamPage)
       }
     }),
     boundary.subscription({

@@ -1,8 +1,8 @@
-import { ADDRESS_LENGTH, ADDRESS_START } from '../../domain/address.ts'
+import { ADDRESS_LENGTH, type Address } from '../../domain/address.ts'
 
 /*
  * The good case of `UsersResponse`, written by hand: `{ users: { users: [{ address }, …] } }`. Every user in it takes the
- * same bytes but for the address, so that a list is what the database sent, with the same few bytes before each address.
+ * same bytes but for the address, so that a list is text: its addresses, with the same few characters before each.
  */
 
 /** The tag of the first field of a message, when that field has a length: `UsersResponse.users`, `Users.users`, `User.address`. */
@@ -19,14 +19,14 @@ export interface PageSize {
   readonly maxBytes: number
 }
 
-/** A list of users, page by page, each of so many bytes at most. @param joined addresses, with nothing between them */
-export function* encodePages(joined: string, { maxItems, maxBytes }: PageSize): Generator<Uint8Array> {
-  const size = Math.min(maxItems, Math.floor((maxBytes - USERS_OVERHEAD) / USER_SIZE)) * ADDRESS_LENGTH
-  for (let at = 0; at < joined.length; at += size) yield encodeUsers(joined.slice(at, at + size))
+/** A list of users, page by page, each of so many bytes at most. */
+export function* encodePages(users: readonly Address[], { maxItems, maxBytes }: PageSize): Generator<Uint8Array> {
+  const size = Math.min(maxItems, Math.floor((maxBytes - USERS_OVERHEAD) / USER_SIZE))
+  for (let at = 0; at < users.length; at += size) yield encodeUsers(users.slice(at, at + size))
 }
 
-function encodeUsers(joined: string): Uint8Array {
-  const users = joined.replaceAll(ADDRESS_START, USER_HEAD + ADDRESS_START)
+function encodeUsers(addresses: readonly Address[]): Uint8Array {
+  const users = USER_HEAD + addresses.join(USER_HEAD)
   const head = [FIRST_FIELD, ...varint(users.length)]
   const bytes = Buffer.allocUnsafe(head.length + users.length)
   bytes.set(head)

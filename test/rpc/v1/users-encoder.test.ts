@@ -1,6 +1,7 @@
 import { UsersResponse } from '@dcl/protocol/out-js/decentraland/social_service/v1/social_service_v1.gen.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Address } from '../../../src/domain/address.ts'
 import { encodeStreamElement, FRAME_OVERHEAD } from '../../../src/rpc/engine/protocol.ts'
 import { encodePages } from '../../../src/rpc/v1/users-encoder.ts'
 import { seededUsers } from '../../env/seed.ts'
@@ -9,7 +10,7 @@ const MAX_BYTES = 96 * 1024
 const ROOM = MAX_BYTES - FRAME_OVERHEAD
 
 const pagesOf = (users: readonly string[], maxItems: number, maxBytes = ROOM): Uint8Array[] => [
-  ...encodePages(users.join(''), { maxItems, maxBytes })
+  ...encodePages(users as Address[], { maxItems, maxBytes })
 ]
 const lengthsOf = (pages: readonly Uint8Array[]): number[] =>
   pages.map(page => {
