@@ -62,7 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'sockets',
     title: 'idle subscribed socket, v1',
     workload: 'idle-sockets',
-    target: { bytesPerSocket: 20_480 }
+    target: { bytesPerSocket: 16_384 }
   },
   { name: 'v2-handshake', title: 'connect and handshake, v2', workload: 'v2-handshakes', target: { cpuMs: 1.5 } },
   {

@@ -9,7 +9,7 @@ import { member } from './population.ts'
 
 /** Sockets that are opened and closed first, so that what an instance needs once for all is not counted. */
 const WARM_UP = 2_000
-const TARGET_BYTES = 20_480
+const TARGET_BYTES = 16_384
 
 /** For an update that should not come. */
 const unexpected = (): never => {
