@@ -36,8 +36,8 @@ export interface Sightings {
   readonly away: readonly number[]
   /** The same until the streams were accepted again. */
   readonly back: readonly number[]
-  /** Members who once were away for longer than the grace. */
-  readonly late: readonly number[]
+  /** The longest time for which each member was away, of those who once were for half of the grace. */
+  readonly longAway: readonly (readonly [member: number, ms: number])[]
   /** Members of whom somebody was told that they are offline, each time. */
   readonly offline: readonly number[]
 }

@@ -40,7 +40,7 @@ export class Journal {
     return {
       away: this.#away,
       back: this.#back,
-      late: [...this.#longestAway].filter(([, ms]) => ms >= graceMs).map(([member]) => member),
+      longAway: [...this.#longestAway].filter(([, ms]) => ms >= graceMs / 2),
       offline: this.#offline
     }
   }

@@ -3,7 +3,7 @@ import type { ClusterOptions } from '../options.ts'
 import { CrowdProcesses } from './crowd-processes.ts'
 import { memoryOf } from './memory.ts'
 import { Phases } from './phases.ts'
-import { failureText, type Measured, tableOf } from './report.ts'
+import { failureText, GRACE_MS, type Measured, tableOf } from './report.ts'
 import { requireAll, restartAll, untilAllSee } from './restarts.ts'
 
 /** Sockets of each process of clients that are opened and ended first: what an instance needs once is not counted. */
@@ -13,7 +13,6 @@ const UPDATES = { warmUp: 3_000, measured: 10_000 }
 const BACKGROUND_PART = 0.2
 /** As the service comes. */
 const SETTINGS = { PRESENCE_GRACE: '5s', SHUTDOWN_GRACE: '20s' }
-const GRACE_MS = 5_000
 /** An instance may have 20,000 files open, and clients are not spread evenly while another one is away. */
 const MOST_SOCKETS = 18_500
 
