@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PairEvent } from '../../src/domain/events.ts'
 import { LogPartitions } from '../../src/storage/log-partitions.ts'
 import { SavedPositionStore } from '../../src/storage/saved-positions.ts'
 import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
+import { until } from '../env/until.ts'
 import { newUser, Stores } from './stores.ts'
 
 const MILLION = 1_000_000
@@ -221,5 +223,26 @@ describeWithPostgres('The partitions of a log that is in use', () => {
       await backup.end('rollback')
       expect(await partitions.drop(first!, [])).toBe(true)
     })
+  })
+})
+
+describeWithPostgres('An event that waits for a partition to be attached', () => {
+  test('is written all the same, into the one that is meant for it', async () => {
+    await using stores = await Stores.open('postgres')
+    const attaching = new Client({ connectionString: stores.url })
+    await attaching.connect()
+    try {
+      await attaching.query('begin')
+      await attaching.query('create table pair_event_0 (like pair_event including all)')
+      await attaching.query('alter table pair_event attach partition pair_event_0 for values from (0) to (1000)')
+      const waiting = request(stores)
+      const isWaiting = async () => (await stores.query('select from pg_locks where not granted')).length > 0
+      await until(isWaiting, 'the event waits for the partition')
+      await attaching.query('commit')
+      const { seq } = await waiting
+      expect(await placesOf(stores)).toEqual({ pair_event_0: [seq] })
+    } finally {
+      await attaching.end()
+    }
   })
 })

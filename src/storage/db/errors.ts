@@ -111,5 +111,7 @@ export function classifyError(error: unknown): ErrorKind {
 function kindOfSqlState({ code = '', routine }: DatabaseError): ErrorKind {
   // "cached plan must not change result type" shares its code with everything that is not supported.
   if (routine === 'RevalidateCachedQuery') return 'stale-plan'
+  // The row was on its way into the default partition when one was attached that is meant for it.
+  if (routine === 'ExecPartitionCheckEmitError') return 'rolled-back'
   return SQL_STATES.find(([codes]) => codes.test(code))?.[1] ?? 'statement-error'
 }
