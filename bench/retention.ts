@@ -123,8 +123,6 @@ async function measureAll(options: ReturnType<typeof readOptions>, signal: Abort
     return { name, events: rows[0].events, partitions: (await partitions.layout()).partitions.length, updates, resumes }
   }
   try {
-    // The first measurement is slower than all others, whatever it measures.
-    await work('v1-updates')
     const before = await phase('before')
     await fill(client, partitions, events)
     const full = await phase('with them')
@@ -149,7 +147,7 @@ async function fill(client: Client, partitions: LogPartitions, events: number): 
   const { partitions: all, next } = await partitions.layout()
   const present = all.find(one => one.from <= next && next < one.until)
   if (present) await partitions.close(present)
-  await client.query('vacuum (analyze)')
+  await client.query('analyze')
   await client.query('checkpoint')
   console.log(`${whole(events)} events written in ${seconds(performance.now() - from)}`)
 }
