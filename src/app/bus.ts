@@ -2,18 +2,18 @@ import { type Channel, SilentChannel } from '../cluster/channel.ts'
 import { RedisChannel } from '../cluster/redis-channel.ts'
 import type { Config } from '../config/config.ts'
 import type { HealthCheck } from '../http/health.ts'
-import { observeRedis } from '../observability/cluster-metrics.ts'
+import { deliveryMetrics, observeRedis } from '../observability/cluster-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Database } from '../storage/db/database.ts'
 import { EventLog } from '../storage/event-log.ts'
-import { EventFeed } from '../updates/event-feed.ts'
+import { BROUGHT_BY, EventFeed } from '../updates/event-feed.ts'
 import type { Cleanups } from './cleanups.ts'
 
-/** How often the log is read when nothing wakes this instance, in milliseconds. */
-const POLL_MS = 1000
+/** How often the log is swept for what no message brought, in milliseconds. */
+const SWEEP_MS = 1000
 /** The same where there can be no other instance: only what its own commits were not sure of is found so. */
-const ALONE_POLL_MS = 10_000
+const ALONE_SWEEP_MS = 10_000
 
 interface BusDeps {
   /** The id of this instance, which no other one has or had. */
@@ -31,15 +31,17 @@ interface BusParts {
   readonly checks: Readonly<Record<string, HealthCheck>>
 }
 
-/** Events come from the log of the database; Redis, where there is one, tells other instances at once to look at it. */
+/** Events come with their commit; from other instances over Redis, where there is one, and in any case from the log. */
 export async function createBus(deps: BusDeps, cleanups: Cleanups): Promise<BusParts> {
-  const { logger, db } = deps
+  const { logger, metrics, db } = deps
   const { channel, checks } = createChannel(deps)
   cleanups.add('channel', channel, it => it.close())
   const log = new EventLog(db)
   const onError = (error: unknown): void => logger.error({ err: error }, 'An event could not be delivered')
-  const pollMs = db.kind === 'embedded' ? ALONE_POLL_MS : POLL_MS
-  const bus = cleanups.add('bus', await EventFeed.open({ log, channel, pollMs, onError }), it => it.close())
+  const sweepMs = db.kind === 'embedded' ? ALONE_SWEEP_MS : SWEEP_MS
+  const { brought } = deliveryMetrics(metrics.registry, BROUGHT_BY)
+  const options = { log, channel, sweepMs, onBrought: brought, onError }
+  const bus = cleanups.add('bus', await EventFeed.open(options), it => it.close())
   return { bus, log, channel, checks }
 }
 
@@ -47,7 +49,7 @@ function createChannel({ instance, config, logger, metrics }: BusDeps): Pick<Bus
   const { redisUrl, serverName } = config
   if (redisUrl === null) return { channel: new SilentChannel(), checks: {} }
   const channel = new RedisChannel({ url: redisUrl, topic: `social-service:${serverName}`, instance, logger })
-  observeRedis(metrics.registry, () => channel.isConnected)
+  observeRedis(metrics.registry, { isConnected: () => channel.isConnected, users: () => channel.users })
   // Once it was there, an instance serves without it: then it only hears of others a little later.
   const redis = async (): Promise<void> => {
     if (!channel.wasConnected) throw new Error('Redis was never reached')

@@ -52,8 +52,6 @@ export async function startMatrixOutbox(deps: OutboxDeps, cleanups: Cleanups): P
   const worker = createOutbox({ homeserver, accounts, asToken, db, roomOn, registry, logger, now }, OUTBOX_OPTIONS)
   // At once, so that it takes on nothing new while others still end.
   cleanups.addEarly('outbox', worker, (it, deadline) => it.stop(deadline.leftMs))
-  bus.subscribe(event => {
-    if (event.kind === 'pair') worker.wake()
-  })
+  bus.onCommit(() => worker.wake())
   worker.start()
 }

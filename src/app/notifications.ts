@@ -43,9 +43,7 @@ export async function startNotifications(deps: NotificationsDeps, cleanups: Clea
   const dispatcher = new Dispatcher({ sinks, db, registry: metrics.registry, logger, now }, OPTIONS)
   // At once, so that it takes on nothing new while others still end.
   cleanups.addEarly('notifications', dispatcher, (it, deadline) => it.stop(deadline.leftMs))
-  bus.subscribe(event => {
-    if (event.kind === 'pair') dispatcher.wake()
-  })
+  bus.onCommit(() => dispatcher.wake())
   await dispatcher.start()
   return sinks.map(({ name }) => name)
 }

@@ -91,9 +91,9 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   const friendships = new FriendshipStore(db, counts, rates.reached)
   const mutes = new MuteStore(db, limits.maxMutes, () => rates.reached('muted'))
   const relations = new RelationCache({ lists, blocks: blockLists, bus, maxFriends: limits.maxFriends })
-  const publish: Bus['publish'] = event => {
-    relations.changed(event)
-    bus.publish(event)
+  const publish: Bus['publish'] = (event, after) => {
+    relations.changed(event) // also where nobody is followed: what is being read just then must not be kept
+    bus.publish(event, after)
   }
   const friends = new Friendships({
     friendships,

@@ -64,10 +64,16 @@ export interface PositionsMessage {
   }[]
 }
 
+/** An event that is committed, and the number of the one before it of the same pair; 0 when there is none. */
+interface PairMessage {
+  readonly kind: 'pair-event'
+  readonly event: PairEvent
+  readonly after: number
+}
+
 /** What instances say to each other: what is in the log, before they come to read it, and what is not. */
 export type ChannelMessage =
-  | { readonly kind: 'wake' }
-  | PairEvent
+  | PairMessage
   | SessionsEnded
   | PresenceChange
   | PresenceSnapshot
@@ -92,17 +98,20 @@ const kind = <Kind extends string>(name: Kind) => ({ kind: z.literal(name) })
 
 /** What another instance sent. */
 export const channelMessage = z.discriminatedUnion('kind', [
-  z.object(kind('wake')),
   z.object({
-    ...kind('pair'),
-    seq: z.int().positive(),
-    actor: address,
-    target: address,
-    action: z.enum(PAIR_ACTIONS),
-    previous: z.enum(PAIR_STATUSES),
-    previousActor: address.nullable(),
-    message: z.string().nullable(),
-    at: z.int().nonnegative()
+    ...kind('pair-event'),
+    after: z.int().nonnegative(),
+    event: z.object({
+      ...kind('pair'),
+      seq: z.int().positive(),
+      actor: address,
+      target: address,
+      action: z.enum(PAIR_ACTIONS),
+      previous: z.enum(PAIR_STATUSES),
+      previousActor: address.nullable(),
+      message: z.string().nullable(),
+      at: z.int().nonnegative()
+    })
   }),
   z.object({
     ...kind('sessions-ended'),

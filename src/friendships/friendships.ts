@@ -65,7 +65,7 @@ export class Friendships {
       if (inDoubt && pair.version !== inDoubt.before.version) {
         // Ours may be what changed the pair, even if the other has answered it since.
         const event = await friendships.findSwapped(intent, inDoubt.before, inDoubt.next)
-        if (event) return this.#publish(event)
+        if (event) return this.#publish(event, inDoubt.before)
         inDoubt = null
       }
       const decision = decide(pair, intent, now())
@@ -73,7 +73,7 @@ export class Friendships {
       if (intent.action === 'request' && attempt === 0) await limits.takeIncoming(intent.target)
       try {
         const event = await friendships.swap(intent, pair, decision.next, decision.counts)
-        if (event) return this.#publish(event)
+        if (event) return this.#publish(event, pair)
       } catch (error) {
         if (!(error instanceof ConnectionLostError) || inDoubt) throw error
         inDoubt = { before: pair, next: decision.next }
@@ -128,8 +128,8 @@ export class Friendships {
     return this.#deps.lists.requests(user, direction, page)
   }
 
-  #publish(event: PairEvent): PairEvent {
-    this.#deps.bus.publish(event)
+  #publish(event: PairEvent, before: Pair): PairEvent {
+    this.#deps.bus.publish(event, before.version)
     return event
   }
 

@@ -13,6 +13,11 @@ export interface Relations {
   readonly blocked: ReadonlySet<Address>
 }
 
+interface CachedRelations extends Relations {
+  /** Ends that changes of the user are brought here. */
+  readonly unfollow: () => void
+}
+
 interface RelationsDeps {
   readonly lists: Pick<FriendLists, 'friends'>
   readonly blocks: Pick<BlockLists, 'blocked'>
@@ -33,10 +38,12 @@ const CACHE_MS = 60_000
  */
 export class RelationCache {
   readonly #deps: RelationsDeps
-  readonly #cache = new LRUCache<Address, Relations>({
+  readonly #cache = new LRUCache<Address, CachedRelations>({
     maxSize: CACHE_SIZE,
     sizeCalculation: ({ friends, blocked }) => 1 + friends.size + blocked.size,
-    ttl: CACHE_MS
+    ttl: CACHE_MS,
+    ttlAutopurge: true, // or users would be followed for as long as nobody else takes their room
+    dispose: ({ unfollow }) => unfollow()
   })
   readonly #loads = new SingleFlight<string, Relations>()
   /** Changes so far: what was read before one may be out of date. */
@@ -48,8 +55,8 @@ export class RelationCache {
   }
 
   /**
-   * Forgets what an event has changed. The bus brings it too, once it is read from the log: to be called before that by
-   * who has just committed it, so that its user finds it done.
+   * Forgets what an event has changed. The bus brings it too, where the user is followed: to be called by who has just
+   * committed it in any case, so that its user finds it done.
    */
   changed(event: SocialEvent): void {
     if (event.kind === 'sessions-ended') return
@@ -66,17 +73,26 @@ export class RelationCache {
   #load(user: Address): Promise<Relations> {
     const changes = this.#changes
     return this.#loads.run(`${changes} ${user}`, async () => {
-      const { lists, blocks, maxFriends } = this.#deps
-      const [friends, blocked] = await Promise.all([
-        lists.friends(user, { limit: maxFriends, offset: 0 }),
-        blocks.blocked(user, { limit: MAX_BLOCKED, offset: 0 })
-      ])
-      const relations = {
-        friends: new Set(friends.items),
-        blocked: new Set(blocked.items.map(({ address }) => address))
+      // From before the read on, so that no change after it is missed.
+      const unfollow = this.#deps.bus.follow(user)
+      try {
+        const relations = await this.#read(user)
+        if (changes === this.#changes) this.#cache.set(user, { ...relations, unfollow })
+        else unfollow()
+        return relations
+      } catch (error) {
+        unfollow()
+        throw error
       }
-      if (changes === this.#changes) this.#cache.set(user, relations)
-      return relations
     })
+  }
+
+  async #read(user: Address): Promise<Relations> {
+    const { lists, blocks, maxFriends } = this.#deps
+    const [friends, blocked] = await Promise.all([
+      lists.friends(user, { limit: maxFriends, offset: 0 }),
+      blocks.blocked(user, { limit: MAX_BLOCKED, offset: 0 })
+    ])
+    return { friends: new Set(friends.items), blocked: new Set(blocked.items.map(({ address }) => address)) }
   }
 }

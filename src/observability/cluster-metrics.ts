@@ -1,11 +1,31 @@
 import type { MetricRegistry } from './metric-registry.ts'
 
-/** @param isConnected whether messages flow */
-export function observeRedis(registry: MetricRegistry, isConnected: () => boolean): void {
+interface RedisState {
+  /** Whether messages flow. */
+  readonly isConnected: () => boolean
+  /** Users to whom this instance listens. */
+  readonly users: () => number
+}
+
+export function observeRedis(registry: MetricRegistry, { isConnected, users }: RedisState): void {
   registry.observe(
     { name: 'social_redis_connected', help: '1 while messages flow to and from Redis, 0 while it is away' },
     () => Number(isConnected())
   )
+  registry.observe(
+    { name: 'social_redis_users', help: 'Users whose messages of other instances this one has Redis send it' },
+    users
+  )
+}
+
+/** Counts events that concern somebody here, by what brought them. */
+export function deliveryMetrics<By extends string>(registry: MetricRegistry, by: readonly By[]) {
+  const events = registry.counter({
+    name: 'social_events_brought_total',
+    help: 'Events of pairs that concerned somebody on this instance, by what brought them first',
+    labels: { by }
+  })
+  return { brought: (by: By): void => events.inc({ by }) }
 }
 
 interface Limits {

@@ -41,6 +41,8 @@ interface Entry {
   readonly unconfirmed: Map<Address, number>
   /** What happened while the friends were read; null when they are there. */
   changes: Map<Address, boolean> | null
+  /** Ends that the events of the user are brought here. */
+  readonly unfollow: () => void
 }
 
 /** An entry that a change of a pair concerns, and the other one of the pair. */
@@ -83,7 +85,8 @@ export class FriendIndex {
 
   /** Watches the friends of a user. Each watcher is opened once. */
   open(user: Address, watcher: FriendWatcher): WatchedFriends {
-    const entry: Entry = { user, watcher, friends: new Set(), unconfirmed: new Map(), changes: new Map() }
+    const unfollow = this.#deps.bus.follow(user)
+    const entry: Entry = { user, watcher, friends: new Set(), unconfirmed: new Map(), changes: new Map(), unfollow }
     this.#byUser.add(user, entry)
     return { friends: entry.friends, read: () => this.#read(entry), remove: () => this.#removeWatcher(entry) }
   }
@@ -169,6 +172,7 @@ export class FriendIndex {
 
   #removeWatcher(entry: Entry): void {
     this.#byUser.remove(entry.user, entry)
+    entry.unfollow()
     for (const friend of entry.friends) this.#remove(entry, friend)
     entry.unconfirmed.clear()
   }

@@ -1,13 +1,18 @@
-import type { Address } from '../domain/address.ts'
+import type { Address, OrderedPair } from '../domain/address.ts'
 import { isUnavailable } from '../domain/errors.ts'
 import type { PairEvent } from '../domain/events.ts'
 import { Batcher } from '../lib/batcher.ts'
 import type { Database } from './db/database.ts'
-import { actionOfCode, columnsOf, fromBytes, statusOfCode } from './schema.ts'
+import { actionOfCode, columnsOf, fromBytes, splitAddresses, statusOfCode } from './schema.ts'
 
-/** A read of the log, and which transactions were running at its snapshot. */
-export interface EventLogView {
-  readonly events: readonly PairEvent[]
+/** As much of an event as says whom it concerns; of the users nothing where nobody asked for them. */
+interface SweptEvent extends Partial<OrderedPair> {
+  readonly seq: number
+}
+
+/** A sweep of the log, and which transactions were running at its snapshot. */
+interface EventLogView {
+  readonly events: readonly SweptEvent[]
   readonly oldestRunning: number
   /** 0 when nothing new was found. */
   readonly nextTransaction: number
@@ -32,18 +37,26 @@ export const EVENT_COLUMNS = 'seq, lo, hi, action, previous, previous_actor_is_l
 // be beyond it and yet have a lower number than an event that is seen. So a statement that finds something new takes an
 // id itself, which is higher than that of every transaction that had begun. The least missing number is said by itself, as
 // partitions are not spared for what is in an array.
-const AFTER = {
-  name: 'log-after',
+const SWEEP = {
+  name: 'log-sweep',
   text: `select pg_snapshot_xmin(now)::text::bigint,
-      case when seq > $1 then pg_current_xact_id()::text::bigint else 0 end, ${EVENT_COLUMNS}
-    from pg_current_snapshot() now left join (
-      (select ${EVENT_COLUMNS} from pair_event
-        where seq = any($2::bigint[]) and seq >= (select min(missing) from unnest($2::bigint[]) missing))
-      union all
-      (select ${EVENT_COLUMNS} from pair_event where seq > $1 order by seq limit $3)
-    ) events on true order by seq`
+      case when last > $1 then pg_current_xact_id()::text::bigint else 0 end, seqs, users
+    from pg_current_snapshot() now, (
+      select max(seq) as last, string_agg(seq::text, ',') as seqs, string_agg(lo || hi, '') filter (where $4) as users
+      from (
+        (select seq, lo, hi from pair_event
+          where seq = any($2::bigint[]) and seq >= (select min(missing) from unnest($2::bigint[]) missing))
+        union all
+        (select seq, lo, hi from pair_event where seq > $1 order by seq limit $3)
+        order by seq
+      ) events
+    ) found`
 }
-const FIND = { name: 'log-find', text: `select ${EVENT_COLUMNS} from pair_event where seq = $1` }
+const FIND = {
+  name: 'log-find',
+  text: `select ${EVENT_COLUMNS} from pair_event
+    where seq = any($1::bigint[]) and seq >= (select min(wanted) from unnest($1::bigint[]) wanted) order by seq`
+}
 const LATEST = {
   name: 'log-latest',
   text: `select greatest(max(seq), (select seq from log_horizon)) from pair_event`
@@ -81,22 +94,32 @@ export class EventLog {
     })
   }
 
-  /** At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. */
-  async after(seq: number, missing: readonly number[], limit: number): Promise<EventLogView> {
-    type Row = [oldestRunning: number, nextTransaction: number, ...EventRow]
-    const rows = await this.#db.retryableRows<Row>(AFTER, [seq, missing, limit])
-    const last = rows.at(-1)
-    return {
-      events: rows.flatMap(([, , ...row]) => toEvent(row) ?? []),
-      oldestRunning: last?.[0] ?? 0,
-      nextTransaction: last?.[1] ?? 0
-    }
+  /**
+   * At most `limit` events after a number, and those of `missing` that are there by now; ordered by number. All in one
+   * row, because it is done so often, on every instance, for what nearly always concerns nobody there.
+   * @param withUsers whether somebody wants to know whom they concern
+   */
+  async sweep(seq: number, missing: readonly number[], limit: number, withUsers: boolean): Promise<EventLogView> {
+    type Row = [oldestRunning: number, nextTransaction: number, seqs: string | null, users: string | null]
+    const [row] = await this.#db.retryableRows<Row>(SWEEP, [seq, missing, limit, withUsers])
+    const [oldestRunning, nextTransaction, seqs, users] = row ?? [0, 0, null, null]
+    const addresses = splitAddresses(users ?? '')
+    const events = (seqs?.split(',') ?? []).map((seq, at) => {
+      const [lo, hi] = [addresses[2 * at], addresses[2 * at + 1]]
+      return lo && hi ? { seq: Number(seq), lo, hi } : { seq: Number(seq) }
+    })
+    return { events, oldestRunning, nextTransaction }
+  }
+
+  /** The events of these numbers, as far as they are in the log (any more); ordered by number. */
+  async findAll(seqs: readonly number[]): Promise<PairEvent[]> {
+    const rows = await this.#db.retryableRows<EventRow>(FIND, [seqs])
+    return rows.flatMap(row => toEvent(row) ?? [])
   }
 
   /** The event of a number; null when it is not in the log (any more). */
   async find(seq: number): Promise<PairEvent | null> {
-    const [row] = await this.#db.retryableRows<EventRow>(FIND, [seq])
-    return row ? toEvent(row) : null
+    return (await this.findAll([seq]))[0] ?? null
   }
 
   /** The highest number that could ever be seen; 0 when nothing ever happened. */

@@ -1,79 +1,80 @@
 import type { Bus, BusListener } from '../cluster/bus.ts'
-import type { Channel } from '../cluster/channel.ts'
+import type { Channel, ChannelListener } from '../cluster/channel.ts'
+import type { Address } from '../domain/address.ts'
 import type { PairEvent, SessionsEnded, SocialEvent } from '../domain/events.ts'
-import { LogCursor, type LogView } from './log-cursor.ts'
+import { EventOrder } from './event-order.ts'
+import { LogCursor } from './log-cursor.ts'
+import { LogSweeper, type SweepableLog } from './log-sweeper.ts'
 
-/** The event log, as far as the feed needs it. */
-interface ReadableLog {
-  after(seq: number, missing: readonly number[], limit: number): Promise<LogView<PairEvent>>
-  latest(): Promise<number>
-  horizon(): Promise<number>
-}
+/** By what an event was brought. */
+export const BROUGHT_BY = ['commit', 'message', 'sweep'] as const
+type BroughtBy = (typeof BROUGHT_BY)[number]
 
 interface EventFeedOptions {
-  readonly log: ReadableLog
-  /** Wakes the other instances, and carries the events that are in no log. */
+  readonly log: SweepableLog & { latest(): Promise<number>; horizon(): Promise<number> }
+  /** Carries what is committed to the instances that it concerns, and the events that are in no log to all. */
   readonly channel: Channel
-  /** How often the log is read when nobody wakes this instance, in milliseconds. */
-  readonly pollMs: number
-  /** Called with what a listener threw, and with the first of several failed reads in a row. */
+  /** How often the log is swept, in milliseconds. */
+  readonly sweepMs: number
+  /** Called for every event of a pair that concerns somebody here. */
+  readonly onBrought?: (by: BroughtBy) => void
+  /** Called with what a listener threw, and with the first of several failed sweeps in a row. */
   readonly onError: (error: unknown, where: 'listener' | 'log') => void
 }
 
-/** Events of one read. */
-const READ_LIMIT = 1000
-/** Reads are this far apart, in milliseconds: what is committed in between costs one read. */
-const READ_GAP_MS = 2
-/** Before a read that failed is tried again, in milliseconds. */
-const RETRY_MS = 200
 /** Numbers that may be missing from the log at a time. */
 const MAX_MISSING = 10_000
 /** Numbers before the start of this instance that are watched: their transactions may have ended after it. */
 const LOOK_BACK = 1000
+/** What was told is passed in the log so much later at most, in milliseconds: up to there a device takes up again. */
+const PASS_MS = 1000
 
 /**
- * Delivers the events of all instances over one database, in the form of the bus. Events of pairs come from the log
- * alone: each once, those of a pair in their order, also after any other part was away. What the channel says of them is
- * only that it is time to read the log.
+ * Delivers the events of all instances over one database, in the form of the bus. What is committed here is told at once,
+ * and sent to the instances that follow one of the two users. The log is swept besides, and brings what no message
+ * brought: each event comes once, and those of a pair in their order.
  */
 export class EventFeed implements Bus {
   readonly #options: EventFeedOptions
   readonly #cursor: LogCursor
+  readonly #order: EventOrder
+  readonly #sweeper: LogSweeper
   readonly #listeners = new Set<BusListener>()
+  readonly #commitListeners = new Set<() => void>()
+  /** Users who are followed, how often, and how to listen to them no more. */
+  readonly #followed = new Map<Address, { refs: number; readonly stop: () => void }>()
   readonly #unsubscribe: () => void
-  /** This instance was woken, and the log was not read since. */
-  #isWakePending = false
-  /** The read that is under way; there is one from the start. */
-  #reading: Promise<void> | null = Promise.resolve()
-  #lastReadAt = 0
-  #isLogDown = false
-  #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   private constructor(options: EventFeedOptions, cursor: LogCursor) {
     this.#options = options
     this.#cursor = cursor
-    this.#unsubscribe = options.channel.subscribe(message => {
-      if (message.kind === 'wake' || message.kind === 'messages-lost') this.#wake()
-      if (message.kind === 'sessions-ended' || message.kind === 'messages-lost') this.#notify(message)
+    this.#order = new EventOrder(cursor)
+    this.#sweeper = new LogSweeper({
+      log: options.log,
+      cursor,
+      sweepMs: options.sweepMs,
+      isAnythingWanted: () => this.#followed.size > 0,
+      isWanted: ({ seq, lo, hi }) => !this.#order.isTold(seq) && (this.#isFollowed(lo) || this.#isFollowed(hi)),
+      onSwept: (view, found) => this.#tellAll(this.#order.sweep(view, found), 'sweep'),
+      onError: error => options.onError(error, 'log')
     })
+    this.#unsubscribe = options.channel.subscribe(message => this.#receive(message))
   }
 
   /**
    * Starts to deliver everything that is committed from now on. The cursor exists before the channel is subscribed to.
-   * What was committed before is read and not delivered; what may have been committed meanwhile, by a second read.
+   * What was committed before is swept while nobody is followed, and so not delivered.
    */
   static async open(options: EventFeedOptions): Promise<EventFeed> {
     const start = Math.max(await options.log.horizon(), (await options.log.latest()) - LOOK_BACK)
     const feed = new EventFeed(options, new LogCursor(start, MAX_MISSING))
     try {
-      await feed.#read(() => undefined)
+      await feed.#sweeper.start()
     } catch (error) {
       await feed.close()
       throw error
     }
-    feed.#reading = null
-    feed.#schedule(feed.#isWakePending ? 0 : options.pollMs)
     return feed
   }
 
@@ -82,13 +83,30 @@ export class EventFeed implements Bus {
     return this.#cursor.lowWatermark
   }
 
-  publish(event: PairEvent | SessionsEnded): void {
-    if (event.kind === 'pair') {
-      this.#wake()
-      this.#options.channel.send({ kind: 'wake' })
-    } else {
+  publish(event: PairEvent | SessionsEnded, after = 0): void {
+    if (this.#isClosed) return
+    if (event.kind === 'sessions-ended') {
       this.#notify(event)
       this.#options.channel.send(event)
+      return
+    }
+    this.#add(event, after, 'commit')
+    this.#options.channel.sendTo([event.target, event.actor], { kind: 'pair-event', event, after })
+    for (const listener of this.#commitListeners) listener()
+  }
+
+  follow(user: Address): () => void {
+    const followed = this.#followed.get(user) ?? { refs: 0, stop: this.#listenTo(user) }
+    this.#followed.set(user, followed)
+    followed.refs += 1
+    let isFollowing = true
+    return () => {
+      if (!isFollowing) return
+      isFollowing = false
+      followed.refs -= 1
+      if (followed.refs > 0) return
+      this.#followed.delete(user)
+      followed.stop()
     }
   }
 
@@ -97,55 +115,46 @@ export class EventFeed implements Bus {
     return () => this.#listeners.delete(listener)
   }
 
+  onCommit(listener: () => void): () => void {
+    this.#commitListeners.add(listener)
+    return () => this.#commitListeners.delete(listener)
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#timer)
     this.#unsubscribe()
     this.#listeners.clear()
-    await this.#reading
+    this.#commitListeners.clear()
+    await this.#sweeper.close()
   }
 
-  #wake(): void {
-    if (this.#isWakePending) return
-    this.#isWakePending = true
-    if (!this.#reading) this.#schedule(this.#gapLeft())
+  /** What was committed before this user is heard is in no message. */
+  #listenTo(user: Address): () => void {
+    return this.#options.channel.listen(user, () => this.#sweeper.sweepWithin(0))
   }
 
-  #gapLeft(): number {
-    return Math.max(0, this.#lastReadAt + READ_GAP_MS - performance.now())
+  #receive(message: Parameters<ChannelListener>[0]): void {
+    if (message.kind === 'pair-event') this.#add(message.event, message.after, 'message')
+    if (message.kind === 'messages-lost') this.#sweeper.sweepWithin(0)
+    if (message.kind === 'sessions-ended' || message.kind === 'messages-lost') this.#notify(message)
   }
 
-  #schedule(ms: number): void {
-    if (this.#isClosed) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#reading = this.#readAndReschedule().finally(() => {
-        this.#reading = null
-      })
-    }, ms)
+  #add(event: PairEvent, after: number, by: BroughtBy): void {
+    const isFollowed = this.#isFollowed(event.target) || this.#isFollowed(event.actor)
+    const events = this.#order.add(event, after, isFollowed)
+    if (isFollowed) this.#tellAll(events, by)
+    if (this.#order.needsSweep) this.#sweeper.sweepWithin(0)
+    else if (events.length > 0) this.#sweeper.sweepWithin(PASS_MS)
   }
 
-  async #readAndReschedule(): Promise<void> {
-    this.#isWakePending = false
-    this.#lastReadAt = performance.now()
-    let next = this.#options.pollMs
-    try {
-      await this.#read(event => this.#notify(event))
-      this.#isLogDown = false
-    } catch (error) {
-      // Reported once: it is tried again several times a second.
-      if (!this.#isLogDown) this.#options.onError(error, 'log')
-      this.#isLogDown = true
-      next = RETRY_MS
-    }
-    this.#schedule(this.#isWakePending ? this.#gapLeft() : next)
+  #isFollowed(user: Address | undefined): boolean {
+    return user !== undefined && this.#followed.has(user)
   }
 
-  async #read(deliver: (event: PairEvent) => void): Promise<void> {
-    for (let isMore = true; isMore && !this.#isClosed; ) {
-      const view = await this.#options.log.after(this.#cursor.head, this.#cursor.missing, READ_LIMIT)
-      for (const event of this.#cursor.advance(view)) deliver(event)
-      isMore = view.events.length >= READ_LIMIT
+  #tellAll(events: readonly PairEvent[], by: BroughtBy): void {
+    for (const event of events) {
+      this.#options.onBrought?.(by)
+      this.#notify(event)
     }
   }
 

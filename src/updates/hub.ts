@@ -45,6 +45,7 @@ export class Hub {
     })
     this.#byTarget.add(address, queue)
     cleanup.add(() => this.#byTarget.remove(address, queue))
+    cleanup.add(this.#deps.bus.follow(address))
     cleanup.add(this.#deps.subscriptions.add('updates', subscriber, error => queue.end(error)))
     return queue
   }

@@ -39,9 +39,13 @@ export class LogCursor {
 
   /** All numbers up to this one were seen, or will never be there. */
   get lowWatermark(): number {
-    let lowest = this.#head + 1
-    for (const seq of this.#missing.keys()) lowest = Math.min(lowest, seq)
+    const [lowest = this.#head + 1] = this.#missing.keys() // they were added in their order
     return lowest - 1
+  }
+
+  /** Whether a number was seen, or will never be there. */
+  isPassed(seq: number): boolean {
+    return seq <= this.#head && !this.#missing.has(seq)
   }
 
   /**

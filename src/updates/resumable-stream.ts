@@ -163,7 +163,7 @@ export class ResumableStream implements Subscription<PairEvent> {
         const missed = this.#missed.shift()
         if (missed) return this.#handOver(missed)
         if (this.#forgottenFrom !== null) {
-          await this.#catchUp(this.#forgottenFrom)
+          await this.#catchUp()
           continue
         }
         const event = this.#live.take()
@@ -188,7 +188,7 @@ export class ResumableStream implements Subscription<PairEvent> {
 
   /** Whether a live event is for the device, and was not handed over before. */
   #isNew(event: PairEvent): boolean {
-    // An instance that is behind still brings what the device acknowledged elsewhere.
+    // What the device acknowledged elsewhere may still be brought here.
     if (event.seq <= this.#floor || this.#readFromLog.delete(event.seq)) return false
     if (this.#device.isRelevant(event)) return true
     this.#acked.add(event.seq)
@@ -197,12 +197,13 @@ export class ResumableStream implements Subscription<PairEvent> {
   }
 
   /** Reads what was forgotten, or the first part of it. What comes meanwhile waits in `live`. */
-  async #catchUp(forgottenFrom: number): Promise<void> {
-    const from = Math.max(forgottenFrom, this.#floor)
+  async #catchUp(): Promise<void> {
+    // With what waits by now, which may have lower numbers: events are brought as they are committed.
+    this.forget(this.#live.takeAll())
+    const from = Math.max(this.#forgottenFrom ?? 0, this.#floor)
     const delivered = this.#owner.lowWatermark()
     this.#readingFrom = from
     this.#forgottenFrom = null
-    this.#live.takeAll()
     const { events, isLast } = await this.#owner.readLog(this.#device, from)
     this.#readingFrom = null
     this.#settle()

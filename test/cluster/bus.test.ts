@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Bus } from '../../src/cluster/bus.ts'
 import { type Channel, SilentChannel } from '../../src/cluster/channel.ts'
 import { RedisChannel } from '../../src/cluster/redis-channel.ts'
+import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent, SessionsEnded, SocialEvent } from '../../src/domain/events.ts'
 import { EventFeed } from '../../src/updates/event-feed.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
@@ -34,12 +35,13 @@ function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateB
 
   const request = () => stores.act(newUser(), 'request', newUser(), { message: 'hi' }) as Promise<PairEvent>
 
-  /** Listens on every instance until the end of the test. */
-  function listen(): { readonly received: SocialEvent[][]; leave(): void } {
+  /** Listens on every instance until the end of the test, also to what concerns these users. */
+  function listen(...users: Address[]): { readonly received: SocialEvent[][]; leave(): void } {
     const received: SocialEvent[][] = buses.map(() => [])
     const leaves = buses.map((bus, at) =>
       bus.subscribe(event => void (event.kind !== 'messages-lost' && received[at]?.push(event)))
     )
+    for (const bus of buses) for (const user of users) leaves.push(bus.follow(user))
     return { received, leave: () => leaves.forEach(leave => void leave()) }
   }
 
@@ -47,13 +49,13 @@ function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateB
     until(() => received.every(events => events.length >= count), `every instance received ${count} events`)
 
   test('brings every listener on every instance everything once, what is of one pair in its order', async () => {
-    const [first, second] = [listen(), listen()]
     const [alice, bob] = [newUser(), newUser()]
+    const [first, second] = [listen(alice), listen(bob)]
     const events: PairEvent[] = []
     for (const [at, action] of (['request', 'cancel', 'request', 'block'] as const).entries()) {
       const event = (await stores.act(alice, action, bob)) as PairEvent
+      buses[at % buses.length]?.publish(event, events.at(-1)?.seq)
       events.push(event)
-      buses[at % buses.length]?.publish(event)
     }
     for (const { received, leave } of [first, second]) {
       await allReceive(received, events.length)
@@ -77,18 +79,20 @@ function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateB
         throw new Error('A listener failed')
       })
     )
-    const { received, leave } = listen()
+    const event = await request()
+    const { received, leave } = listen(event.target)
     errors.length = 0
-    buses[0]?.publish(await request())
+    buses[0]?.publish(event)
     await allReceive(received, 1)
     expect(errors).toHaveLength(buses.length)
     for (const stop of [...failing, leave]) stop()
   })
 
   test('brings nothing to a listener that unsubscribed', async () => {
-    const [before, after] = [listen(), listen()]
+    const event = await request()
+    const [before, after] = [listen(event.actor), listen(event.actor)]
     before.leave()
-    buses[0]?.publish(await request())
+    buses[0]?.publish(event)
     await allReceive(after.received, 1)
     expect(before.received.flat()).toEqual([])
     after.leave()
@@ -98,10 +102,11 @@ function suite(kind: 'embedded' | 'postgres', instances: number, create: CreateB
     const closed = await create(stores, errors)
     const received: SocialEvent[] = []
     closed.subscribe(event => received.push(event))
+    const event = await request()
+    closed.follow(event.target)
     await closed.close()
     received.length = 0
-    const others = listen()
-    const event = await request()
+    const others = listen(event.target)
     closed.publish(event)
     buses[0]?.publish(event)
     await allReceive(others.received, 1)
@@ -115,7 +120,7 @@ function overLog(channel: () => Channel): CreateBus {
   return async ({ log }, errors) => {
     const carrier = channel()
     await until(() => carrier.isConnected, 'messages flow')
-    return EventFeed.open({ log, channel: carrier, pollMs: NEVER_MS, onError: error => errors.push(error) })
+    return EventFeed.open({ log, channel: carrier, sweepMs: NEVER_MS, onError: error => errors.push(error) })
   }
 }
 

@@ -7,7 +7,7 @@ import { RedisChannel } from '../../src/cluster/redis-channel.ts'
 import { tryRedis } from '../../src/cluster/redis-check.ts'
 import { slotOf } from '../../src/cluster/slot-map.ts'
 import type { Address } from '../../src/domain/address.ts'
-import type { MessagesLost, PairEvent } from '../../src/domain/events.ts'
+import type { MessagesLost } from '../../src/domain/events.ts'
 import { Env } from '../env/app.ts'
 import { describeWithRedis, freshPostgres, postgresUrl, silent } from '../env/databases.ts'
 import { metric } from '../env/metric.ts'
@@ -20,10 +20,12 @@ const TOPIC = 'social-service:sharded'
 const topicOf = (user: Address): string => `${TOPIC}:user:${user}`
 
 let seq = 0
-const eventFor = (target: Address): PairEvent => ({
-  ...{ kind: 'pair', seq: ++seq, actor: newUser(), target, action: 'request' },
-  ...{ previous: 'none', previousActor: null, message: null, at: seq }
-})
+function eventFor(target: Address) {
+  seq += 1
+  const before = { previous: 'none', previousActor: null, message: null } as const
+  const event = { kind: 'pair', seq, actor: newUser(), target, action: 'request', ...before, at: seq } as const
+  return { kind: 'pair-event', after: 0, event } as const
+}
 
 test.each([
   ['', 0],
@@ -69,7 +71,7 @@ describeWithRedis('a channel over a Redis Cluster', () => {
       const event = eventFor(user)
       await until(() => {
         channel.sendTo([user], event)
-        return received.some(message => 'seq' in message && message.seq === event.seq)
+        return received.some(message => 'event' in message && message.event.seq === event.event.seq)
       }, 'it comes')
     }
   }
@@ -80,7 +82,7 @@ describeWithRedis('a channel over a Redis Cluster', () => {
     expect(new Set(users.map(user => redis.serverOf(topicOf(user)))).size).toBe(3)
     const releases = await Promise.all(users.map(listener.hear))
     const events = users.map(eventFor)
-    for (const event of events) sender.channel.sendTo([event.target], event)
+    for (const event of events) sender.channel.sendTo([event.event.target], event)
     const last = eventFor(newUser())
     sender.channel.send(last)
     await until(() => listener.received.length >= events.length + 1, 'all came')
@@ -91,7 +93,7 @@ describeWithRedis('a channel over a Redis Cluster', () => {
 
     for (const release of releases) release()
     await listener.hear(newUser())
-    for (const event of events) sender.channel.sendTo([event.target], event)
+    for (const event of events) sender.channel.sendTo([event.event.target], event)
     await flows(sender, listener, [])
     sender.channel.send(last)
     await until(() => listener.received.length >= events.length + 2, 'the last one came')

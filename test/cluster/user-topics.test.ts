@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ChannelMessage, MAX_MESSAGE_LENGTH } from '../../src/cluster/channel.ts'
 import { RedisChannel } from '../../src/cluster/redis-channel.ts'
 import type { Address } from '../../src/domain/address.ts'
-import type { MessagesLost, PairEvent } from '../../src/domain/events.ts'
+import type { MessagesLost } from '../../src/domain/events.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
 import { RedisServer } from '../env/redis.ts'
 import { until } from '../env/until.ts'
@@ -13,11 +13,17 @@ import { newUser } from '../storage/stores.ts'
 const TOPIC = 'social-service:topics'
 const actor = newUser()
 
+type PairMessage = Extract<ChannelMessage, { kind: 'pair-event' }>
 let seq = 0
-const eventFor = (target: Address, message: string | null = null): PairEvent => ({
-  ...{ kind: 'pair', seq: ++seq, actor, target, action: 'request' },
-  ...{ previous: 'none', previousActor: null, message, at: seq }
-})
+function eventFor(target: Address, message: string | null = null): PairMessage {
+  seq += 1
+  const before = { previous: 'none', previousActor: null } as const
+  return {
+    kind: 'pair-event',
+    after: 0,
+    event: { kind: 'pair', seq, actor, target, action: 'request', ...before, message, at: seq }
+  }
+}
 
 describeWithRedis('messages to those who listen to a user', () => {
   let redis: RedisServer
@@ -93,7 +99,7 @@ describeWithRedis('messages to those who listen to a user', () => {
     await hear(alice)
     sender.channel.sendTo([alice], eventFor(alice, 'two'))
     await until(() => received.length === 2, 'two comes')
-    expect(received).toMatchObject([{ message: 'one' }, { message: 'two' }])
+    expect(received).toMatchObject([{ event: { message: 'one' } }, { event: { message: 'two' } }])
     expect(await calls('unsubscribe')).toBe(before)
   })
 
@@ -116,9 +122,9 @@ describeWithRedis('messages to those who listen to a user', () => {
     const long = 'x'.repeat(MAX_MESSAGE_LENGTH / 3)
     const messages = [long, 'short', long, long, 'x'.repeat(MAX_MESSAGE_LENGTH), long, 'the last one']
     for (const message of messages) sender.channel.sendTo([alice], eventFor(alice, message))
-    await until(() => received.some(message => 'message' in message && message.message === 'the last one'), 'all came')
-    const texts = received.map(message => ('message' in message ? message.message : null))
-    expect(texts).toEqual(messages.filter(({ length }) => length < MAX_MESSAGE_LENGTH))
+    const texts = () => received.map(message => ('event' in message ? message.event.message : null))
+    await until(() => texts().includes('the last one'), 'all came')
+    expect(texts()).toEqual(messages.filter(({ length }) => length < MAX_MESSAGE_LENGTH))
   })
 
   test('take one command for hundreds of users to subscribe to, and after a lost connection too', async () => {
@@ -133,7 +139,7 @@ describeWithRedis('messages to those who listen to a user', () => {
     received.length = 0
     const events = [users[0], users[700], users[1199]].map(user => eventFor(user!))
     await until(() => sender.channel.isConnected, 'the other one too')
-    for (const event of events) sender.channel.sendTo([event.target], event)
+    for (const event of events) sender.channel.sendTo([event.event.target], event)
     await until(() => received.length === 3, 'all came')
     expect(received).toEqual(events)
     expect((await calls('subscribe')) - before).toBeLessThan(10)
@@ -144,11 +150,20 @@ describeWithRedis('messages to those who listen to a user', () => {
     const alice = newUser()
     await hear(alice)
     const event = eventFor(alice)
-    const wrong = [{ ...event, actor: 'alice' }, { ...event, seq: -1 }, { kind: 'of a later release' }, null, []]
+    const { event: right } = event
+    const wrong = [
+      { ...event, event: { ...right, actor: 'alice' } },
+      { ...event, event: { ...right, seq: -1 } },
+      null,
+      []
+    ]
     for (const text of ['', '{', '{"from":"x","messages":{}}', 'x'.repeat(2 * MAX_MESSAGE_LENGTH)]) {
       await admin.publish(`${TOPIC}:user:${alice}`, text)
     }
-    await admin.publish(`${TOPIC}:user:${alice}`, JSON.stringify({ from: 'x', messages: [...wrong, event] }))
+    await admin.publish(
+      `${TOPIC}:user:${alice}`,
+      JSON.stringify({ from: 'x', messages: [...wrong, { kind: 'of a later release' }, event] })
+    )
     sender.channel.sendTo([alice], event)
     await until(() => received.length >= 2, 'what is understood came')
     expect(received).toEqual([event, event])
@@ -156,6 +171,6 @@ describeWithRedis('messages to those who listen to a user', () => {
 })
 
 const is =
-  ({ seq }: PairEvent) =>
+  ({ event }: PairMessage) =>
   (message: ChannelMessage | MessagesLost): boolean =>
-    'seq' in message && message.seq === seq
+    'event' in message && message.event.seq === event.seq

@@ -1,8 +1,12 @@
 import type { Bus, BusListener } from '../../src/cluster/bus.ts'
+import type { Address } from '../../src/domain/address.ts'
 import type { PairEvent, SessionsEnded } from '../../src/domain/events.ts'
+import { Multimap } from '../../src/lib/multimap.ts'
 
 /** A bus for tests of what listens to one: without a log, it delivers in the same moment. It passes the suite of the others. */
 export class LocalBus implements Bus {
+  /** Who is followed, though it delivers the events of all. */
+  readonly followed = new Multimap<Address, object>()
   readonly #listeners = new Set<BusListener>()
   readonly #onError: (error: unknown) => void
 
@@ -19,6 +23,16 @@ export class LocalBus implements Bus {
         this.#onError(error)
       }
     }
+  }
+
+  follow(user: Address): () => void {
+    const follower = {}
+    this.followed.add(user, follower)
+    return () => void this.followed.remove(user, follower)
+  }
+
+  onCommit(): () => void {
+    return () => undefined
   }
 
   subscribe(listener: BusListener): () => void {

@@ -5,6 +5,7 @@ import { Database } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { Env } from '../env/app.ts'
 import { freshPostgres, LIMITS, silent } from '../env/databases.ts'
+import { eventsAfter } from '../storage/stores.ts'
 
 /** What the database of a running service holds, read beside the service. */
 export class LogReader implements AsyncDisposable {
@@ -27,7 +28,7 @@ export class LogReader implements AsyncDisposable {
 
   /** Every event, oldest first. */
   async all(): Promise<readonly PairEvent[]> {
-    return (await new EventLog(this.db).after(this.#start, [], 1_000_000)).events
+    return eventsAfter(new EventLog(this.db), this.#start)
   }
 
   async ofPair(a: Address, b: Address): Promise<PairEvent[]> {

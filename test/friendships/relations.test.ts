@@ -50,6 +50,17 @@ test.each([
   expect(await friends()).toEqual([])
 })
 
+test('a user is followed for as long as their relations are kept', async () => {
+  const { state, bus, relations, friends } = start()
+  await friends()
+  expect(bus.followed.get(ALICE).size).toBe(1)
+  relations.changed(block)
+  expect(bus.followed.get(ALICE).size).toBe(0)
+  state.onRead = () => Promise.reject(new Error('The database is away'))
+  await expect(friends()).rejects.toThrow('away')
+  expect(bus.followed.get(ALICE).size).toBe(0)
+})
+
 test('what was read while something changed is not kept', async () => {
   const { state, relations, friends } = start()
   state.onRead = async () => {

@@ -33,7 +33,7 @@ function start() {
     bus.publish({ ...pair, kind: 'pair', seq: 1, action: 'accept', previous: 'requested', message: null, at: 0 })
     await new Promise(resolve => setImmediate(resolve))
   }
-  return { index, reads, accept }
+  return { bus, index, reads, accept }
 }
 
 /** A watcher that writes down what it is called with. */
@@ -44,13 +44,14 @@ function watcher(): FriendWatcher & { readonly changes: unknown[] } {
 
 describe('a friend index', () => {
   it('has nothing left of ten thousand watchers that were removed', async () => {
-    const { index, reads, accept } = start()
+    const { bus, index, reads, accept } = start()
     for (let cycle = 0; cycle < 10_000; cycle += 1) {
       const watched = index.open(alice, watcher())
       const read = watched.read()
       if (cycle % 2 === 0) watched.remove()
       await read
       expect(index.watchersOf(bob).size).toBe(cycle % 2)
+      expect(bus.followed.get(alice).size).toBe(cycle % 2)
       watched.remove()
     }
     expect(index.watchersOf(bob).size).toBe(0)

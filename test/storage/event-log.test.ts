@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Address, orderedPair } from '../../src/domain/address.ts'
 import { describeEachDatabase, describeWithPostgres } from '../env/databases.ts'
 import { until } from '../env/until.ts'
-import { newUser, Stores } from './stores.ts'
+import { eventsAfter, newUser, Stores } from './stores.ts'
 
 describeEachDatabase('The event log', kind => {
   let stores: Stores
@@ -16,7 +17,7 @@ describeEachDatabase('The event log', kind => {
   test('is empty at first', async () => {
     const { log } = stores
     expect(await latest()).toBe(0)
-    expect(await log.after(0, [], 10)).toMatchObject({ events: [], nextTransaction: 0 })
+    expect(await log.sweep(0, [], 10, true)).toMatchObject({ events: [], nextTransaction: 0 })
     expect(await log.afterForTarget(newUser(), 0, 10)).toEqual([])
   })
 
@@ -30,9 +31,9 @@ describeEachDatabase('The event log', kind => {
       await stores.act(bob, 'block', alice),
       await stores.act(bob, 'unblock', alice)
     ]
-    const view = await stores.log.after(start, [], 10)
-    expect(view.events).toEqual(events)
-    expect(view.events.map(({ previous }) => previous)).toEqual(['none', 'requested', 'accepted', 'deleted', 'deleted'])
+    const found = await eventsAfter(stores.log, start)
+    expect(found).toEqual(events)
+    expect(found.map(({ previous }) => previous)).toEqual(['none', 'requested', 'accepted', 'deleted', 'deleted'])
     expect(await latest()).toBe(events.at(-1)?.seq)
   })
 
@@ -42,17 +43,22 @@ describeEachDatabase('The event log', kind => {
     expect(await stores.log.find(1_000_000_000)).toBeNull()
   })
 
-  test('is read in parts, with those of the missing numbers that are there', async () => {
+  test('is swept in parts, with those of the missing numbers that are there, and whom each concerns', async () => {
     const start = await latest()
-    const events = []
-    for (let i = 0; i < 6; i++) events.push(await request())
-    const seqs = events.map(event => event!.seq)
+    const events: { seq: number; lo: Address; hi: Address }[] = []
+    for (let i = 0; i < 6; i++) {
+      const event = await request()
+      events.push({ seq: event!.seq, ...orderedPair(event!.actor, event!.target) })
+    }
+    const seqs = events.map(({ seq }) => seq)
     const { log } = stores
-    expect((await log.after(start, [], 4)).events).toEqual(events.slice(0, 4))
-    expect((await log.after(seqs[3]!, [], 4)).events).toEqual(events.slice(4))
-    const view = await log.after(seqs[3]!, [seqs[0]!, seqs[2]!, 1_000_000_000], 1)
+    expect((await log.sweep(start, [], 4, true)).events).toEqual(events.slice(0, 4))
+    expect((await log.sweep(seqs[3]!, [], 4, true)).events).toEqual(events.slice(4))
+    const view = await log.sweep(seqs[3]!, [seqs[0]!, seqs[2]!, 1_000_000_000], 1, true)
     expect(view.events).toEqual([events[0], events[2], events[4]])
-    expect((await log.after(seqs[5]!, [], 4)).events).toEqual([])
+    expect((await log.sweep(seqs[5]!, [], 4, true)).events).toEqual([])
+    const numbers = await log.sweep(start, [], 10, false)
+    expect(numbers.events).toEqual(seqs.map(seq => ({ seq })))
   })
 
   test('reads what others did to one user since a number', async () => {
@@ -90,18 +96,19 @@ describeWithPostgres('A view of the log', () => {
       const late = await slow.act(newUser(), 'request', newUser())
       await other.identify()
       const early = await act()
-      const view = await stores.log.after(late.seq - 1, [], 10)
-      expect(view.events).toEqual([early])
+      const sweep = (after: number, missing: number[] = []) => stores.log.sweep(after, missing, 10, false)
+      const view = await sweep(late.seq - 1)
+      expect(view.events).toEqual([{ seq: early!.seq }])
       expect(view.oldestRunning).toBeLessThan(view.nextTransaction)
-      const still = await stores.log.after(early!.seq, [late.seq], 10)
+      const still = await sweep(early!.seq, [late.seq])
       expect([still.events, still.oldestRunning]).toEqual([[], view.oldestRunning])
       await slow.end('commit')
-      const one = await stores.log.after(early!.seq, [late.seq], 10)
-      expect(one.events).toEqual([late])
+      const one = await sweep(early!.seq, [late.seq])
+      expect(one.events).toEqual([{ seq: late.seq }])
       expect(one.oldestRunning).toBeLessThan(view.nextTransaction)
       await other.end('rollback')
       // Other tests have transactions on the same server, which end in their own time.
-      const oldestRunning = async () => (await stores.log.after(early!.seq, [], 10)).oldestRunning
+      const oldestRunning = async () => (await sweep(early!.seq)).oldestRunning
       await until(async () => (await oldestRunning()) >= view.nextTransaction, 'all of them have ended')
     })
 
@@ -113,7 +120,7 @@ describeWithPostgres('A view of the log', () => {
       }
       const idsUsedBy = async (seq: number): Promise<number> => {
         const before = await idsUsed()
-        for (let i = 0; i < 5; i++) await stores.log.after(seq, [1, 2, 3], 10)
+        for (let i = 0; i < 5; i++) await stores.log.sweep(seq, [1, 2, 3], 10, true)
         return (await idsUsed()) - before
       }
       expect(await idsUsedBy(event!.seq - 1)).toBeGreaterThanOrEqual(5)

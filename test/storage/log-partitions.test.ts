@@ -146,7 +146,7 @@ describeWithPostgres('The partitions of a log that is in use', () => {
     const read: number[] = []
     const reader = async (): Promise<void> => {
       for (let seq = 0; !isOver; ) {
-        const { events } = await stores.log.after(seq, [], 1000)
+        const { events } = await stores.log.sweep(seq, [], 1000, false)
         read.push(...events.map(event => event.seq))
         seq = events.at(-1)?.seq ?? seq
       }

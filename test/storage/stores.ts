@@ -129,7 +129,7 @@ export class Stores implements AsyncDisposable {
 
   /** The whole log, oldest first. */
   async events(): Promise<readonly PairEvent[]> {
-    return (await this.log.after(0, [], 1_000_000)).events
+    return eventsAfter(this.log, 0)
   }
 
   /** Rows of any statement of a test. */
@@ -140,6 +140,12 @@ export class Stores implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fresh[Symbol.asyncDispose]()
   }
+}
+
+/** All events after a number, oldest first. */
+export async function eventsAfter(log: EventLog, seq: number): Promise<PairEvent[]> {
+  const { events } = await log.sweep(seq, [], 1_000_000, false)
+  return log.findAll(events.map(({ seq }) => seq))
 }
 
 /** Writes as the service does, but within a transaction that is as slow as a test wants it to be. */

@@ -32,13 +32,13 @@ class World implements Channel {
     const onError = (error: unknown): never => {
       throw error
     }
-    return EventFeed.open({ log: this, channel: this, pollMs: 3_600_000, onError })
+    return EventFeed.open({ log: this, channel: this, sweepMs: 3_600_000, onError })
   }
 
-  /** Another instance writes an event, and says so. */
+  /** Another instance writes an event; that it sends is lost, which is noticed. */
   write(): void {
     this.#latest += 1
-    for (const listener of this.listeners) listener({ kind: 'wake' })
+    for (const listener of this.listeners) listener({ kind: 'messages-lost' })
   }
 
   async latest(): Promise<number> {
@@ -52,14 +52,27 @@ class World implements Channel {
     return 0
   }
 
-  async after(seq: number): Promise<LogView<PairEvent>> {
+  async sweep(
+    seq: number,
+    _: unknown,
+    __: number,
+    withUsers: boolean
+  ): Promise<LogView<{ seq: number; lo?: Address; hi?: Address }>> {
     this.reads.push(seq)
-    const events = Array.from({ length: this.#latest - seq }, (_, index) => eventOf(seq + index + 1)).slice(0, 1000)
+    const seqs = Array.from({ length: this.#latest - seq }, (_, index) => seq + index + 1).slice(0, 5000)
     const { read } = this.during
     this.during = {}
     read?.()
     if (read) await vi.advanceTimersByTimeAsync(100)
-    return { events, oldestRunning: 1, nextTransaction: 1 }
+    return {
+      events: seqs.map(seq => (withUsers ? { seq, lo: alice, hi: bob } : { seq })),
+      oldestRunning: 1,
+      nextTransaction: 1
+    }
+  }
+
+  async findAll(seqs: readonly number[]): Promise<PairEvent[]> {
+    return seqs.map(eventOf)
   }
 
   send(): void {}
@@ -91,7 +104,7 @@ const eventOf = (seq: number): PairEvent => ({
 })
 
 describe('an event feed that starts', () => {
-  it('reads nothing before it knows where the log ends, although it is woken', async () => {
+  it('reads nothing before it knows where the log ends, whatever is lost meanwhile', async () => {
     const world = new World(5000)
     world.during.latest = () => world.write()
     const feed = await world.open()
@@ -104,12 +117,30 @@ describe('an event feed that starts', () => {
     const world = new World(500)
     world.during.read = () => world.write()
     const feed = await world.open()
+    feed.follow(bob)
     const seqs: number[] = []
     feed.subscribe(event => {
       if (event.kind === 'pair') seqs.push(event.seq)
     })
     await vi.advanceTimersByTimeAsync(100)
     expect(seqs).toEqual([501])
+    await feed.close()
+  })
+
+  it('does not miss what is written while it sweeps, when the first user is followed meanwhile', async () => {
+    const world = new World(500)
+    const feed = await world.open()
+    const seqs: number[] = []
+    feed.subscribe(event => {
+      if (event.kind === 'pair') seqs.push(event.seq)
+    })
+    world.during.read = () => {
+      feed.follow(bob)
+      world.write()
+    }
+    world.write()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(seqs).toEqual([501, 502])
     await feed.close()
   })
 })

@@ -1,76 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Channel, type ChannelListener, type ChannelMessage, SilentChannel } from '../../src/cluster/channel.ts'
 import type { PairEvent, SessionsEnded, SocialEvent } from '../../src/domain/events.ts'
 import { Database } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
-import { EventFeed } from '../../src/updates/event-feed.ts'
 import { describeWithPostgres, LIMITS, silent } from '../env/databases.ts'
 import { until } from '../env/until.ts'
 import { TcpProxy } from '../faults/tcp-proxy.ts'
 import { newUser, Stores } from '../storage/stores.ts'
-
-const NEVER_MS = 3_600_000
-
-/** The feed of one instance, and what it delivered. */
-class Instance implements AsyncDisposable {
-  readonly feed: EventFeed
-  readonly received: SocialEvent[] = []
-  readonly errors: [where: string, error: unknown][]
-
-  private constructor(feed: EventFeed, errors: [string, unknown][]) {
-    this.feed = feed
-    this.errors = errors
-    feed.subscribe(event => this.received.push(event))
-  }
-
-  static async start(log: EventLog, options: { pollMs?: number; channel?: Channel } = {}): Promise<Instance> {
-    const errors: [string, unknown][] = []
-    const onError = (error: unknown, where: string): void => {
-      errors.push([where, error])
-    }
-    const { pollMs = 5, channel = new SilentChannel() } = options
-    return new Instance(await EventFeed.open({ log, channel, pollMs, onError }), errors)
-  }
-
-  get seqs(): number[] {
-    return this.received.flatMap(event => (event.kind === 'pair' ? [event.seq] : []))
-  }
-
-  async receives(...events: (PairEvent | null)[]): Promise<void> {
-    await until(() => this.received.length >= events.length, `${events.length} events are received`)
-    expect(this.received.splice(0)).toEqual(events)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.feed.close()
-  }
-}
-
-/** A channel whose other end is the test. */
-class TestChannel implements Channel {
-  readonly isConnected = true
-  readonly sent: ChannelMessage[] = []
-  receive: ChannelListener = () => undefined
-
-  send(message: ChannelMessage): void {
-    this.sent.push(message)
-  }
-
-  sendTo(): void {}
-
-  listen(): () => void {
-    return () => undefined
-  }
-
-  subscribe(listener: ChannelListener): () => void {
-    this.receive = listener
-    return () => {
-      this.receive = () => undefined
-    }
-  }
-
-  async close(): Promise<void> {}
-}
+import { followed, followedUser, Instance, NEVER_MS, TestChannel } from './feed-instance.ts'
 
 describeWithPostgres('an event feed', () => {
   let stores: Stores
@@ -79,14 +15,14 @@ describeWithPostgres('an event feed', () => {
   })
   afterAll(() => stores[Symbol.asyncDispose]())
 
-  const request = () => stores.act(newUser(), 'request', newUser(), { message: 'hi' })
+  const request = async () => (await stores.act(newUser(), 'request', followedUser(), { message: 'hi' })) as PairEvent
   const reaches = (instance: Instance, seq: number) =>
     until(() => instance.feed.lowWatermark === seq, `the low watermark is ${seq}`)
 
   test('delivers to every instance everything that is committed from its start on, in order', async () => {
     await request()
     await using one = await Instance.start(stores.log)
-    const [alice, bob] = [newUser(), newUser()]
+    const [alice, bob] = [newUser(), followedUser()]
     const first = await stores.act(alice, 'request', bob, { message: 'a\0b' })
     await one.receives(first)
     await using two = await Instance.start(stores.log)
@@ -99,7 +35,7 @@ describeWithPostgres('an event feed', () => {
   test('delivers an event whose transaction ends after a later number was delivered', async () => {
     await using instance = await Instance.start(stores.log)
     await using slow = await stores.hold()
-    const late = await slow.act(newUser(), 'request', newUser())
+    const late = await slow.act(newUser(), 'request', followedUser())
     const early = await request()
     await instance.receives(early)
     for (let i = 0; i < 5; i++) await instance.receives(await request())
@@ -114,8 +50,8 @@ describeWithPostgres('an event feed', () => {
     await using first = await stores.hold()
     await using second = await stores.hold()
     await first.identify()
-    const late = await second.act(newUser(), 'request', newUser())
-    const early = await first.act(newUser(), 'request', newUser())
+    const late = await second.act(newUser(), 'request', followedUser())
+    const early = await first.act(newUser(), 'request', followedUser())
     expect(late.seq).toBeLessThan(early.seq)
     await first.end('commit')
     await instance.receives(early)
@@ -129,7 +65,7 @@ describeWithPostgres('an event feed', () => {
     await using bystander = await stores.hold()
     await bystander.identify()
     await using undone = await stores.hold()
-    const never = await undone.act(newUser(), 'request', newUser())
+    const never = await undone.act(newUser(), 'request', followedUser())
     const next = await request()
     await undone.end('rollback')
     await instance.receives(next)
@@ -142,7 +78,7 @@ describeWithPostgres('an event feed', () => {
 
   test('delivers an event whose transaction began before the instance, and nothing else of that time', async () => {
     await using slow = await stores.hold()
-    const late = await slow.act(newUser(), 'request', newUser())
+    const late = await slow.act(newUser(), 'request', followedUser())
     await request()
     await using instance = await Instance.start(stores.log)
     await slow.end('commit')
@@ -154,9 +90,9 @@ describeWithPostgres('an event feed', () => {
     await using instance = await Instance.start(stores.log)
     const events = `insert into pair_event (seq, lo, hi, action, previous, actor_is_lo, acted_at)
       select nextval('pair_event_seq'), $1, $2, 1, 0, true, 0
-      from generate_series(1, 2500) returning seq`
-    const rows = await stores.query<[number]>(events, [newUser(), newUser()])
-    await until(() => instance.received.length >= 2500, 'all are received')
+      from generate_series(1, 12000) returning seq`
+    const rows = await stores.query<[number]>(events, [newUser(), followedUser()])
+    await until(() => instance.received.length >= 12_000, 'all are received')
     expect(instance.seqs).toEqual(rows.map(([seq]) => seq))
   })
 
@@ -197,25 +133,97 @@ describeWithPostgres('an event feed', () => {
     }
   })
 
-  test('reads at once when something is published here or elsewhere, or something may have been missed', async () => {
-    const [here, there] = [new TestChannel(), new TestChannel()]
-    await using one = await Instance.start(stores.log, { pollMs: NEVER_MS, channel: here })
-    await using two = await Instance.start(stores.log, { pollMs: NEVER_MS, channel: there })
-    const event = await request()
-    one.feed.publish(event!)
-    await one.receives(event)
-    expect(here.sent).toEqual([{ kind: 'wake' }])
-    there.receive({ kind: 'wake' })
-    await two.receives(event)
-    const another = await request()
-    there.receive({ kind: 'messages-lost' })
-    await two.receives({ kind: 'messages-lost' } as never, another)
-    expect(one.received).toEqual([])
+  test('tells what is committed here at once, and sends it to those who follow one of the two', async () => {
+    const channel = new TestChannel()
+    await using instance = await Instance.start(stores.log, { sweepMs: NEVER_MS, channel })
+    const [alice, bob] = [newUser(), followedUser()]
+    const event = (await stores.act(alice, 'request', bob)) as PairEvent
+    let commits = 0
+    instance.feed.onCommit(() => {
+      commits += 1
+    })
+    instance.feed.publish(event, 0)
+    expect(instance.received).toEqual([event])
+    expect(channel.sentTo).toEqual([{ users: [bob, alice], message: { kind: 'pair-event', event, after: 0 } }])
+    expect([commits, channel.sent]).toEqual([1, []])
+    // What concerns nobody here is sent all the same.
+    const other = (await stores.act(newUser(), 'request', newUser())) as PairEvent
+    instance.feed.publish(other, 0)
+    expect(channel.sentTo[1]?.message).toEqual({ kind: 'pair-event', event: other, after: 0 })
+    expect([commits, instance.received]).toEqual([2, [event]])
+  })
+
+  test('tells once what came by its commit or by messages, also when the log is swept', async () => {
+    const channel = new TestChannel()
+    await using instance = await Instance.start(stores.log, { channel, sweepMs: NEVER_MS })
+    const [here, there] = [await request(), await request()]
+    instance.feed.publish(here, 0)
+    for (let times = 0; times < 3; times += 1) channel.receive({ kind: 'pair-event', event: there, after: 0 })
+    await instance.receives(here, there)
+    channel.receive({ kind: 'messages-lost' })
+    await reaches(instance, there.seq)
+    channel.receive({ kind: 'pair-event', event: here, after: 0 })
+    expect(instance.received).toEqual([{ kind: 'messages-lost' }])
+  })
+
+  test('has an event of a message wait for the one before it of the pair, which the log then brings', async () => {
+    const channel = new TestChannel()
+    await using instance = await Instance.start(stores.log, { channel, sweepMs: NEVER_MS })
+    const [alice, bob] = [newUser(), followedUser()]
+    const events: PairEvent[] = []
+    for (const action of ['request', 'cancel', 'request', 'cancel'] as const) {
+      events.push((await stores.act(alice, action, bob)) as PairEvent)
+    }
+    const [first, second, third, fourth] = events as [PairEvent, PairEvent, PairEvent, PairEvent]
+    channel.receive({ kind: 'pair-event', event: second, after: first.seq })
+    channel.receive({ kind: 'pair-event', event: fourth, after: third.seq })
+    channel.receive({ kind: 'pair-event', event: first, after: 0 })
+    expect(instance.received).toEqual([first, second])
+    await instance.receives(...events)
+  })
+
+  test('finds in the log what was committed before a user who is followed was heard', async () => {
+    const channel = new TestChannel()
+    await using instance = await Instance.start(stores.log, { channel, sweepMs: NEVER_MS })
+    const alice = newUser()
+    const stop = instance.feed.follow(alice)
+    const [leave, heard] = [instance.feed.follow(alice), channel.heard.get(alice)]
+    const event = (await stores.act(alice, 'request', newUser())) as PairEvent
+    heard?.()
+    await instance.receives(event)
+    leave()
+    leave()
+    expect(channel.heard.has(alice)).toBe(true)
+    stop()
+    expect(channel.heard.has(alice)).toBe(false)
+    expect(channel.heard.size).toBe(followed.length)
+  })
+
+  test('reads in full only what concerns those who are followed and was not told', async () => {
+    const channel = new TestChannel()
+    const read: number[] = []
+    const log = {
+      latest: () => stores.log.latest(),
+      horizon: () => stores.log.horizon(),
+      sweep: (...args: Parameters<EventLog['sweep']>) => stores.log.sweep(...args),
+      findAll: (seqs: readonly number[]) => {
+        read.push(...seqs)
+        return stores.log.findAll(seqs)
+      }
+    }
+    await using instance = await Instance.start(log, { channel, sweepMs: NEVER_MS })
+    const [told, lost] = [await request(), await request()]
+    const other = (await stores.act(newUser(), 'request', newUser())) as PairEvent
+    channel.receive({ kind: 'pair-event', event: told, after: 0 })
+    channel.receive({ kind: 'messages-lost' })
+    await reaches(instance, other.seq)
+    expect(read).toEqual([lost.seq])
+    await instance.receives(told, { kind: 'messages-lost' }, lost)
   })
 
   test('delivers what is in no log at once, here and elsewhere', async () => {
     const channel = new TestChannel()
-    await using instance = await Instance.start(stores.log, { pollMs: NEVER_MS, channel })
+    await using instance = await Instance.start(stores.log, { sweepMs: NEVER_MS, channel })
     const ended: SessionsEnded = { kind: 'sessions-ended', address: newUser(), tokenHashes: ['00'] }
     instance.feed.publish(ended)
     channel.receive(ended)
@@ -226,12 +234,12 @@ describeWithPostgres('an event feed', () => {
   test('is silent when it is closed, also when that happens during a read', async () => {
     const channel = new TestChannel()
     const instance = await Instance.start(stores.log, { channel })
-    instance.feed.publish((await request())!)
-    channel.receive({ kind: 'wake' })
+    instance.feed.publish(await request())
+    channel.receive({ kind: 'messages-lost' })
     await instance.feed.close()
     const received = instance.received.length
-    instance.feed.publish((await request())!)
-    channel.receive({ kind: 'wake' })
+    instance.feed.publish(await request())
+    channel.receive({ kind: 'messages-lost' })
     // When another instance has delivered it, the closed one would have, too.
     await using other = await Instance.start(stores.log)
     await other.receives(await request())

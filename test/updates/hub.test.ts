@@ -52,6 +52,7 @@ describe('a hub', () => {
     const { bus, subscriptions, hub } = start()
     const devices = [1, 2].map(() => hub.open(subscriber(bob), none))
     const others = hub.open(subscriber(alice), none)
+    expect([bob, alice].map(user => bus.followed.get(user).size)).toEqual([2, 1])
     bus.publish(request(1))
     bus.publish(request(2))
     subscriptions.close()
@@ -71,6 +72,7 @@ describe('a hub', () => {
       }
     }
     expect([subscriptions.size('updates'), subscriptions.sizeOf(bob)]).toEqual([0, 0])
+    expect(bus.followed.values()).toEqual([])
   })
 
   it('says what waited for a consumer that falls too far behind, and goes on; others get everything', async () => {

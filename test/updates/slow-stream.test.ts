@@ -97,6 +97,23 @@ describe('a resumable stream for which too much waits', () => {
     expect(await take(5)).toEqual([2, 6, 7, 8, 9])
   })
 
+  it('reads again from before what came meanwhile with a lower number', async () => {
+    const reads: number[] = []
+    const live = new BoundedQueue<PairEvent>({
+      limit: 2,
+      fold: events => stream.forget(events),
+      onEnd: () => undefined
+    })
+    const readLog = async (_: unknown, after: number): Promise<LogPage> => {
+      reads.push(after)
+      return { events: [event(5, carol), event(8, bob)], isLast: true }
+    }
+    const stream: ResumableStream = start(live, { readLog, lowWatermark: () => 4 })
+    for (const seq of [6, 7, 8, 5]) live.push(event(seq, seq === 5 ? carol : bob))
+    live.end()
+    expect([await received(stream), reads]).toEqual([[5, 8], [4]])
+  })
+
   it('keeps its position while it reads, and ends with what ends the reading', async () => {
     let stop: (error: Error) => void = () => undefined
     const live = new BoundedQueue<PairEvent>({

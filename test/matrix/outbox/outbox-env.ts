@@ -19,6 +19,7 @@ import { valueIn } from '../../env/metric.ts'
 import { paced } from '../../env/pace.ts'
 import type { SynapseAccess } from '../../env/synapse.ts'
 import { until } from '../../env/until.ts'
+import { eventsAfter } from '../../storage/stores.ts'
 import { LogComparison, type RoomOn } from './log-comparison.ts'
 
 /** Of a homeserver that is near, and tests that do not wait for long. */
@@ -140,7 +141,7 @@ export class OutboxEnv implements AsyncDisposable {
 
   /** In what the homeserver is not as the log says, of everybody or some; empty when it is in step. */
   async differences(users?: readonly Address[]): Promise<string[]> {
-    const { events } = await new EventLog(this.db).after(0, [], 1_000_000)
+    const events = await eventsAfter(new EventLog(this.db), 0)
     const isOf = ({ actor, target }: PairEvent) => !users || users.includes(actor) || users.includes(target)
     return this.#comparison.differences(events.filter(isOf), users)
   }
