@@ -26,7 +26,7 @@ const HEAD = [
   'friends elsewhere of each',
   'memory',
   'of a core',
-  'Redis to it',
+  'Redis sends',
   'Redis: of a core',
   'target'
 ]

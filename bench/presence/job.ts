@@ -24,8 +24,8 @@ export interface PresenceCost {
   readonly cores: number
   /** The same with nobody online elsewhere; already taken off above. */
   readonly idleCores: number
-  /** Parts of one core of Redis. */
+  /** Parts of one core of Redis, for all instances together. */
   readonly redisCores: number
-  /** Bytes per second that Redis sends, nearly all of them to the instance. */
+  /** Bytes per second that Redis sends, to all instances together. */
   readonly bytesPerSecond: number
 }

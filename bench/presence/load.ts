@@ -18,12 +18,11 @@ import { member } from './population.ts'
 const SETTLE_MS = 5_000
 
 await runJob(async (job: PresenceJob): Promise<PresenceCost> => {
-  const { online, local } = job.population
-  await createConcurrently(local, at => open(job, at))
+  await createConcurrently(job.population.local, at => open(job, at))
   await wait(SETTLE_MS)
   const bytesBefore = await idleMemoryBytes([job.pid])
   const idle = await measured(job, seconds => wait(seconds * 1000))
-  await using others = new OtherInstances(job.redisUrl, job.topic, online - local)
+  await using others = new OtherInstances(job.redisUrl, job.topic, job.population)
   await others.arrive()
   // Everybody has to have said once where they are.
   await others.live(HEARTBEAT_S + 1)

@@ -1,45 +1,50 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Redis } from 'ioredis'
-import { MAX_USERS } from '../../src/cluster/messages.ts'
-import { stranger, USERS_OF_INSTANCE } from './population.ts'
+import { pino } from 'pino'
+import { RedisChannel } from '../../src/cluster/redis-channel.ts'
+import { RedisDirectory } from '../../src/cluster/redis-directory.ts'
+import type { Address } from '../../src/domain/address.ts'
+import { ClusterPresence } from '../../src/presence/cluster-presence.ts'
+import { LocalPresence } from '../../src/presence/local-presence.ts'
+import { Locations } from '../../src/presence/locations.ts'
+import { until } from '../../test/env/until.ts'
+import { friendsElsewhere, member, type Population, stranger, USERS_OF_INSTANCE } from './population.ts'
 
 /** Each user says where they are so often, in seconds (ADR-246). */
 export const HEARTBEAT_S = 30
 const CHANGES_PER_HOUR = 2
 const HOUR_S = 3600
-const BEAT_S = 5
+const BEAT_MS = 5000
 const TICK_MS = 10
+const POSITION_LIFETIME_MS = 120_000
 const PLACE = { realm: 'hephaestus', x: '-012', y: '0034' }
 
-/** The other instances: what they say, in the time in which real ones would. */
+/** The presence of all other instances: the same code as theirs, with users who come and go, and say where they are. */
 export class OtherInstances implements AsyncDisposable {
-  readonly #redis: Redis
-  readonly #topic: string
   readonly #instances: readonly Other[]
 
-  constructor(redisUrl: string, topic: string, users: number) {
-    this.#redis = new Redis(redisUrl)
-    this.#topic = topic
-    const count = Math.ceil(users / USERS_OF_INSTANCE)
-    this.#instances = Array.from({ length: count }, (_, at) => new Other(at, Math.min(users, USERS_OF_INSTANCE)))
+  constructor(redisUrl: string, topic: string, population: Population) {
+    const friends = friendsHere(population)
+    const users = population.online - population.local
+    this.#instances = Array.from({ length: Math.ceil(users / USERS_OF_INSTANCE) }, (_, at) => {
+      const first = at * USERS_OF_INSTANCE
+      const numbers = { first, count: Math.min(users - first, USERS_OF_INSTANCE) }
+      return new Other(`other-${at}`, numbers, friends, { redisUrl, topic })
+    })
   }
 
-  /** Says once who is where. */
+  /** Resolves when the users of each instance are there, and those who watch them know it. */
   async arrive(): Promise<void> {
-    for (const instance of this.#instances) {
-      await Promise.all(instance.snapshot().map(text => this.#redis.publish(this.#topic, text)))
-    }
+    for (const instance of this.#instances) await instance.arrive()
   }
 
   /** Users come and go, and say where they are; until `seconds` are over. */
   async live(seconds: number): Promise<void> {
     const schedules = this.#instances.flatMap((instance, at) => {
       const shift = at / this.#instances.length
-      const changesPerSecond = (instance.users * CHANGES_PER_HOUR) / HOUR_S
+      const changeMs = (1000 * HOUR_S) / (instance.count * CHANGES_PER_HOUR)
       return [
-        { everyMs: 1000, dueMs: shift * 1000, text: () => instance.heartbeats() },
-        { everyMs: BEAT_S * 1000, dueMs: shift * BEAT_S * 1000, text: () => instance.beat() },
-        { everyMs: 1000 / changesPerSecond, dueMs: (shift * 1000) / changesPerSecond, text: () => instance.change() }
+        { everyMs: 1000, dueMs: shift * 1000, act: () => instance.heartbeats() },
+        { everyMs: changeMs, dueMs: shift * changeMs, act: () => instance.change() }
       ]
     })
     const from = performance.now()
@@ -48,71 +53,108 @@ export class OtherInstances implements AsyncDisposable {
       for (const schedule of schedules) {
         if (schedule.dueMs > now) continue
         schedule.dueMs += schedule.everyMs
-        void this.#redis.publish(this.#topic, schedule.text())
+        schedule.act()
       }
       await wait(TICK_MS)
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#redis.disconnect()
+    await Promise.all(this.#instances.map(instance => instance.close()))
   }
 }
 
-/** One other instance, with the messages that it sends. */
+/** The friends of users elsewhere, on the instance that is measured. */
+function friendsHere(population: Population): ReadonlyMap<Address, readonly Address[]> {
+  const friends = new Map<Address, Address[]>()
+  for (let at = 0; at < population.local; at++) {
+    const { address } = member(at)
+    for (const number of friendsElsewhere(population, at)) {
+      const known = friends.get(stranger(number))
+      if (known) known.push(address)
+      else friends.set(stranger(number), [address])
+    }
+  }
+  return friends
+}
+
+/** One other instance. */
 class Other {
-  readonly users: number
-  readonly #name: string
+  readonly count: number
   readonly #first: number
-  /** The heartbeats of one second, as often as there are seconds between two heartbeats. */
-  readonly #heartbeats: readonly string[]
+  readonly #local = new LocalPresence(0)
+  readonly #channel: RedisChannel
+  readonly #directory: RedisDirectory
+  readonly #presence: ClusterPresence
+  readonly #locations: Locations
+  readonly #leave: (() => void)[] = []
   #second = 0
-  #version = 0
   #changes = 0
 
-  constructor(at: number, users: number) {
-    this.users = users
-    this.#name = `other ${at}`
-    this.#first = at * USERS_OF_INSTANCE
-    const perSecond = Math.ceil(users / HEARTBEAT_S)
-    this.#heartbeats = Array.from({ length: HEARTBEAT_S }, (_, second) => {
-      const numbers = Array.from({ length: perSecond }, (_, nth) => second * perSecond + nth).filter(nth => nth < users)
-      const positions = numbers.map(nth => ({ user: stranger(this.#first + nth), position: PLACE, ageMs: 500 }))
-      return this.#text({ kind: 'positions', positions })
+  constructor(
+    instance: string,
+    { first, count }: { readonly first: number; readonly count: number },
+    friends: ReadonlyMap<Address, readonly Address[]>,
+    { redisUrl: url, topic }: { readonly redisUrl: string; readonly topic: string }
+  ) {
+    this.count = count
+    this.#first = first
+    const logger = pino({ level: 'silent' })
+    const [local, onMessage] = [this.#local, () => undefined]
+    const channel = new RedisChannel({ instance, url, topic, logger })
+    const directory = new RedisDirectory({ instance, url, topic, logger })
+    const users = Array.from({ length: count }, (_, nth) => stranger(first + nth))
+    const watched = new Set(users.flatMap(user => friends.get(user) ?? []))
+    this.#channel = channel
+    this.#directory = directory
+    this.#presence = new ClusterPresence({
+      instance,
+      local,
+      countLocal: () => local.size,
+      channel,
+      directory,
+      friendIndex: {
+        closenessTo: user => (watched.has(user) ? 'locate' : null),
+        isWatching: () => false,
+        friendsOf: async user => friends.get(user) ?? [],
+        listen: () => () => undefined
+      },
+      graceMs: 0,
+      beatMs: BEAT_MS,
+      onMessage
     })
+    const positions = { presence: this.#presence, locators: this.#presence, lifetimeMs: POSITION_LIFETIME_MS }
+    this.#locations = new Locations({ ...positions, channel, onMessage })
   }
 
-  snapshot(): string[] {
-    const parts = Math.ceil(this.users / MAX_USERS)
-    return Array.from({ length: parts }, (_, part) => {
-      const count = Math.min(MAX_USERS, this.users - part * MAX_USERS)
-      const online = Array.from({ length: count }, (_, nth) => stranger(this.#first + part * MAX_USERS + nth))
-      return this.#text({ kind: 'presence-snapshot', ...this.#sender, part, parts, online })
-    })
+  async arrive(): Promise<void> {
+    await until(() => this.#channel.isConnected, 'the channel is connected')
+    for (let nth = 0; nth < this.count; nth++) this.#leave[nth] = this.#local.connect(stranger(this.#first + nth))
   }
 
-  heartbeats(): string {
-    return this.#heartbeats[this.#second++ % HEARTBEAT_S]!
-  }
-
-  beat(): string {
-    return this.#text({ kind: 'presence-beat', ...this.#sender })
+  /** Those of one second, of those whom anybody elsewhere wants to know about: of others nothing is sent. */
+  heartbeats(): void {
+    const perSecond = Math.ceil(this.count / HEARTBEAT_S)
+    const from = (this.#second++ % HEARTBEAT_S) * perSecond
+    for (let nth = from; nth < Math.min(from + perSecond, this.count); nth++) {
+      const user = stranger(this.#first + nth)
+      if (this.#presence.locatorsOf(user).length > 0) this.#locations.set(user, PLACE)
+    }
   }
 
   /** Somebody goes, and somebody who had gone comes back. */
-  change(): string {
-    this.#version += 1
+  change(): void {
     const number = this.#changes++
-    const users = [stranger(this.#first + ((number >> 1) % this.users))]
-    const [online, offline] = number % 2 === 0 ? [[], users] : [users, []]
-    return this.#text({ kind: 'presence-change', ...this.#sender, online, offline })
+    const nth = (number >> 1) % this.count
+    if (number % 2 === 0) this.#leave[nth]?.()
+    else this.#leave[nth] = this.#local.connect(stranger(this.#first + nth))
   }
 
-  get #sender() {
-    return { instance: this.#name, version: this.#version }
-  }
-
-  #text(message: object): string {
-    return JSON.stringify({ from: this.#name, message })
+  async close(): Promise<void> {
+    this.#locations.close()
+    this.#local.close()
+    await this.#presence.close()
+    await this.#channel.close()
+    this.#directory.close()
   }
 }

@@ -38,7 +38,7 @@ function* friendships({ online, local, away }: Population, addresses: readonly A
 }
 
 /** The numbers of the friends whom a user of the instance has elsewhere. */
-function friendsElsewhere({ online, local, away }: Population, at: number): number[] {
+export function friendsElsewhere({ online, local, away }: Population, at: number): number[] {
   const elsewhere = online - local
   return Array.from({ length: elsewhere === 0 ? 0 : away }, (_, nth) => ((at * away + nth) * STRIDE) % elsewhere)
 }

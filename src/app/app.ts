@@ -68,8 +68,9 @@ async function start(config: Config, overrides: Overrides, logger: Logger, clean
   const db = cleanups.add('database', await openDatabase({ config, logger, metrics }), it => it.close())
   await migrate(db, MIGRATIONS)
   const replicas = await openReplicas({ config, logger, metrics, db }, cleanups)
-  const { bus, log, channel, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
-  const social = createSocial({ instance, config, logger, db, replicas, bus, log, channel, metrics, now }, cleanups)
+  const { bus, log, channel, directory, checks } = await createBus({ instance, config, logger, metrics, db }, cleanups)
+  const shared = { bus, log, channel, directory }
+  const social = createSocial({ instance, config, logger, db, replicas, ...shared, metrics, now }, cleanups)
   const userLimits = createUserLimits(config, social.limitReached)
   await social.updates.start()
   const sweeper = setInterval(() => {

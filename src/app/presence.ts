@@ -1,10 +1,12 @@
 import type { Channel } from '../cluster/channel.ts'
+import type { Directory } from '../cluster/directory.ts'
 import type { Config } from '../config/config.ts'
 import { observePresence, presenceMetrics } from '../observability/cluster-metrics.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { observeWorld, worldMetrics } from '../observability/world-metrics.ts'
 import { ClusterPresence } from '../presence/cluster-presence.ts'
+import type { FriendIndex } from '../presence/friend-index.ts'
 import { InWorldPresence } from '../presence/in-world-presence.ts'
 import { LocalPresence } from '../presence/local-presence.ts'
 import { Locations } from '../presence/locations.ts'
@@ -25,28 +27,31 @@ interface PresenceDeps {
   readonly config: Config
   readonly logger: Logger
   readonly channel: Channel
+  readonly directory: Directory
+  readonly friendIndex: FriendIndex
   readonly metrics: Metrics
 }
 
 /** Who is online here, who is online on any instance or in the world, and where in the world they are. */
 export function createPresence(deps: PresenceDeps, cleanups: Cleanups) {
-  const { instance, config, channel, metrics } = deps
+  const { instance, config, channel, directory, friendIndex, metrics } = deps
   const { presenceGraceMs: graceMs, positionLifetimeMs: lifetimeMs } = config.rpc
   const { source } = config.presence
   const onMessage = presenceMetrics(metrics.registry).message
   const local = cleanups.add('presence', new LocalPresence(graceMs), it => it.close())
-  // Where a socket makes nobody online, there is nobody to announce to the other instances.
-  const announced = source === 'nats' ? new LocalPresence(graceMs) : local
-  const cluster = new ClusterPresence({ instance, local: announced, channel, graceMs, beatMs: BEAT_MS, onMessage })
+  const countLocal = (): number => (source === 'nats' ? 0 : local.size)
+  const between = { instance, local, countLocal, channel, directory, friendIndex, onMessage }
+  const cluster = new ClusterPresence({ ...between, graceMs, beatMs: BEAT_MS })
   cleanups.add('presence of all instances', cluster, it => it.close())
   const world = createWorld(deps, cleanups)
+  // Where a socket makes nobody online, other instances are still told where its user is.
   const sources = [...(source === 'nats' ? [] : [cluster]), ...(world ? [world.presence] : [])]
   const online = cleanups.add('presence of all sources', new UnitedPresence(sources), it => it.close())
-  const locations = new Locations({ instance, presence: online, channel, lifetimeMs, onMessage })
+  const locations = new Locations({ presence: online, locators: cluster, channel, lifetimeMs, onMessage })
   cleanups.add('locations', locations, it => it.close())
   observePresence(metrics.registry, {
-    instance: () => local.users().length,
-    all: () => online.size,
+    instance: () => local.size,
+    all: () => (source === 'sockets' ? cluster.size : online.size),
     instances: () => cluster.instances
   })
   if (world) {

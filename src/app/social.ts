@@ -2,6 +2,7 @@ import { AuthChainVerifier } from '../auth/auth-chain.ts'
 import { CHECK_OUTCOMES } from '../auth/contract-wallet.ts'
 import type { Bus } from '../cluster/bus.ts'
 import type { Channel } from '../cluster/channel.ts'
+import type { Directory } from '../cluster/directory.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../domain/address.ts'
 import { Blocks } from '../friendships/blocks.ts'
@@ -55,6 +56,7 @@ interface SocialDeps {
   readonly bus: EventFeed
   readonly log: EventLog
   readonly channel: Channel
+  readonly directory: Directory
   readonly metrics: Metrics
   /** Unix milliseconds. */
   readonly now: () => number
@@ -64,7 +66,7 @@ interface SocialDeps {
 export type Social = ReturnType<typeof createSocial>
 
 export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
-  const { instance, config, logger, db, replicas, bus, log, channel, metrics, now } = deps
+  const { instance, config, logger, db, replicas, bus, log, channel, directory, metrics, now } = deps
   const { limits, tokens, ethereum, rpc } = config
   const rates = createLimits({ config, logger, metrics }, cleanups)
   const lists = new FriendLists(db, limits.maxAnswerBytes)
@@ -123,7 +125,15 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
     now
   })
   const profiles = createProfiles({ config, logger, metrics, now }, cleanups)
-  const presence = createPresence({ instance, config, logger, channel, metrics }, cleanups)
+  const friendIndex = new FriendIndex({
+    lists,
+    friendships,
+    bus,
+    maxFriends: limits.maxFriends,
+    readTimeoutMs: rpc.streamStartTimeoutMs
+  })
+  cleanups.add('friend index', friendIndex, it => it.close())
+  const presence = createPresence({ instance, config, logger, channel, directory, friendIndex, metrics }, cleanups)
   const subscriptions = cleanups.add('subscriptions', new OpenSubscriptions(), it => it.close())
   observeStreams(metrics.registry, () => ({
     updates: subscriptions.size('updates'),
@@ -171,14 +181,6 @@ export function createSocial(deps: SocialDeps, cleanups: Cleanups) {
   })
   const { online, locations } = presence
   const { maxFriends } = limits
-  const friendIndex = new FriendIndex({
-    lists,
-    friendships,
-    bus,
-    maxFriends,
-    readTimeoutMs: rpc.streamStartTimeoutMs
-  })
-  cleanups.add('friend index', friendIndex, it => it.close())
   const connectivity = new Connectivity({ friendIndex, presence: online, subscriptions, queueSize, maxFriends })
   cleanups.add('connectivity', connectivity, it => it.close())
   const friendLocations = new FriendLocations({

@@ -25,6 +25,8 @@ export interface Channel {
    * @returns how to stop, which may be called again; the last one who listens to a user ends it
    */
   listen(user: Address, onHeard?: () => void): () => void
+  /** Sends to one other instance, in order with what it is sent before and after. */
+  sendToInstance(instance: string, message: ChannelMessage): void
   /** @returns how to stop listening */
   subscribe(listener: ChannelListener): () => void
   close(): Promise<void>
@@ -41,6 +43,7 @@ export class SilentChannel implements Channel {
   listen(): () => void {
     return () => undefined
   }
+  sendToInstance(): void {}
 
   subscribe(): () => void {
     return () => undefined

@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis'
-import type { Address } from '../domain/address.ts'
 import { settledWithin } from '../lib/deadline.ts'
 import { Multimap } from '../lib/multimap.ts'
 import { shared } from '../lib/single-flight.ts'
@@ -70,11 +69,11 @@ export class ClusterPubSub implements PubSub {
     await this.#nodeOf(null)?.subscriber.subscribe(this.#options.topic)
   }
 
-  async subscribe(users: readonly Address[]): Promise<void> {
+  async subscribe(users: readonly string[]): Promise<void> {
     await this.#each(users, (subscriber, topic) => subscriber.ssubscribe(topic))
   }
 
-  async unsubscribe(users: readonly Address[]): Promise<void> {
+  async unsubscribe(users: readonly string[]): Promise<void> {
     await this.#each(users, (subscriber, topic) => subscriber.sunsubscribe(topic))
   }
 
@@ -93,13 +92,13 @@ export class ClusterPubSub implements PubSub {
     for (const key of this.#nodes.keys()) this.#drop(key)
   }
 
-  #nodeOf(user: Address | null): Node | undefined {
+  #nodeOf(user: string | null): Node | undefined {
     const master = this.#slots?.masterOf(topicOf(this.#options.topic, user))
     return master && this.#nodes.get(keyOf(master))
   }
 
   /** One command for each topic, as topics of one command must be of one slot; in one write to each master. */
-  async #each(users: readonly Address[], run: (subscriber: Redis, topic: string) => Promise<unknown>): Promise<void> {
+  async #each(users: readonly string[], run: (subscriber: Redis, topic: string) => Promise<unknown>): Promise<void> {
     const nodes = [...this.#nodes.values()]
     for (const { subscriber } of nodes) subscriber.stream?.cork()
     const answers = users.map(async user => {

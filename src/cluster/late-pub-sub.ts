@@ -1,4 +1,3 @@
-import type { Address } from '../domain/address.ts'
 import { ClusterPubSub } from './cluster-pub-sub.ts'
 import { RedisQuestion } from './redis-kind.ts'
 import { type Publication, type PubSub, type PubSubOptions, RedisPubSub } from './redis-pub-sub.ts'
@@ -29,11 +28,11 @@ export class LatePubSub implements PubSub {
     await this.#pubSub?.subscribeToAll()
   }
 
-  async subscribe(users: readonly Address[]): Promise<void> {
+  async subscribe(users: readonly string[]): Promise<void> {
     await this.#pubSub?.subscribe(users)
   }
 
-  async unsubscribe(users: readonly Address[]): Promise<void> {
+  async unsubscribe(users: readonly string[]): Promise<void> {
     await this.#pubSub?.unsubscribe(users)
   }
 

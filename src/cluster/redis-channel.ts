@@ -37,9 +37,9 @@ export class RedisChannel implements Channel {
   readonly #topics: UserTopics
   readonly #listeners = new Set<ChannelListener>()
   readonly #probeTimer: NodeJS.Timeout
-  /** Texts for all that wait for the end of the turn, and messages for users, as JSON. */
+  /** Texts for all that wait for the end of the turn, and messages for users and for instances, as JSON. */
   readonly #toAll: string[] = []
-  readonly #toUsers = new Map<Address, string[]>()
+  readonly #toUsers = new Map<string, string[]>()
   #isFlushScheduled = false
   #lastMessageAt = 0
   #isSubscribed = false
@@ -61,6 +61,7 @@ export class RedisChannel implements Channel {
       onFailure: error => this.#failed(error)
     })
     this.#topics = new UserTopics(this.#redis, error => this.#notSubscribed(error))
+    this.#topics.listen(options.instance)
     this.#probeTimer = setInterval(() => this.#probe(), PROBE_MS)
   }
 
@@ -76,7 +77,7 @@ export class RedisChannel implements Channel {
 
   /** Users who are listened to. */
   get users(): number {
-    return this.#topics.size
+    return this.#topics.size - 1 // which is the topic of this instance
   }
 
   send(message: ChannelMessage): void {
@@ -86,14 +87,11 @@ export class RedisChannel implements Channel {
   }
 
   sendTo(users: Iterable<Address>, message: ChannelMessage): void {
-    if (!this.#redis.canPublish) return
-    const text = JSON.stringify(message)
-    for (const user of users) {
-      const texts = this.#toUsers.get(user)
-      if (texts) texts.push(text)
-      else this.#toUsers.set(user, [text])
-    }
-    this.#scheduleFlush()
+    this.#sendTo(users, message)
+  }
+
+  sendToInstance(instance: string, message: ChannelMessage): void {
+    this.#sendTo([instance], message)
   }
 
   listen(user: Address, onHeard?: () => void): () => void {
@@ -111,6 +109,17 @@ export class RedisChannel implements Channel {
     this.#listeners.clear()
     this.#isSubscribed = false
     this.#redis.close()
+  }
+
+  #sendTo(users: Iterable<string>, message: ChannelMessage): void {
+    if (!this.#redis.canPublish) return
+    const text = JSON.stringify(message)
+    for (const user of users) {
+      const texts = this.#toUsers.get(user)
+      if (texts) texts.push(text)
+      else this.#toUsers.set(user, [text])
+    }
+    this.#scheduleFlush()
   }
 
   #scheduleFlush(): void {

@@ -1,5 +1,4 @@
 import type { ChainableCommander, Redis } from 'ioredis'
-import type { Address } from '../domain/address.ts'
 import type { Logger } from '../observability/logger.ts'
 import { connectRedis, isRefusal } from './redis.ts'
 
@@ -27,22 +26,22 @@ export interface PubSub {
   /** Subscribes to what goes to all instances. @throws what Redis answers, or that the connection is lost */
   subscribeToAll(): Promise<void>
   /** @throws as {@link subscribeToAll} */
-  subscribe(users: readonly Address[]): Promise<void>
+  subscribe(users: readonly string[]): Promise<void>
   /** @throws as {@link subscribeToAll} */
-  unsubscribe(users: readonly Address[]): Promise<void>
+  unsubscribe(users: readonly string[]): Promise<void>
   /** Gives the connections up, for new ones. */
   reconnect(): void
   close(): void
 }
 
-/** The topic of a user, or of all instances. */
-export function topicOf(topic: string, user: Address | null): string {
+/** The topic of a user, of an instance by its name, or of all instances. */
+export function topicOf(topic: string, user: string | null): string {
   return user === null ? topic : `${topic}:user:${user}`
 }
 
-/** A text, and whose topic it goes to; null for that of all instances. */
+/** A text, and whose topic it goes to, of a user or an instance; null for that of all instances. */
 export interface Publication {
-  readonly user: Address | null
+  readonly user: string | null
   readonly text: string
 }
 
@@ -79,11 +78,11 @@ export class RedisPubSub implements PubSub {
     await this.#subscriber.subscribe(this.#options.topic)
   }
 
-  async subscribe(users: readonly Address[]): Promise<void> {
+  async subscribe(users: readonly string[]): Promise<void> {
     await this.#subscriber.subscribe(...users.map(user => topicOf(this.#options.topic, user)))
   }
 
-  async unsubscribe(users: readonly Address[]): Promise<void> {
+  async unsubscribe(users: readonly string[]): Promise<void> {
     await this.#subscriber.unsubscribe(...users.map(user => topicOf(this.#options.topic, user)))
   }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../observability/logger.ts'
 /** Longest wait before a connection is tried again, in milliseconds. */
 const MAX_RETRY_MS = 1000
 /** Longest wait for an answer, in milliseconds: nothing that a client waits for may wait longer for Redis. */
-const COMMAND_MS = 250
+export const COMMAND_MS = 250
 export const CONNECT_MS = 2000
 const DEFAULT_PORT = 6379
 

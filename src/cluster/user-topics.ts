@@ -1,13 +1,11 @@
-import type { Address } from '../domain/address.ts'
-
-/** Where users are subscribed to; a promise resolves when the server has done it. */
+/** Where users, and instances by their names, are subscribed to; a promise resolves when the server has done it. */
 export interface TopicConnection {
-  subscribe(users: readonly Address[]): Promise<unknown>
-  unsubscribe(users: readonly Address[]): Promise<unknown>
+  subscribe(users: readonly string[]): Promise<unknown>
+  unsubscribe(users: readonly string[]): Promise<unknown>
 }
 
 interface Topic {
-  readonly user: Address
+  readonly user: string
   /** How many listen. */
   refs: number
   /** Whether the connection was told to subscribe. */
@@ -28,7 +26,7 @@ const CHUNK = 500
 export class UserTopics {
   readonly #connection: TopicConnection
   readonly #onFailure: (error: unknown) => void
-  readonly #topics = new Map<Address, Topic>()
+  readonly #topics = new Map<string, Topic>()
   /** Topics that are to be looked at at the end of the turn. */
   readonly #changed = new Set<Topic>()
   #isOpen = false
@@ -45,7 +43,7 @@ export class UserTopics {
   }
 
   /** As {@link Channel.listen}. */
-  listen(user: Address, onHeard?: () => void): () => void {
+  listen(user: string, onHeard?: () => void): () => void {
     const topic = this.#topics.get(user) ?? { user, refs: 0, isSubscribed: false, isHeard: false, waiting: new Set() }
     this.#topics.set(user, topic)
     topic.refs += 1
@@ -126,4 +124,4 @@ function chunks(topics: readonly Topic[]): Topic[][] {
   return Array.from({ length: count }, (_, at) => topics.slice(at * CHUNK, (at + 1) * CHUNK))
 }
 
-const userOf = ({ user }: Topic): Address => user
+const userOf = ({ user }: Topic): string => user

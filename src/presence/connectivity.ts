@@ -136,8 +136,7 @@ class ConnectivityStream implements FriendWatcher {
 
   friendshipChanged(friend: Address, areFriends: boolean): void {
     this.refresh(friend)
-    // The state of a new friend is news even when it is the one that a stranger has.
-    if (areFriends && !this.#online.has(friend)) this.#updates.push({ friend, online: false })
+    if (areFriends && !this.#online.has(friend)) void this.#tellOffline(friend)
   }
 
   /** Queues an update if the friend came or went. */
@@ -147,6 +146,12 @@ class ConnectivityStream implements FriendWatcher {
     if (online) this.#online.add(friend)
     else this.#online.delete(friend)
     this.#updates.push({ friend, online })
+  }
+
+  /** The state of a new friend is news even when it is the one that a stranger has. */
+  async #tellOffline(friend: Address): Promise<void> {
+    await this.#deps.presence.settle([friend])
+    if (this.#watched.friends.has(friend) && !this.#online.has(friend)) this.#updates.push({ friend, online: false })
   }
 }
 

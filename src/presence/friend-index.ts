@@ -19,6 +19,8 @@ interface FriendIndexDeps {
 
 /** One that watches the friends of a user. */
 export interface FriendWatcher {
+  /** Whether it wants to know where they are, and not only whether they are online. */
+  readonly locates?: boolean
   /** A friendship began or ended after the friends were read. */
   friendshipChanged(friend: Address, areFriends: boolean): void
 }
@@ -31,6 +33,19 @@ export interface WatchedFriends {
   read(): Promise<void>
   /** Takes the watcher out of the index; may be called again. */
   remove(): void
+}
+
+/** How closely a user is watched: whether they are online, or also where they are. */
+export type Closeness = 'watch' | 'locate'
+
+/** One that is told whose friends are watched here. */
+interface IndexListener {
+  /** A user may have begun to watch friends here, or may have ended it. */
+  readonly userChanged: (user: Address) => void
+  /** Friends whom a user watches from now on. @param areAll whether they are all friends of the user */
+  readonly watched: (user: Address, friends: readonly Address[], areAll: boolean) => void
+  /** Nobody watches a friend any more. */
+  readonly unwatched: (friend: Address) => void
 }
 
 interface Entry {
@@ -64,6 +79,7 @@ export class FriendIndex {
   readonly #byUser = new Multimap<Address, Entry>()
   readonly #watchers = new Multimap<Address, FriendWatcher>()
   readonly #unsubscribe: () => void
+  #listener: IndexListener | null = null
 
   constructor(deps: FriendIndexDeps) {
     this.#deps = deps
@@ -83,11 +99,41 @@ export class FriendIndex {
     return this.#watchers.get(friend)
   }
 
+  /** How closely a user is watched by friends; null when they are not. */
+  closenessTo(friend: Address): Closeness | null {
+    let closeness: Closeness | null = null
+    for (const { locates } of this.#watchers.get(friend)) {
+      if (locates) return 'locate'
+      closeness = 'watch'
+    }
+    return closeness
+  }
+
+  /** Whether a user watches friends here. */
+  isWatching(user: Address): boolean {
+    return this.#byUser.get(user).size > 0
+  }
+
+  /** The friends of any user. @throws when they cannot be read */
+  async friendsOf(user: Address): Promise<readonly Address[]> {
+    for (const { friends, changes } of this.#byUser.get(user)) if (changes === null) return [...friends]
+    return this.#lists.load(user)
+  }
+
+  /** Has one listener told whose friends are watched. @returns how to stop that */
+  listen(listener: IndexListener): () => void {
+    this.#listener = listener
+    return () => {
+      this.#listener = null
+    }
+  }
+
   /** Watches the friends of a user. Each watcher is opened once. */
   open(user: Address, watcher: FriendWatcher): WatchedFriends {
     const unfollow = this.#deps.bus.follow(user)
     const entry: Entry = { user, watcher, friends: new Set(), unconfirmed: new Map(), changes: new Map(), unfollow }
     this.#byUser.add(user, entry)
+    this.#listener?.userChanged(user)
     return { friends: entry.friends, read: () => this.#read(entry), remove: () => this.#removeWatcher(entry) }
   }
 
@@ -107,6 +153,7 @@ export class FriendIndex {
     entry.changes = null
     for (const friend of friends) if (changes.get(friend) !== false) this.#add(entry, friend)
     for (const [friend, areFriends] of changes) if (areFriends) this.#add(entry, friend)
+    this.#listener?.watched(entry.user, [...entry.friends], true)
   }
 
   async #readLists(users: readonly Address[]): Promise<(user: Address) => readonly Address[]> {
@@ -157,6 +204,7 @@ export class FriendIndex {
     } else if (areFriends !== entry.friends.has(friend)) {
       if (areFriends) this.#add(entry, friend)
       else this.#remove(entry, friend)
+      if (areFriends) this.#listener?.watched(entry.user, [friend], false)
       entry.watcher.friendshipChanged(friend, areFriends)
     }
   }
@@ -168,6 +216,7 @@ export class FriendIndex {
   #remove(entry: Entry, friend: Address): void {
     entry.friends.delete(friend)
     this.#watchers.remove(friend, entry.watcher)
+    if (this.#watchers.get(friend).size === 0) this.#listener?.unwatched(friend)
   }
 
   #removeWatcher(entry: Entry): void {
@@ -175,5 +224,6 @@ export class FriendIndex {
     entry.unfollow()
     for (const friend of entry.friends) this.#remove(entry, friend)
     entry.unconfirmed.clear()
+    this.#listener?.userChanged(entry.user)
   }
 }

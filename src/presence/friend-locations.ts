@@ -74,6 +74,7 @@ export class FriendLocations {
 /** One subscription. Nothing queues up in it but the names of who moved: their positions are taken when it has its turn. */
 class LocationStream implements Subscription<readonly WorldPosition[]>, FriendWatcher {
   readonly waiting = []
+  readonly locates = true
   readonly #locations: Locations
   readonly #maxBytes: number
   readonly #watched: WatchedFriends

@@ -97,6 +97,8 @@ export class InWorldPresence implements OnlineUsers {
     return this.#beating.has(address) || this.#inWorlds.has(address) || this.#leaving.has(address)
   }
 
+  async settle(): Promise<void> {}
+
   onChange(listener: PresenceListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -5,7 +5,9 @@ export type PresenceListener = (address: Address, online: boolean) => void
 /** Who is online, for what shows it to others. */
 export interface OnlineUsers {
   isOnline(address: Address): boolean
-  /** Calls the listener for everybody who comes online or goes. @returns how to stop that */
+  /** Resolves when it is known of users whether they are online, also of those whom nobody watches; or soon, when that cannot be known. */
+  settle(users: readonly Address[]): Promise<void>
+  /** Calls the listener for everybody who comes online or goes, of those who are watched or here. @returns how to stop that */
   onChange(listener: PresenceListener): () => void
 }
 
@@ -26,10 +28,12 @@ export class LocalPresence implements OnlineUsers {
     return this.#connections.has(address) || this.#leaving.has(address)
   }
 
-  /** Everybody who is online here, in no order. */
-  users(): Address[] {
-    return [...this.#connections.keys(), ...this.#leaving.keys()]
+  /** How many users are online here. */
+  get size(): number {
+    return this.#connections.size + this.#leaving.size
   }
+
+  async settle(): Promise<void> {}
 
   /** Counts a connection of a user. @returns how to take it back, which may be called again */
   connect(address: Address): () => void {

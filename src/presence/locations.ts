@@ -8,10 +8,16 @@ export type { WorldPosition }
 
 type ReportedPosition = PositionsMessage['positions'][number]
 
+/** The other instances that want to know where users of this one are. */
+interface Locators {
+  locatorsOf(user: Address): readonly string[]
+  /** Calls the listener when an instance begins to want that of a user. @returns how to stop that */
+  onLocate(listener: (user: Address, instance: string) => void): () => void
+}
+
 interface LocationsOptions {
-  /** The name of this instance. */
-  readonly instance: string
   readonly presence: OnlineUsers
+  readonly locators: Locators
   readonly channel: Channel
   /** How long a position holds after its user reported it, in milliseconds. */
   readonly lifetimeMs: number
@@ -39,8 +45,8 @@ export class Locations {
   readonly #options: LocationsOptions
   /** Oldest first, as they came. */
   readonly #entries = new Map<Address, Entry>()
-  /** Users whose position is to be sent to the other instances. */
-  readonly #pending = new Set<Address>()
+  /** Users whose position is to be sent to the other instances that want it; or to those instances alone. */
+  readonly #pending = new Map<Address, 'all' | Set<string>>()
   readonly #listeners = new Set<(user: Address) => void>()
   readonly #unsubscribes: (() => void)[]
   readonly #sendTimer: NodeJS.Timeout
@@ -51,7 +57,11 @@ export class Locations {
       options.presence.onChange((user, online) => {
         if (!online) this.#remove(user)
       }),
-      options.channel.subscribe(message => this.#receive(message))
+      options.channel.subscribe(message => this.#receive(message)),
+      options.locators.onLocate((user, instance) => {
+        const pending = this.#pending.get(user) ?? new Set()
+        if (pending !== 'all') this.#pending.set(user, pending.add(instance))
+      })
     ]
     this.#sendTimer = setInterval(() => {
       this.#sweep()
@@ -61,7 +71,7 @@ export class Locations {
 
   /** Takes the position that a user of this instance reports. */
   set(user: Address, position: WorldPosition): void {
-    this.#pending.add(user)
+    this.#pending.set(user, 'all')
     this.#store(user, { position, at: performance.now(), isLocal: true })
   }
 
@@ -94,41 +104,42 @@ export class Locations {
   }
 
   #receive(message: ChannelMessage | MessagesLost): void {
-    if (message.kind === 'positions') {
-      this.#options.onMessage('received')
-      const now = performance.now()
-      for (const { user, position, ageMs } of message.positions) {
-        this.#store(user, { position, at: now - ageMs, isLocal: false })
-      }
-    } else if (message.kind === 'presence-snapshot-request') {
-      const isForUs = message.of === null || message.of === this.#options.instance
-      if (isForUs) for (const user of this.#entries.keys()) this.#pending.add(user)
+    if (message.kind !== 'positions') return
+    this.#options.onMessage('received')
+    const now = performance.now()
+    for (const { user, position, ageMs } of message.positions) {
+      this.#store(user, { position, at: now - ageMs, isLocal: false })
     }
   }
 
   #sendPending(): void {
     const now = performance.now()
-    let batch: ReportedPosition[] = []
-    let length = ENVELOPE_LENGTH
-    for (const user of this.#pending) {
+    const batches = new Map<string, { positions: ReportedPosition[]; length: number }>()
+    for (const [user, instances] of this.#pending) {
       const entry = this.#entries.get(user)
       if (!entry?.isLocal) continue
+      const wanted = instances === 'all' ? this.#options.locators.locatorsOf(user) : [...instances]
+      if (wanted.length === 0) continue
       const reported = { user, position: entry.position, ageMs: Math.round(now - entry.at) }
       const extra = JSON.stringify(reported).length + 1
-      if (batch.length === MAX_USERS || length + extra > MAX_MESSAGE_LENGTH) {
-        this.#send(batch)
-        batch = []
-        length = ENVELOPE_LENGTH
+      for (const instance of wanted) {
+        let batch = batches.get(instance)
+        if (batch && (batch.positions.length === MAX_USERS || batch.length + extra > MAX_MESSAGE_LENGTH)) {
+          this.#send(instance, batch.positions)
+          batch = undefined
+        }
+        batch ??= { positions: [], length: ENVELOPE_LENGTH }
+        batch.positions.push(reported)
+        batch.length += extra
+        batches.set(instance, batch)
       }
-      batch.push(reported)
-      length += extra
     }
-    if (batch.length > 0) this.#send(batch)
+    for (const [instance, { positions }] of batches) this.#send(instance, positions)
     this.#pending.clear()
   }
 
-  #send(positions: readonly ReportedPosition[]): void {
-    this.#options.channel.send({ kind: 'positions', positions })
+  #send(instance: string, positions: readonly ReportedPosition[]): void {
+    this.#options.channel.sendToInstance(instance, { kind: 'positions', positions })
     this.#options.onMessage('sent')
   }
 

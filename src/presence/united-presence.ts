@@ -28,6 +28,10 @@ export class UnitedPresence implements OnlineUsers {
     return this.#sources.some(source => source.isOnline(address))
   }
 
+  async settle(users: readonly Address[]): Promise<void> {
+    await Promise.all(this.#sources.map(source => source.settle(users)))
+  }
+
   onChange(listener: PresenceListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

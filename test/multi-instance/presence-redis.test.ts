@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { RedisChannel } from '../../src/cluster/redis-channel.ts'
+import { RedisDirectory } from '../../src/cluster/redis-directory.ts'
 import { describeWithRedis, silent } from '../env/databases.ts'
 import { paced } from '../env/pace.ts'
 import { RedisServer } from '../env/redis.ts'
 import { until } from '../env/until.ts'
-import { Instance, userOf } from '../presence/presence-world.ts'
+import { Friends, Instance, userOf } from '../presence/presence-world.ts'
 
 const TOPIC = 'presence'
 /** A Redis that hangs is noticed within four seconds: an instance must be allowed to be silent for longer. */
@@ -17,17 +18,26 @@ const crowd = Array.from({ length: 1500 }, (_, n) => userOf(1000 + n))
 describeWithRedis('presence over Redis', () => {
   let redis: RedisServer
   const instances: Instance<RedisChannel>[] = []
+  const directories: RedisDirectory[] = []
+  let friends: Friends
   beforeAll(async () => {
     redis = await RedisServer.start()
   })
+  beforeEach(() => {
+    friends = new Friends()
+  })
   afterEach(async () => {
     for (const instance of instances.splice(0)) await instance.stop()
+    for (const directory of directories.splice(0)) directory.close()
   })
   afterAll(() => redis[Symbol.asyncDispose]())
 
   async function start(name: string, times = TIMES): Promise<Instance<RedisChannel>> {
-    const channel = new RedisChannel({ url: redis.url, instance: randomUUID(), topic: TOPIC, logger: silent })
-    const instance = new Instance(`${name} ${Math.random()}`, channel, times)
+    const id = `${name}-${randomUUID()}`
+    const channel = new RedisChannel({ url: redis.url, instance: id, topic: TOPIC, logger: silent })
+    const directory = new RedisDirectory({ url: redis.url, instance: id, topic: TOPIC, logger: silent })
+    directories.push(directory)
+    const instance = new Instance(id, channel, { ...times, directory, friends })
     instances.push(instance)
     await until(() => channel.isConnected, 'the channel is connected')
     return instance
@@ -35,7 +45,7 @@ describeWithRedis('presence over Redis', () => {
 
   const offline = ({ changes }: Instance<RedisChannel>): string[] => changes.filter(text => text.endsWith('offline'))
   const sees = (instance: Instance<RedisChannel>, ...users: (typeof alice)[]) =>
-    until(() => instance.presence.size === users.length && instance.sees(users).length === users.length, 'all are seen')
+    until(() => instance.seen === users.length && instance.sees(users).length === users.length, 'all are seen')
 
   it('reaches every instance, new ones too', async () => {
     const [one, two] = [await start('one'), await start('two')]
@@ -98,7 +108,16 @@ describeWithRedis('presence over Redis', () => {
   it('ignores messages that no instance sends', async () => {
     const [one, two] = [await start('one'), await start('two')]
     const stranger = new Redis(redis.url)
-    const snapshot = { kind: 'presence-snapshot', instance: 'x', version: 0, part: 0, parts: 1, online: [alice] }
+    const watches = { watch: [], locate: [] }
+    const snapshot = {
+      kind: 'presence-snapshot',
+      instance: 'x',
+      version: 1,
+      part: 0,
+      parts: 1,
+      online: [alice],
+      ...watches
+    }
     const malformed = [
       'x',
       '{',
@@ -117,8 +136,11 @@ describeWithRedis('presence over Redis', () => {
         { ...snapshot, instance: '' },
         { ...snapshot, instance: 'x'.repeat(1000) },
         { ...snapshot, online: Array.from({ length: 501 }, () => alice) },
+        { ...snapshot, watch: undefined },
+        { ...snapshot, locate: [alice, 'x'] },
         { kind: 'presence-change', instance: 'x', version: 1, online: [alice] },
-        { kind: 'presence-beat', instance: 'x', version: '1' },
+        { kind: 'presence-beat', instance: 'x', users: '1', entered: 0 },
+        { kind: 'presence-version', instance: 'x', version: 1 },
         { kind: 'presence-leave' },
         { kind: 'positions', positions: [{ user: alice, ageMs: -1, position: {} }] },
         { kind: 'positions', positions: [{ user: alice, ageMs: 0, position: { x: 'x'.repeat(257) } }] }
@@ -129,7 +151,7 @@ describeWithRedis('presence over Redis', () => {
     one.connect(bob)
     await sees(two, bob)
     expect(two.changes).toEqual(['2 online'])
-    expect(two.presence.instances).toBe(2)
+    await until(() => two.presence.instances === 2, 'nobody but the two is known')
     await stranger.publish(TOPIC, JSON.stringify({ from: 'x', message: snapshot }))
     await sees(two, alice, bob)
     stranger.disconnect()

@@ -37,7 +37,8 @@ class World {
   constructor(...friends: Address[]) {
     const { presence, bus, subscriptions } = this
     for (const friend of friends) this.friends.add(friend)
-    const options = { instance: 'one', channel: new SilentChannel(), lifetimeMs: 120_000, onMessage: () => undefined }
+    const locators = { locatorsOf: () => [], onLocate: () => () => undefined }
+    const options = { locators, channel: new SilentChannel(), lifetimeMs: 120_000, onMessage: () => undefined }
     const locations = new Locations({ ...options, presence })
     const friendIndex = new FriendIndex({
       lists: { friends: async () => ({ items: [...this.friends], total: this.friends.size }) },

@@ -24,10 +24,11 @@ class Place extends Instance {
   readonly moved: number[] = []
 
   constructor(instance: string, wires: Wires) {
-    super(instance, new Wire(wires), { graceMs: 0 })
+    const wire = new Wire(wires)
+    super(instance, wire, wire.optionsOf(instance, { graceMs: 0 }))
     const { presence, channel } = this
     const onMessage = (): void => undefined
-    this.positions = new Locations({ instance, presence, channel, lifetimeMs: LIFETIME_MS, onMessage })
+    this.positions = new Locations({ presence, locators: presence, channel, lifetimeMs: LIFETIME_MS, onMessage })
     this.positions.onChange(user => this.moved.push(Number(user)))
   }
 }
@@ -88,9 +89,9 @@ describe('a position', () => {
     say(one, alice)
     await pass(1100)
     one.disconnect(alice)
-    await pass(100)
+    await pass(1000)
     one.connect(alice)
-    await pass(100)
+    await pass(1000)
     expect([one.positions.of(alice), two.positions.of(alice)]).toEqual([null, null])
     await pass(2000)
     expect([one.positions.of(alice), two.positions.of(alice)]).toEqual([null, null])

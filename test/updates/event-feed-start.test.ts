@@ -79,6 +79,8 @@ class World implements Channel {
 
   sendTo(): void {}
 
+  sendToInstance(): void {}
+
   listen(): () => void {
     return () => undefined
   }

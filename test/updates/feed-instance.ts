@@ -65,6 +65,8 @@ export class TestChannel implements Channel {
     this.sent.push(message)
   }
 
+  sendToInstance(): void {}
+
   sendTo(users: Iterable<Address>, message: ChannelMessage): void {
     this.sentTo.push({ users: [...users], message })
   }

@@ -28,6 +28,7 @@ export function presenceProcedures(deps: V1Deps, boundary: V1Boundary): readonly
       handle: async function* (payload, call) {
         const { address } = await authenticate(deps, payload, call)
         const { items } = await friends.list(address, address, { limit: maxListSize, offset: 0 })
+        await online.settle(items)
         const shown = items.filter(friend => online.isOnline(friend))
         yield* encodePages(shown, streamPage)
       }
