@@ -148,7 +148,8 @@ it('that subscribes again a thousand times has one stream of each kind, and noth
   client.seen.clear()
   done.actions.length = done.blocks.length = 0
   collectGarbage()
-  expect(process.memoryUsage().heapUsed - heap).toBeLessThan(2_000_000)
+  // A kilobyte and a half for each subscription: one that stayed would take several.
+  expect(process.memoryUsage().heapUsed - heap).toBeLessThan(4_000_000)
   client.client.socket.close()
   await until(async () => (await env.openStreams()) === others, 'they end with the socket')
 })
