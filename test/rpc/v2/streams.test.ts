@@ -140,5 +140,6 @@ it('ten thousand subscriptions leave nothing behind', async () => {
   await cycle(1_000)
   const before = heap()
   await cycle(10_000)
-  expect(heap() - before).toBeLessThan(2_000_000)
+  // What is measured swings by one megabyte; of ten thousand that stayed each would take more than one kilobyte.
+  expect(heap() - before).toBeLessThan(5_000_000)
 })
