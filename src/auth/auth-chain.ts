@@ -63,7 +63,8 @@ export class AuthChainVerifier {
   async verify(chain: AuthChain, finalAuthority: string, now: number, client = ''): Promise<VerifiedChain> {
     const { owner, steps } = readChain(chain, finalAuthority, now)
     // What costs nothing was checked first, signatures come next, and the network is called last.
-    const signing = steps.map(step => (step.byContract ? contractSigner(step) : this.#keySigner(step)))
+    // Each fails by itself: what was begun for one is waited for, whatever is wrong with the next.
+    const signing = steps.map(async step => (step.byContract ? contractSigner(step) : this.#keySigner(step)))
     const signer = (await Promise.all(signing)).at(-1)
     if (signer === undefined) throw refused('The auth chain has no signature')
     const contracts = steps.filter(step => step.byContract)

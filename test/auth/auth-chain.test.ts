@@ -147,6 +147,26 @@ function oracleSigner(message: string, signature: string): string | null {
   }
 }
 
+describe('a chain of which two links are wrong', () => {
+  it('is refused once: what is found of the other fails nobody and nothing', async () => {
+    const expires = new Date(NOW + 60_000).toISOString()
+    const payload = `Decentraland Login\nEphemeral address: 0xnobody\nExpiration: ${expires}`
+    const chain = authChainSchema.parse([
+      { type: 'SIGNER', payload: `0x${'a'.repeat(40)}`, signature: '' },
+      { type: 'ECDSA_EPHEMERAL', payload, signature: `0x${'1'.repeat(130)}` },
+      { type: 'ECDSA_EIP_1654_SIGNED_ENTITY', payload: PAYLOAD, signature: '0x12' }
+    ])
+    const unhandled: unknown[] = []
+    const note = (error: unknown): unknown => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    await expect(verifier.verify(chain, PAYLOAD, NOW)).rejects.toMatchObject({ code: 'unauthorized' })
+    // Node.js says so when the turn is over.
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+  })
+})
+
 describe('what a verified chain says', () => {
   const verified = (chain: Link[]) => verifier.verify(authChainSchema.parse(chain), PAYLOAD, NOW)
   const ownerAddress = owner.address.toLowerCase()
