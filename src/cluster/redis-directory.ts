@@ -1,4 +1,5 @@
 import type { Address } from '../domain/address.ts'
+import { chunksOf } from '../lib/chunks.ts'
 import type { Logger } from '../observability/logger.ts'
 import { Counters } from './counters.ts'
 import type { Directory } from './directory.ts'
@@ -64,7 +65,7 @@ export class RedisDirectory implements Directory {
   async find(users: readonly Address[]): Promise<ReadonlyMap<Address, readonly string[]>> {
     const found = new Map<Address, readonly string[]>()
     const client = await this.#redis.client
-    const reads = chunksOf(users).map(async chunk => {
+    const reads = commandsOf(users).map(async chunk => {
       const texts = await client.mget(chunk.map(user => this.#keyOf(user)))
       for (const [at, user] of chunk.entries()) {
         const places = texts[at]?.split(' ').filter(place => place !== this.#instance) ?? []
@@ -88,7 +89,7 @@ export class RedisDirectory implements Directory {
 
   async #write(script: string, users: readonly Address[]): Promise<void> {
     const client = await this.#redis.client
-    const writes = chunksOf(users).map(chunk => {
+    const writes = commandsOf(users).map(chunk => {
       const keys = chunk.map(user => this.#keyOf(user))
       return client.eval(script, keys.length, ...keys, this.#instance, ENTRY_S, MAX_PLACES)
     })
@@ -110,16 +111,13 @@ export class RedisDirectory implements Directory {
  */
 const groupOf = (user: Address): string => user.charAt(2)
 
-/** Users of one group each. */
-function chunksOf(users: readonly Address[]): Address[][] {
+/** Users of one group each, as many as one command takes. */
+function commandsOf(users: readonly Address[]): Address[][] {
   const groups = new Map<string, Address[]>()
   for (const user of users) {
     const group = groups.get(groupOf(user))
     if (group) group.push(user)
     else groups.set(groupOf(user), [user])
   }
-  return [...groups.values()].flatMap(group => {
-    const count = Math.ceil(group.length / CHUNK)
-    return Array.from({ length: count }, (_, at) => group.slice(at * CHUNK, (at + 1) * CHUNK))
-  })
+  return [...groups.values()].flatMap(group => chunksOf(group, CHUNK))
 }

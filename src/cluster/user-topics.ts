@@ -1,3 +1,5 @@
+import { chunksOf } from '../lib/chunks.ts'
+
 /** Where users, and instances by their names, are subscribed to; a promise resolves when the server has done it. */
 export interface TopicConnection {
   subscribe(users: readonly string[]): Promise<unknown>
@@ -96,12 +98,13 @@ export class UserTopics {
     }
     this.#changed.clear()
     if (!this.#isOpen) return
-    for (const users of chunks(unwanted)) this.#connection.unsubscribe(users.map(userOf)).catch(this.#onFailure)
+    for (const users of chunksOf(unwanted, CHUNK))
+      this.#connection.unsubscribe(users.map(userOf)).catch(this.#onFailure)
     this.#subscribe(wanted).catch(this.#onFailure)
   }
 
   async #subscribe(topics: readonly Topic[]): Promise<void> {
-    const subscriptions = chunks(topics).map(async chunk => {
+    const subscriptions = chunksOf(topics, CHUNK).map(async chunk => {
       for (const topic of chunk) topic.isSubscribed = true
       await this.#connection.subscribe(chunk.map(userOf))
       for (const topic of chunk) {
@@ -117,11 +120,6 @@ function callAll({ waiting }: Topic): void {
   const callbacks = [...waiting]
   waiting.clear()
   for (const callback of callbacks) callback()
-}
-
-function chunks(topics: readonly Topic[]): Topic[][] {
-  const count = Math.ceil(topics.length / CHUNK)
-  return Array.from({ length: count }, (_, at) => topics.slice(at * CHUNK, (at + 1) * CHUNK))
 }
 
 const userOf = ({ user }: Topic): string => user

@@ -1,6 +1,7 @@
 import type { ChannelMessage } from '../cluster/channel.ts'
 import { MAX_USERS, type PresenceChange, type Watch } from '../cluster/messages.ts'
 import type { Address } from '../domain/address.ts'
+import { chunksOf } from '../lib/chunks.ts'
 import type { Closeness } from './friend-index.ts'
 
 interface PeerLinkOptions {
@@ -113,7 +114,7 @@ export class PeerLink {
   takeMessages(): ChannelMessage[] {
     const words: Words = [...this.#presences, ...this.#watches]
     if (words.length === 0 && !this.#isAnswerDue) return []
-    const messages = chunksOf(words).map(chunk => this.#change(chunk))
+    const messages = messagesOf(words).map(chunk => this.#change(chunk))
     for (const [user, word] of this.#watches) {
       if (word === 'unwatch') continue
       this.#unheard.delete(user)
@@ -129,7 +130,7 @@ export class PeerLink {
   snapshot(watches: Watches): ChannelMessage[] {
     const pending = this.takeMessages()
     const online = [...this.#audience.keys()].map(user => [user, 'online'] as const)
-    const chunks = chunksOf([...online, ...this.#withUnheard(watches)])
+    const chunks = messagesOf([...online, ...this.#withUnheard(watches)])
     this.#version = this.#options.nextVersion()
     const about = { kind: 'presence-snapshot', instance: this.#options.instance, version: this.#version } as const
     const messages = chunks.map((chunk, part): ChannelMessage => {
@@ -141,7 +142,7 @@ export class PeerLink {
   /** Asks the other one for a snapshot. @param watches as above */
   request(watches: Watches): ChannelMessage[] {
     const pending = this.takeMessages()
-    const chunks = chunksOf(this.#withUnheard(watches))
+    const chunks = messagesOf(this.#withUnheard(watches))
     const version = this.#options.nextVersion()
     const about = { kind: 'presence-snapshot-request', instance: this.#options.instance, version } as const
     return [...pending, ...chunks.map((chunk, part) => ({ ...about, part, parts: chunks.length, ...watchOf(chunk) }))]
@@ -178,10 +179,9 @@ export class PeerLink {
   }
 }
 
-/** At least one, which may be empty. */
-function chunksOf(words: Words): Words[] {
-  const count = Math.max(1, Math.ceil(words.length / MAX_USERS))
-  return Array.from({ length: count }, (_, at) => words.slice(at * MAX_USERS, (at + 1) * MAX_USERS))
+/** The words of each message: at least one, which may be empty. */
+function messagesOf(words: Words): Words[] {
+  return words.length === 0 ? [[]] : chunksOf(words, MAX_USERS)
 }
 
 function usersIn(words: Words, list: Word): Address[] {

@@ -1,5 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import type { PairEvent } from '../domain/events.ts'
+import { chunksOf } from '../lib/chunks.ts'
 import type { LogCursor, LogView } from './log-cursor.ts'
 
 /** As much of an event as says whom it concerns. */
@@ -112,9 +113,7 @@ export class LogSweeper {
       if (!withUsers && isAnythingWanted()) continue
       const wanted = view.events.filter(isWanted).map(({ seq }) => seq)
       const found: PairEvent[] = []
-      for (let at = 0; at < wanted.length; at += FIND_LIMIT) {
-        found.push(...(await log.findAll(wanted.slice(at, at + FIND_LIMIT))))
-      }
+      for (const seqs of chunksOf(wanted, FIND_LIMIT)) found.push(...(await log.findAll(seqs)))
       if (!this.#isClosed) onSwept(view, found)
       isMore = view.events.length >= READ_LIMIT
     }

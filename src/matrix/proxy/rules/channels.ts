@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { RateLimit } from '../../../cluster/rate-limit.ts'
 import type { Address } from '../../../domain/address.ts'
 import { SocialError } from '../../../domain/errors.ts'
+import { chunksOf } from '../../../lib/chunks.ts'
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts'
 import type { MatrixIds, RoomId } from '../../client/ids.ts'
 import { MatrixError } from '../../client/matrix-error.ts'
@@ -96,9 +97,7 @@ export class Channels {
 
 async function mapConcurrently<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {
   const results: U[] = []
-  for (let at = 0; at < items.length; at += MAX_CONCURRENT) {
-    results.push(...(await Promise.all(items.slice(at, at + MAX_CONCURRENT).map(map))))
-  }
+  for (const some of chunksOf(items, MAX_CONCURRENT)) results.push(...(await Promise.all(some.map(map))))
   return results
 }
 
