@@ -1,4 +1,5 @@
 import type { Address } from '../domain/address.ts'
+import { Reminder } from '../lib/reminder.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Channel, ChannelListener, ChannelMessage } from './channel.ts'
 import { Envelope, messagesIn } from './envelope.ts'
@@ -22,8 +23,6 @@ interface RedisChannelOptions {
 const PROBE_MS = 1000
 /** Without any message for so long the connection is taken for dead, though it looks alive; in milliseconds. */
 const SILENCE_MS = 3000
-/** What goes on being wrong is said again after so long, in milliseconds. */
-const REMIND_MS = 60_000
 
 /**
  * The channel over Redis publish/subscribe: a topic for all instances, and one for each user to whom somebody listens. It
@@ -44,12 +43,13 @@ export class RedisChannel implements Channel {
   #lastMessageAt = 0
   #isSubscribed = false
   #wasSubscribed = false
-  /** When each warning was last written. */
-  readonly #warnedAt = new Map<string, number>()
+  /** Of each warning. */
+  readonly #reminder: Reminder<string>
   #saidAway = false
 
   constructor(options: RedisChannelOptions) {
     this.#options = options
+    this.#reminder = new Reminder(options.remindMs)
     this.#envelope = new Envelope(options.instance)
     this.#redis = new LatePubSub({
       url: options.url,
@@ -190,10 +190,7 @@ export class RedisChannel implements Channel {
 
   /** Says what is wrong, and says it again no sooner than after a while. @returns whether it did */
   #warn(message: string, fields: Readonly<Record<string, unknown>> = {}): boolean {
-    const now = performance.now()
-    const lastAt = this.#warnedAt.get(message) ?? Number.NEGATIVE_INFINITY
-    if (now - lastAt < (this.#options.remindMs ?? REMIND_MS)) return false
-    this.#warnedAt.set(message, now)
+    if (!this.#reminder.isDue(message)) return false
     this.#options.logger.warn(fields, message)
     return true
   }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type NatsConnection, NoRespondersError, RequestError } from '@nats-io/transport-node'
 import type { NatsServers } from '../config/presence.ts'
 import { type Backoff, backoffMs } from '../lib/backoff.ts'
+import { Reminder } from '../lib/reminder.ts'
 import type { Logger } from '../observability/logger.ts'
 import { listen, type NatsSubscription } from './nats-connection.ts'
 import { natsReason } from './nats-reason.ts'
@@ -24,8 +25,6 @@ interface NatsClientOptions {
 const ANSWER_MS = 2000
 /** Between two tries. */
 const BACKOFF: Backoff = { firstMs: 100, maxMs: 5000 }
-/** What goes on being wrong is said again after so long, in milliseconds. */
-const REMIND_MS = 60_000
 
 /**
  * Listens to NATS, for ever: a connection that cannot be had or is lost is tried again. Nothing is buffered for it, and
@@ -36,11 +35,12 @@ export class NatsClient {
   readonly #abort = new AbortController()
   #connection: NatsConnection | null = null
   #problem: string | null = 'NATS was not reached yet'
-  #warnedAt = Number.NEGATIVE_INFINITY
+  readonly #reminder: Reminder<'away'>
   #saidAway = false
 
   constructor(options: NatsClientOptions) {
     this.#options = options
+    this.#reminder = new Reminder(options.remindMs)
     void this.#stayConnected()
   }
 
@@ -129,9 +129,7 @@ export class NatsClient {
   #lost(error: unknown): void {
     this.#connection = null
     this.#problem = natsReason(error)
-    const now = performance.now()
-    if (now - this.#warnedAt < (this.#options.remindMs ?? REMIND_MS)) return
-    this.#warnedAt = now
+    if (!this.#reminder.isDue('away')) return
     this.#saidAway = true
     this.#options.logger.warn({ reason: this.#problem }, 'NATS is away: who is in the world stays as last known')
   }

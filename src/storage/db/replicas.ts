@@ -1,4 +1,5 @@
 import { AgingSet } from '../../lib/aging-set.ts'
+import { Reminder } from '../../lib/reminder.ts'
 import { shared } from '../../lib/single-flight.ts'
 import type { Logger } from '../../observability/logger.ts'
 import type { ConnectionOptions } from './connections.ts'
@@ -35,8 +36,6 @@ const MAX_LOOK_MS = 1_000
 /** Users who are remembered to have acted of late; when there are more, everybody is taken to have. */
 const MAX_ACTED = 100_000
 const EVERYBODY = Symbol('everybody')
-/** What goes on being wrong is said again after so long, in milliseconds. */
-const REMIND_MS = 60_000
 
 /**
  * Where lists are read that may be `maxLagMs` old: on a replica that is known to be no older, unless the list names a user
@@ -50,7 +49,7 @@ export class Replicas implements ListDatabase {
   readonly #acted: AgingSet<unknown>
   /** Latest last, none much older than a list may be. */
   readonly #samples: PrimarySample[] = []
-  readonly #warnedAt = new Map<Replica, number>()
+  readonly #reminder = new Reminder<Replica>()
   readonly #look = shared(() => this.#lookAtAll())
   readonly #timer: NodeJS.Timeout | undefined
 
@@ -148,20 +147,16 @@ export class Replicas implements ListDatabase {
   }
 
   #report(): void {
-    const now = performance.now()
     for (const replica of this.#replicas) {
       const isUsable = replica.isUsable(this.#maxLagMs)
       const reason = replica.problem
-      const warnedAt = this.#warnedAt.get(replica)
-      if (isUsable && warnedAt !== undefined) {
+      if (isUsable && this.#reminder.end(replica)) {
         this.#deps.logger.info({ replica: replica.name }, 'A read replica is used again')
-        this.#warnedAt.delete(replica)
-      } else if (!isUsable && reason !== null && now - (warnedAt ?? Number.NEGATIVE_INFINITY) > REMIND_MS) {
+      } else if (!isUsable && reason !== null && this.#reminder.isDue(replica)) {
         this.#deps.logger.warn(
           { replica: replica.name, reason },
           'A read replica is not used: lists are read from the primary'
         )
-        this.#warnedAt.set(replica, now)
       }
     }
   }
