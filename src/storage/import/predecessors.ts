@@ -42,10 +42,18 @@ const inOrder = (rows: string): string => `
     from (${rows}) rows) ordered
   where (lo, hi) > ($2::text collate "C", $3::text collate "C") order by lo, hi, source, id`
 
-const pairsOf = (a: string, b: string): string =>
-  `count(distinct (least(lower(${a}), lower(${b})), greatest(lower(${a}), lower(${b}))))`
+/** The same for the same two, in whatever order and letter case. */
+const pairOf = (a: string, b: string): string => `(least(lower(${a}), lower(${b})), greatest(lower(${a}), lower(${b})))`
+const pairsOf = (a: string, b: string): string => `count(distinct ${pairOf(a, b)})`
 const areUsers = (a: string, b: string): string =>
   `lower(${a}) ~ '^0x[0-9a-f]{40}$' and lower(${b}) ~ '^0x[0-9a-f]{40}$' and lower(${a}) <> lower(${b})`
+
+const eventsIn = (table: string, word: string): string => `
+  select friendship_id::text, ${word}, acting_user, ${msOf('timestamp')},
+    case when json_typeof(metadata) = 'object' then metadata->>'message' end
+  from ${table} where friendship_id = any($1::uuid[])`
+const orphansIn = (table: string): string => `
+  select count(*)::int from ${table} noted where not exists (select from friendships where id = noted.friendship_id)`
 
 /** The service in Rust: `friendships` (`address_1 < address_2`, as they were spelled) and `friendship_history`. */
 const RUST_SERVICE: Predecessor = {
@@ -57,13 +65,8 @@ const RUST_SERVICE: Predecessor = {
         0::float8 as touched_at, null::text as blocker, null::float8 as blocked_at
       from friendships
       where $1::float8 is null or id in (select friendship_id from friendship_history where ${isSince('timestamp')})`),
-  events: `
-    select friendship_id::text, event, acting_user, ${msOf('timestamp')},
-      case when json_typeof(metadata) = 'object' then metadata->>'message' end
-    from friendship_history where friendship_id = any($1::uuid[])`,
-  orphans: `
-    select count(*)::int from friendship_history h
-    where not exists (select from friendships where id = h.friendship_id)`,
+  events: eventsIn('friendship_history', 'event'),
+  orphans: orphansIn('friendship_history'),
   totals: () => `select ${pairsOf('address_1', 'address_2')}::int, 0
     from friendships where is_active and ${areUsers('address_1', 'address_2')}`,
   settings: null,
@@ -84,13 +87,8 @@ const SOCIAL_SERVICE_EA: Predecessor = {
       where $1::float8 is null or ${isSince('updated_at')}
         or id in (select friendship_id from friendship_actions where ${isSince('timestamp')})
       ${has('blocks') ? BLOCKS : ''}`),
-  events: `
-    select friendship_id::text, action, acting_user, ${msOf('timestamp')},
-      case when json_typeof(metadata) = 'object' then metadata->>'message' end
-    from friendship_actions where friendship_id = any($1::uuid[])`,
-  orphans: `
-    select count(*)::int from friendship_actions a
-    where not exists (select from friendships where id = a.friendship_id)`,
+  events: eventsIn('friendship_actions', 'action'),
+  orphans: orphansIn('friendship_actions'),
   totals: has => `select
     (select ${pairsOf('address_requester', 'address_requested')}::int from friendships
       where is_active and ${areUsers('address_requester', 'address_requested')} ${has('blocks') ? IS_FREE : ''}),
@@ -104,8 +102,7 @@ const SOCIAL_SERVICE_EA: Predecessor = {
 }
 
 const IS_FREE = `and not exists (select from blocks
-  where (lower(blocker_address) = lower(address_requester) and lower(blocked_address) = lower(address_requested))
-    or (lower(blocker_address) = lower(address_requested) and lower(blocked_address) = lower(address_requester)))`
+  where ${pairOf('blocker_address', 'blocked_address')} = ${pairOf('address_requester', 'address_requested')})`
 const COUNT_BLOCKS = `(select count(distinct (lower(blocker_address), lower(blocked_address)))::int from blocks
   where ${areUsers('blocker_address', 'blocked_address')})`
 
