@@ -1,6 +1,6 @@
 /**
  * The same items, each asked for while the one before is worked on: for a source and a sink that are not the same
- * machine. Whoever stops early waits for the item that is under way.
+ * machine. A consumer that stops early waits for the item that is under way.
  */
 export async function* readAhead<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item> {
   const iterator = items[Symbol.asyncIterator]()

@@ -51,14 +51,14 @@ export class EventOrder {
    * @returns what is to be told now, in order: everything up to the low watermark of the cursor is told with it
    */
   sweep(view: LogView<{ readonly seq: number }>, found: readonly PairEvent[]): PairEvent[] {
-    const untold = found.filter(({ seq }) => !this.isTold(seq))
+    const pending = found.filter(({ seq }) => !this.isTold(seq))
     this.#cursor.advance(view)
     for (const seq of this.#told) if (this.#cursor.isPassed(seq)) this.#told.delete(seq)
     const waiting = [...this.#waiting].filter(([after, { seq }]) => this.isTold(after) || this.isTold(seq))
     for (const [after] of waiting) this.#waiting.delete(after)
     // They were seen by a message alone, and so after what was found.
-    const released = waiting.flatMap(([, event]) => (this.isTold(event.seq) ? [] : this.#tell(event)))
-    return [...untold, ...released]
+    const ready = waiting.flatMap(([, event]) => (this.isTold(event.seq) ? [] : this.#tell(event)))
+    return [...pending, ...ready]
   }
 
   /** An event, and those that have waited for it. */

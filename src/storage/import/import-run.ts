@@ -7,7 +7,7 @@ import { ImportedPairs, type ImportProgress, type PairToWrite } from './imported
 import { ImportedUsers, type Mark, type MarkKind } from './imported-users.ts'
 import { readPairs } from './pair-reading.ts'
 import type { ImportReport } from './report.ts'
-import { readSettings } from './settings-reading.ts'
+import { readSettingsPage } from './settings-reading.ts'
 import type { ImportSource } from './source.ts'
 
 interface ImportDeps {
@@ -103,7 +103,7 @@ export class ImportRun {
   async #takeSettings(): Promise<void> {
     const { source, report } = this.#deps
     for await (const page of source.settings()) {
-      const { settings, skipped } = readSettings(page)
+      const { settings, skipped } = readSettingsPage(page)
       for (const row of skipped) report.skip(row)
       report.settings += this.#options.isDryRun ? settings.size : await this.#users.writeSettings(settings)
     }

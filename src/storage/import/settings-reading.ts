@@ -15,7 +15,7 @@ const WORDS = {
 >
 
 /** Reads a page of settings: a word that means nothing here is skipped, and said. */
-export function readSettings(page: readonly [address: string, columns: Readonly<Record<string, unknown>>][]) {
+export function readSettingsPage(page: readonly [address: string, columns: Readonly<Record<string, unknown>>][]) {
   const settings = new Map<Address, UserSettings>()
   const skipped: SkippedRow[] = []
   const skip = (id: string, reason: string): unknown => skipped.push({ table: 'social_settings', id, reason })
