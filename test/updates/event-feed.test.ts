@@ -3,6 +3,7 @@ import type { PairEvent, SessionsEnded, SocialEvent } from '../../src/domain/eve
 import { Database } from '../../src/storage/db/database.ts'
 import { EventLog } from '../../src/storage/event-log.ts'
 import { describeWithPostgres, LIMITS, silent } from '../env/databases.ts'
+import { paced } from '../env/pace.ts'
 import { until } from '../env/until.ts'
 import { TcpProxy } from '../faults/tcp-proxy.ts'
 import { newUser, Stores } from '../storage/stores.ts'
@@ -114,7 +115,7 @@ describeWithPostgres('an event feed', () => {
 
   test('delivers everything once when the log was away for a while', async () => {
     await using proxy = await TcpProxy.start(stores.url)
-    const away = await Database.open({ ...LIMITS, connectTimeoutMs: 100, url: proxy.url }, silent)
+    const away = await Database.open({ ...LIMITS, connectTimeoutMs: paced(100), url: proxy.url }, silent)
     try {
       await using instance = await Instance.start(new EventLog(away))
       const before = await request()
